@@ -1,0 +1,148 @@
+#ifndef WINNOW_SERVICES_SHARD_MESSAGES_H_
+#define WINNOW_SERVICES_SHARD_MESSAGES_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "kernels/candidate.h"
+#include "storage/profile.h"
+#include "storage/stripe.h"
+
+// What a coordinator asks of a shard, in native types; proto/winnow/v1/shard.proto is the same on the
+// wire and documents each field. Spans in a call are borrowed until the call has been answered.
+namespace winnow::shard {
+
+// Of a context's placement key and its profile's fingerprint; see the proto's context_tag.
+uint64_t ContextTag(uint64_t placement_key, const std::string& profile_fingerprint);
+
+struct Ping {};
+
+struct CreateContext {
+  std::string context_id;
+  std::string tenant;
+  std::shared_ptr<const Profile> profile;
+  uint64_t placement_key = 0;
+};
+
+struct ForkContext {
+  std::string context_id;
+  std::string parent_context_id;
+  uint64_t entries = 0;
+};
+
+struct SealContext {
+  std::string context_id;
+};
+
+struct DeleteContext {
+  std::string context_id;
+};
+
+struct ListContexts {
+  std::string tenant;
+  std::string after;
+  uint32_t limit = 0;
+};
+
+struct Describe {
+  std::string context_id;
+};
+
+struct Append {
+  std::string context_id;
+  uint64_t context_tag = 0;
+  uint32_t stripe = 0;
+  uint32_t offset = 0;
+  uint32_t count = 0;
+  std::vector<LayerBytes> layers;
+  bool check_only = false;
+};
+
+struct Select {
+  std::string context_id;
+  uint64_t context_tag = 0;
+  uint32_t layer = 0;
+  std::span<const std::byte> queries;  // [T, index_heads, query bytes]
+  std::span<const std::byte> weights;  // [T, index_heads] fp32
+  std::vector<uint32_t> visible_entries;  // [T]
+  uint32_t top_k = 0;
+  std::vector<uint32_t> stripes;
+  uint64_t selection_id = 0;
+};
+
+enum class AttendPath { kAuto = 0, kGather = 1, kPushDown = 2 };
+
+struct Attend {
+  uint64_t selection_id = 0;
+  std::string context_id;
+  uint64_t context_tag = 0;
+  uint32_t layer = 0;
+  std::vector<kernels::Candidate> thresholds;  // [T], or empty if the winners are already fixed
+  AttendPath path = AttendPath::kAuto;          // kAuto: only fix and list the winners
+  std::span<const std::byte> queries;  // push-down: [T, query_heads, latent_dim + rope_dim] bf16
+  bool return_positions = false;
+};
+
+using Call = std::variant<Ping, CreateContext, ForkContext, SealContext, DeleteContext, ListContexts,
+                          Describe, Append, Select, Attend>;
+
+struct Done {};
+
+struct PingResult {
+  std::string version;
+  uint64_t contexts = 0;
+  uint64_t entries = 0;
+  uint64_t index_bytes = 0;
+  uint64_t kv_bytes = 0;
+  uint32_t threads = 0;
+  std::string kernels;
+};
+
+// A context as one shard holds it.
+struct ContextState {
+  std::string context_id;
+  std::string tenant;
+  std::shared_ptr<const Profile> profile;
+  uint64_t placement_key = 0;
+  bool sealed = false;
+  uint64_t index_bytes = 0;
+  uint64_t kv_bytes = 0;
+  std::vector<uint64_t> layer_entries;  // [layers] entries held here
+  std::vector<uint64_t> layer_ends;     // [layers] 1 + the highest position held here, 0 for none
+};
+
+struct ListContextsResult {
+  std::vector<ContextState> contexts;
+};
+
+struct AppendResult {
+  uint64_t entries_written = 0;
+};
+
+struct SelectResult {
+  std::vector<std::vector<kernels::Candidate>> candidates;  // [T], each best first
+  uint64_t entries_scanned = 0;
+  uint64_t index_bytes_read = 0;
+  uint64_t score_us = 0;
+};
+
+struct AttendResult {
+  std::vector<std::vector<kernels::Candidate>> winners;  // [T]; gather, or if asked for
+  std::vector<uint32_t> counts;                          // [T] winners here
+  std::vector<std::byte> kv_rows;                        // gather: [sum of counts, row bytes]
+  std::vector<float> outputs;                            // push-down: [T, query_heads, latent_dim]
+  std::vector<float> lse;                                // push-down: [T, query_heads]
+  uint64_t attend_us = 0;
+};
+
+using Result = std::variant<Done, PingResult, ListContextsResult, ContextState, AppendResult,
+                            SelectResult, AttendResult>;
+
+}  // namespace winnow::shard
+
+#endif  // WINNOW_SERVICES_SHARD_MESSAGES_H_
