@@ -1,0 +1,199 @@
+#include "services/wire/requests.h"
+
+#include <bit>
+#include <cstring>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "services/wire/bytes.h"
+#include "storage/error.h"
+
+namespace winnow::wire {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "tensors travel little-endian");
+
+constexpr int32_t kNoPosition = -1;  // FlashMLA's padding
+
+coordinator::IndexQuery ToIndexQuery(const v1::IndexQuery& message) {
+  return {.queries = AsSpan(message.queries()),
+          .weights = AsSpan(message.weights()),
+          .visible_entries = {message.visible_entries().begin(), message.visible_entries().end()},
+          .top_k = message.top_k()};
+}
+
+// For GatherRequest and AttendRequest, which name their source alike.
+template <typename Request>
+absl::StatusOr<coordinator::SelectionSource> ToSource(const Request& message) {
+  switch (message.source_case()) {
+    case Request::kIndexQuery:
+      return ToIndexQuery(message.index_query());
+    case Request::kSelectionId:
+      return message.selection_id();
+    case Request::SOURCE_NOT_SET:
+      break;
+  }
+  return InvalidField("source", "absent", "an index_query or a selection_id");
+}
+
+void FromStats(const coordinator::CallStats& stats, v1::CallStats* message) {
+  message->set_entries_scanned(stats.entries_scanned);
+  message->set_index_bytes_read(stats.index_bytes_read);
+  message->set_bytes_moved(stats.bytes_moved);
+  message->set_shards(stats.shards);
+  message->set_path(static_cast<v1::AttendPath>(stats.path));
+  message->set_total_us(stats.total_us);
+  message->set_plan_us(stats.plan_us);
+  message->set_select_us(stats.select_us);
+  message->set_score_us(stats.score_us);
+  message->set_merge_us(stats.merge_us);
+  message->set_fetch_us(stats.fetch_us);
+  message->set_shard_attend_us(stats.shard_attend_us);
+  message->set_attend_us(stats.attend_us);
+  message->set_score_us_sum(stats.score_us_sum);
+}
+
+// Writes the rows padded to top_k, as the message declares them.
+void FromSelection(const coordinator::Selection& selection, bool scored, v1::Selection* message) {
+  message->set_selection_id(selection.selection_id);
+  if (selection.rows.empty()) return;
+  message->set_rows(static_cast<uint32_t>(selection.rows.size()));
+  message->set_top_k(selection.top_k);
+  const size_t cells = selection.rows.size() * selection.top_k;
+  std::vector<int32_t> positions(cells, kNoPosition);
+  std::vector<float> scores(scored ? cells : 0, -std::numeric_limits<float>::infinity());
+  for (size_t row = 0; row < selection.rows.size(); ++row) {
+    for (size_t i = 0; i < selection.rows[row].size(); ++i) {
+      const kernels::Candidate& chosen = selection.rows[row][i];
+      positions[row * selection.top_k + i] = static_cast<int32_t>(chosen.position);
+      if (scored) scores[row * selection.top_k + i] = chosen.score;
+    }
+  }
+  SetBytes<int32_t>(positions, message->mutable_positions());
+  SetBytes<float>(scores, message->mutable_scores());
+}
+
+}  // namespace
+
+coordinator::ContextName ToContextName(const std::string& tenant, const std::string& context_id) {
+  return {.tenant = tenant.empty() ? "default" : tenant, .context_id = context_id};
+}
+
+coordinator::AppendEntries ToAppend(const v1::AppendEntriesRequest& message) {
+  coordinator::AppendEntries append;
+  append.context = ToContextName(message.tenant(), message.context_id());
+  append.start_position = message.start_position();
+  append.count = message.count();
+  append.layers.reserve(message.layers_size());
+  for (const v1::LayerEntries& layer : message.layers()) {
+    append.layers.push_back({.layer = static_cast<int>(layer.layer()),
+                             .index_keys = AsSpan(layer.index_keys()),
+                             .kv_rows = AsSpan(layer.kv_rows())});
+  }
+  return append;
+}
+
+absl::StatusOr<coordinator::Query> ToQuery(const v1::SelectRequest& message) {
+  if (!message.has_index_query()) {
+    return InvalidField("index_query", "absent", "given");
+  }
+  coordinator::Query query;
+  query.context = ToContextName(message.tenant(), message.context_id());
+  query.layer = message.layer();
+  query.source = ToIndexQuery(message.index_query());
+  return query;
+}
+
+absl::StatusOr<coordinator::Query> ToQuery(const v1::GatherRequest& message) {
+  absl::StatusOr<coordinator::SelectionSource> source = ToSource(message);
+  if (!source.ok()) return source.status();
+  coordinator::Query query;
+  query.context = ToContextName(message.tenant(), message.context_id());
+  query.layer = message.layer();
+  query.source = *std::move(source);
+  return query;
+}
+
+absl::StatusOr<coordinator::AttendQuery> ToQuery(const v1::AttendRequest& message) {
+  absl::StatusOr<coordinator::SelectionSource> source = ToSource(message);
+  if (!source.ok()) return source.status();
+  if (!v1::AttendPath_IsValid(message.path())) {
+    return InvalidField("path", absl::StrCat(message.path()),
+                        "AUTO (0), GATHER (1) or PUSH_DOWN (2)");
+  }
+  coordinator::AttendQuery query;
+  query.context = ToContextName(message.tenant(), message.context_id());
+  query.layer = message.layer();
+  query.source = *std::move(source);
+  query.queries = AsSpan(message.queries());
+  query.sink = AsSpan(message.sink());
+  query.path = static_cast<coordinator::AttendPath>(message.path());
+  query.return_selection = message.return_selection();
+  return query;
+}
+
+v1::ContextInfo FromContextInfo(const coordinator::ContextInfo& info) {
+  v1::ContextInfo message;
+  message.set_context_id(info.context_id);
+  message.set_tenant(info.tenant);
+  message.set_profile_fingerprint(info.profile_fingerprint);
+  message.set_sealed(info.sealed);
+  message.set_entries(info.entries);
+  message.set_index_bytes(info.index_bytes);
+  message.set_kv_bytes(info.kv_bytes);
+  message.mutable_layer_entries()->Assign(info.layer_entries.begin(), info.layer_entries.end());
+  message.mutable_shard_entries()->Assign(info.shard_entries.begin(), info.shard_entries.end());
+  return message;
+}
+
+void FromAppendReply(const coordinator::AppendReply& reply, v1::AppendEntriesReply* message) {
+  message->set_end_position(reply.end_position);
+  message->set_entries_written(message->entries_written() + reply.entries_written);
+}
+
+void FromReply(const coordinator::SelectReply& reply, v1::SelectReply* message) {
+  FromSelection(reply.selection, /*scored=*/true, message->mutable_selection());
+  FromStats(reply.stats, message->mutable_stats());
+}
+
+void FromReply(const coordinator::GatherReply& reply, v1::GatherReply* message) {
+  FromSelection(reply.selection, /*scored=*/true, message->mutable_selection());
+  SetBytes<std::byte>(reply.kv_rows, message->mutable_kv_rows());
+  FromStats(reply.stats, message->mutable_stats());
+}
+
+void FromReply(const coordinator::AttendReply& reply, v1::AttendReply* message) {
+  SetBytes<float>(reply.outputs, message->mutable_outputs());
+  SetBytes<float>(reply.lse, message->mutable_lse());
+  FromSelection(reply.selection, reply.scored, message->mutable_selection());
+  message->mutable_selection()->set_rows(reply.query_rows);
+  FromStats(reply.stats, message->mutable_stats());
+}
+
+v1::ListShardsReply::Shard FromShardState(const coordinator::ShardState& state) {
+  v1::ListShardsReply::Shard message;
+  message.set_shard(state.shard);
+  message.set_address(state.address);
+  message.set_slots(state.slots);
+  message.set_contexts(state.held.contexts);
+  message.set_entries(state.held.entries);
+  message.set_index_bytes(state.held.index_bytes);
+  message.set_kv_bytes(state.held.kv_bytes);
+  message.set_threads(state.held.threads);
+  message.set_kernels(state.held.kernels);
+  message.set_error(state.error);
+  return message;
+}
+
+v1::ListNodesReply::Node ToNode(const coordinator::ShardState& state) {
+  v1::ListNodesReply::Node message;
+  message.set_name(absl::StrCat("shard-", state.shard));
+  message.set_address(state.address);
+  message.set_reachable(state.error.empty());
+  message.set_round_trip_us(state.round_trip_us);
+  message.set_version(state.held.version);
+  message.set_error(state.error);
+  return message;
+}
+
+}  // namespace winnow::wire

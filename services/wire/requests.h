@@ -1,0 +1,37 @@
+#ifndef WINNOW_SERVICES_WIRE_REQUESTS_H_
+#define WINNOW_SERVICES_WIRE_REQUESTS_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "services/coordinator/requests.h"
+#include "winnow/v1/admin.pb.h"
+#include "winnow/v1/contexts.pb.h"
+#include "winnow/v1/retrieval.pb.h"
+
+// The public API's messages to and from the coordinator's types. A native request borrows the
+// message's bytes. Shapes that need the profile are checked by the coordinator; what can be told from
+// the message alone is checked here.
+namespace winnow::wire {
+
+// An empty tenant is "default".
+coordinator::ContextName ToContextName(const std::string& tenant, const std::string& context_id);
+
+coordinator::AppendEntries ToAppend(const v1::AppendEntriesRequest& message);
+
+// INVALID_ARGUMENT if a request has neither an index query nor a selection id, or an unknown path.
+absl::StatusOr<coordinator::Query> ToQuery(const v1::SelectRequest& message);
+absl::StatusOr<coordinator::Query> ToQuery(const v1::GatherRequest& message);
+absl::StatusOr<coordinator::AttendQuery> ToQuery(const v1::AttendRequest& message);
+
+v1::ContextInfo FromContextInfo(const coordinator::ContextInfo& info);
+void FromAppendReply(const coordinator::AppendReply& reply, v1::AppendEntriesReply* message);
+void FromReply(const coordinator::SelectReply& reply, v1::SelectReply* message);
+void FromReply(const coordinator::GatherReply& reply, v1::GatherReply* message);
+void FromReply(const coordinator::AttendReply& reply, v1::AttendReply* message);
+v1::ListShardsReply::Shard FromShardState(const coordinator::ShardState& state);
+v1::ListNodesReply::Node ToNode(const coordinator::ShardState& state);
+
+}  // namespace winnow::wire
+
+#endif  // WINNOW_SERVICES_WIRE_REQUESTS_H_

@@ -1,0 +1,28 @@
+#ifndef WINNOW_SERVICES_WIRE_STATUS_H_
+#define WINNOW_SERVICES_WIRE_STATUS_H_
+
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "grpcpp/support/status.h"
+#include "winnow/v1/types.pb.h"
+
+// Statuses on the wire. The code and message are gRPC's own; the reason and facts of
+// storage/error.h travel as an ErrorInfo.
+namespace winnow::wire {
+
+// The ErrorInfo goes into grpc-status-details-bin; a status without a reason has none.
+grpc::Status ToGrpc(const absl::Status& status);
+
+// The inverse of ToGrpc. Details that cannot be read are left out.
+absl::Status FromGrpc(const grpc::Status& status);
+
+// For replies that carry a status of their own (a Decode step, a shard's answer).
+v1::ErrorInfo ToErrorInfo(const absl::Status& status);
+
+// An unknown code becomes UNKNOWN.
+absl::Status FromParts(int code, std::string_view message, const v1::ErrorInfo& error);
+
+}  // namespace winnow::wire
+
+#endif  // WINNOW_SERVICES_WIRE_STATUS_H_
