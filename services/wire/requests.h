@@ -10,8 +10,8 @@
 #include "winnow/v1/retrieval.pb.h"
 
 // The public API's messages to and from the coordinator's types. A native request borrows the
-// message's bytes. Shapes that need the profile are checked by the coordinator; what can be told from
-// the message alone is checked here.
+// message's bytes. Shapes that need the profile are checked by the coordinator; what can be told
+// from the message alone is checked here.
 namespace winnow::wire {
 
 // An empty tenant is "default".

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "services/wire/bytes.h"
 #include "services/wire/profile.h"
 #include "services/wire/status.h"
@@ -156,7 +157,7 @@ absl::StatusOr<shard::Call> Read(const v1::ShardAttend& message) {
   return call;
 }
 
-absl::Status BadReply(std::string_view what) {
+absl::Status BadReply(absl::string_view what) {
   return Error(absl::StatusCode::kInternal, "BAD_REPLY",
                absl::StrCat("the shard's answer does not fit together: ", what));
 }
@@ -271,8 +272,8 @@ absl::StatusOr<std::vector<std::vector<Candidate>>> ReadCandidates(const Message
   for (uint32_t count : message.counts()) total += count;
   if (message.candidates().size() % sizeof(Candidate) != 0 ||
       message.candidates().size() / sizeof(Candidate) != total) {
-    return BadReply(absl::StrCat(message.candidates().size(), " bytes of candidates for a count of ",
-                                 total));
+    return BadReply(
+        absl::StrCat(message.candidates().size(), " bytes of candidates for a count of ", total));
   }
   std::vector<std::vector<Candidate>> rows;
   const char* next = message.candidates().data();

@@ -37,8 +37,7 @@ grpc::Status ToGrpc(const absl::Status& status) {
 }
 
 absl::Status FromParts(int code, std::string_view message, const v1::ErrorInfo& error) {
-  const absl::StatusCode known =
-      absl::Status(static_cast<absl::StatusCode>(code), "").code();
+  const absl::StatusCode known = absl::Status(static_cast<absl::StatusCode>(code), "").code();
   if (known == absl::StatusCode::kOk) return absl::OkStatus();
   absl::Status status = Error(known, error.reason(), message);
   for (const auto& [key, value] : error.metadata()) {

@@ -1,0 +1,73 @@
+#include <signal.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "services/winnowd/log.h"
+#include "services/winnowd/options.h"
+#include "services/winnowd/server.h"
+#include "services/winnowd/version.h"
+
+namespace winnow {
+namespace {
+
+// Blocked in all threads, so that only WaitForStop() takes them.
+sigset_t StopSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+// Returns on the first SIGTERM or SIGINT; a second one then ends the process at once.
+int WaitForStop(const sigset_t& signals) {
+  int signal_number = 0;
+  sigwait(&signals, &signal_number);
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  return signal_number;
+}
+
+// Renamed into place, so that whoever waits for the file never reads half of it.
+bool WritePortFile(const std::string& path, int port) {
+  const std::string unfinished = path + ".tmp";
+  std::ofstream(unfinished) << port << "\n";
+  return std::rename(unfinished.c_str(), path.c_str()) == 0;
+}
+
+int Run(const Options& options) {
+  const sigset_t signals = StopSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  InitLogging(options.log_level, options.log_format);
+  absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(options);
+  if (!server.ok()) {
+    Log(LogLevel::kError, "cannot start", {{"message", std::string(server.status().message())}});
+    return EXIT_FAILURE;
+  }
+  if (!options.port_file.empty() && !WritePortFile(options.port_file, (*server)->port())) {
+    Log(LogLevel::kError, "cannot write the port file", {{"path", options.port_file}});
+    return EXIT_FAILURE;
+  }
+  Log(LogLevel::kInfo, "serving",
+      {{"address", (*server)->address()},
+       {"role", RoleName(options.role)},
+       {"version", kVersion},
+       {"threads", absl::StrCat(options.threads)}});
+  const int signal_number = WaitForStop(signals);
+  Log(LogLevel::kInfo, "draining", {{"signal", strsignal(signal_number)}});
+  (*server)->Drain(options.drain_timeout);
+  Log(LogLevel::kInfo, "stopped");
+  return EXIT_SUCCESS;
+}
+
+}  // namespace
+}  // namespace winnow
+
+int main(int argc, char** argv) {
+  const winnow::ParsedOptions parsed = winnow::ParseOptions(argc, argv);
+  return parsed.exit_code ? *parsed.exit_code : winnow::Run(parsed.options);
+}

@@ -1,0 +1,257 @@
+#include "services/winnowd/options.h"
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <map>
+#include <string>
+#include <thread>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "kernels/backend.h"
+#include "services/cluster/placement.h"
+#include "services/winnowd/version.h"
+
+namespace winnow {
+namespace {
+
+constexpr int kUsageError = 2;
+constexpr int kMaxThreads = 1024;
+constexpr size_t kMinMessageBytes = size_t{64} << 10;
+constexpr size_t kMaxMessageBytes = (size_t{2} << 30) - 1;  // protobuf's own limit
+
+// An option whose value `parse` reads; a refusal says what would be right.
+CLI::Option* Add(CLI::App& app, const std::string& flag, const std::string& env,
+                 const std::string& help, const std::string& shown_default,
+                 std::function<std::string(const std::string&)> parse) {
+  CLI::Option* option = app.add_option_function<std::string>(
+      flag,
+      [flag, parse = std::move(parse)](const std::string& text) {
+        const std::string wanted = parse(text);
+        if (!wanted.empty()) {
+          throw CLI::ValidationError(absl::StrCat(flag, " is '", text, "'; it must be ", wanted));
+        }
+      },
+      help);
+  if (!shown_default.empty()) option->default_str(shown_default);
+  return option->envname(env)->type_name("");
+}
+
+std::string ParseDuration(const std::string& text, absl::Duration min, absl::Duration max,
+                          absl::Duration* value) {
+  if (absl::ParseDuration(text, value) && *value >= min && *value <= max) return "";
+  return absl::StrCat("a duration in ", absl::FormatDuration(min), "..", absl::FormatDuration(max),
+                      ", like 500ms, 10s or 2m");
+}
+
+std::string ParseSize(const std::string& text, size_t min, size_t max, size_t* value) {
+  const std::string wanted = absl::StrCat("a size in ", min, "..", max, " bytes, like 64MiB");
+  try {
+    std::string bytes = text;
+    const CLI::AsSizeValue to_bytes(/*kb_is_1000=*/true);
+    size_t parsed = 0;
+    if (!to_bytes(bytes).empty() || !absl::SimpleAtoi(bytes, &parsed)) return wanted;
+    if (parsed < min || parsed > max) return wanted;
+    *value = parsed;
+    return "";
+  } catch (const CLI::Error&) {
+    return wanted;
+  }
+}
+
+template <typename Integer>
+std::string ParseInteger(const std::string& text, Integer min, Integer max, Integer* value) {
+  int64_t parsed = 0;
+  if (absl::SimpleAtoi(text, &parsed) && parsed >= static_cast<int64_t>(min) &&
+      parsed <= static_cast<int64_t>(max)) {
+    *value = static_cast<Integer>(parsed);
+    return "";
+  }
+  return absl::StrCat("a whole number in ", min, "..", max);
+}
+
+template <typename Enum>
+std::string ParseName(const std::string& text, const std::map<std::string, Enum>& names,
+                      Enum* value) {
+  if (const auto it = names.find(text); it != names.end()) {
+    *value = it->second;
+    return "";
+  }
+  return absl::StrCat("one of ", absl::StrJoin(names, ", ", [](std::string* out, const auto& name) {
+                        out->append(name.first);
+                      }));
+}
+
+// "host:port"; the port in 0..65535.
+bool IsAddress(const std::string& text) {
+  const size_t colon = text.rfind(':');
+  uint32_t port = 0;
+  return colon != std::string::npos && colon > 0 &&
+         absl::SimpleAtoi(text.substr(colon + 1), &port) && port <= 65535;
+}
+
+std::string ParseAddress(const std::string& text, std::string* value) {
+  if (!IsAddress(text)) return "HOST:PORT with a port in 0..65535";
+  *value = text;
+  return "";
+}
+
+std::string ParseKernels(const std::string& text, std::string* value) {
+  if (kernels::ChooseBackend(text) != nullptr) {
+    *value = text;
+    return "";
+  }
+  std::vector<std::string> names;
+  for (const kernels::Backend* backend : kernels::AvailableBackends()) {
+    names.emplace_back(backend->name());
+  }
+  return absl::StrCat("one that this machine can run: ", absl::StrJoin(names, ", "));
+}
+
+const std::map<std::string, Role>& RoleNames() {
+  static const auto* names = new std::map<std::string, Role>{{"standalone", Role::kStandalone},
+                                                             {"coordinator", Role::kCoordinator},
+                                                             {"shard", Role::kShard}};
+  return *names;
+}
+
+void AddServing(CLI::App& app, Options* o) {
+  Add(app, "--role", "WINNOW_ROLE", "standalone, coordinator or shard", "standalone",
+      [o](const std::string& text) { return ParseName(text, RoleNames(), &o->role); });
+  Add(app, "--listen", "WINNOW_LISTEN", "HOST:PORT to serve on; port 0 takes a free one", o->listen,
+      [o](const std::string& text) { return ParseAddress(text, &o->listen); });
+  app.add_option("--port-file", o->port_file, "write the port here once it is served")
+      ->envname("WINNOW_PORT_FILE")
+      ->type_name("FILE");
+  Add(app, "--shards", "WINNOW_SHARDS", "standalone: shards in this process", "4",
+      [o](const std::string& text) {
+        return ParseInteger<uint32_t>(text, 1, cluster::kSlots, &o->shards);
+      });
+  app.add_option(
+         "--shard-address", o->shard_addresses,
+         "coordinator: HOST:PORT of every shard, in shard order; repeat or separate by comma")
+      ->envname("WINNOW_SHARD_ADDRESS")
+      ->delimiter(',')
+      ->type_name("");
+}
+
+void AddLimits(CLI::App& app, Options* o) {
+  Add(app, "--threads", "WINNOW_THREADS", "threads that score and attend; 0 for all cores", "0",
+      [o](const std::string& text) {
+        return ParseInteger<int>(text, 0, kMaxThreads, &o->threads);
+      });
+  Add(app, "--kernels", "WINNOW_KERNELS", "variant of the kernels; the fastest if not given", "",
+      [o](const std::string& text) { return ParseKernels(text, &o->kernels); });
+  Add(app, "--memory-budget", "WINNOW_MEMORY_BUDGET",
+      "memory for pages of each shard; 0 for no limit", "0", [o](const std::string& text) {
+        return ParseSize(text, 0, size_t{1} << 50, &o->memory_budget_bytes);
+      });
+  Add(app, "--max-message", "WINNOW_MAX_MESSAGE", "largest message to accept", "64MiB",
+      [o](const std::string& text) {
+        return ParseSize(text, kMinMessageBytes, kMaxMessageBytes, &o->max_message_bytes);
+      });
+  Add(app, "--max-deadline", "WINNOW_MAX_DEADLINE",
+      "longest a call may take, and the deadline of calls that bring none", "60s",
+      [o](const std::string& text) {
+        return ParseDuration(text, absl::Milliseconds(1), absl::Hours(24), &o->max_deadline);
+      });
+  Add(app, "--selection-ttl", "WINNOW_SELECTION_TTL", "how long an unused selection is kept", "60s",
+      [o](const std::string& text) {
+        return ParseDuration(text, absl::Milliseconds(1), absl::Hours(24), &o->selection_ttl);
+      });
+  Add(app, "--max-selections", "WINNOW_MAX_SELECTIONS", "selections kept by each shard", "4096",
+      [o](const std::string& text) {
+        return ParseInteger<size_t>(text, 1, 1 << 24, &o->max_selections);
+      });
+  Add(app, "--drain-timeout", "WINNOW_DRAIN_TIMEOUT",
+      "time that running calls get to finish after SIGTERM", "10s", [o](const std::string& text) {
+        return ParseDuration(text, absl::ZeroDuration(), absl::Hours(24), &o->drain_timeout);
+      });
+}
+
+void AddLogging(CLI::App& app, Options* o) {
+  Add(app, "--log-level", "WINNOW_LOG_LEVEL", "trace, debug, info, warn or error", "info",
+      [o](const std::string& text) {
+        return ParseName<LogLevel>(text,
+                                   {{"trace", LogLevel::kTrace},
+                                    {"debug", LogLevel::kDebug},
+                                    {"info", LogLevel::kInfo},
+                                    {"warn", LogLevel::kWarn},
+                                    {"error", LogLevel::kError}},
+                                   &o->log_level);
+      });
+  Add(app, "--log-format", "WINNOW_LOG_FORMAT", "text or json, to stderr", "text",
+      [o](const std::string& text) {
+        return ParseName<LogFormat>(text, {{"text", LogFormat::kText}, {"json", LogFormat::kJson}},
+                                    &o->log_format);
+      });
+}
+
+// What no option can tell alone. Returns what is wrong, or "".
+std::string CheckTogether(const Options& options) {
+  if (options.role == Role::kCoordinator && options.shard_addresses.empty()) {
+    return "--role coordinator needs --shard-address for at least one shard";
+  }
+  if (options.role != Role::kCoordinator && !options.shard_addresses.empty()) {
+    return "--shard-address is for --role coordinator only";
+  }
+  if (options.shard_addresses.size() > cluster::kSlots) {
+    return absl::StrCat("--shard-address is given ", options.shard_addresses.size(),
+                        " times; there must be at most ", cluster::kSlots, " shards");
+  }
+  for (size_t i = 0; i < options.shard_addresses.size(); ++i) {
+    const std::string& address = options.shard_addresses[i];
+    if (!IsAddress(address)) {
+      return absl::StrCat("--shard-address is '", address,
+                          "'; it must be HOST:PORT with a port in 0..65535");
+    }
+    for (size_t j = 0; j < i; ++j) {
+      if (options.shard_addresses[j] == address) {
+        return absl::StrCat("--shard-address names ", address, " twice");
+      }
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string RoleName(Role role) {
+  for (const auto& [name, named] : RoleNames()) {
+    if (named == role) return name;
+  }
+  return "";
+}
+
+ParsedOptions ParseOptions(int argc, char** argv) {
+  ParsedOptions parsed;
+  CLI::App app(
+      "Serves attention contexts: a coordinator with shards in one process (standalone), or one of "
+      "these.",
+      "winnowd");
+  app.set_version_flag("--version", std::string("winnowd ") + kVersion);
+  app.set_config("--config", "", "file of key=value lines named as the flags are");
+  app.get_config_ptr()->envname("WINNOW_CONFIG")->type_name("FILE");
+  app.allow_config_extras(false);
+  app.footer(
+      "Every flag can be given as a line of the --config file or in the environment, as "
+      "WINNOW_<FLAG>; a flag\nwins over the environment, and that over the file. Exit code: 0 "
+      "after SIGTERM or SIGINT, 1 if it cannot\nserve, 2 for a bad flag.");
+  AddServing(app, &parsed.options);
+  AddLimits(app, &parsed.options);
+  AddLogging(app, &parsed.options);
+  try {
+    app.parse(argc, argv);
+    const std::string problem = CheckTogether(parsed.options);
+    if (!problem.empty()) throw CLI::ValidationError(problem);
+  } catch (const CLI::ParseError& error) {
+    parsed.exit_code = app.exit(error) == 0 ? 0 : kUsageError;
+  }
+  if (parsed.options.threads == 0) {
+    parsed.options.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  }
+  return parsed;
+}
+
+}  // namespace winnow

@@ -1,0 +1,49 @@
+#ifndef WINNOW_SERVICES_WINNOWD_OPTIONS_H_
+#define WINNOW_SERVICES_WINNOWD_OPTIONS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "services/winnowd/log.h"
+
+namespace winnow {
+
+enum class Role { kStandalone, kCoordinator, kShard };
+std::string RoleName(Role role);
+
+// How a winnowd process runs; the defaults are what --help prints.
+struct Options {
+  Role role = Role::kStandalone;
+  std::string listen = "127.0.0.1:7600";
+  std::string port_file;
+  uint32_t shards = 4;                       // standalone
+  std::vector<std::string> shard_addresses;  // coordinator, by shard number
+  int threads = 0;                           // 0: all cores
+  std::string kernels;                       // empty: the fastest
+  size_t memory_budget_bytes = 0;            // per shard; 0: no limit
+  size_t max_message_bytes = size_t{64} << 20;
+  absl::Duration max_deadline = absl::Seconds(60);
+  absl::Duration selection_ttl = absl::Seconds(60);
+  size_t max_selections = 4096;
+  absl::Duration drain_timeout = absl::Seconds(10);
+  LogLevel log_level = LogLevel::kInfo;
+  LogFormat log_format = LogFormat::kText;
+};
+
+struct ParsedOptions {
+  Options options;
+  // Set if the process should exit at once: 0 after --help or --version, 2 for a bad flag. What
+  // there was to say has been printed.
+  std::optional<int> exit_code;
+};
+
+// Flags, then WINNOW_* environment variables, then the --config file; the first that speaks wins.
+ParsedOptions ParseOptions(int argc, char** argv);
+
+}  // namespace winnow
+
+#endif  // WINNOW_SERVICES_WINNOWD_OPTIONS_H_

@@ -1,0 +1,100 @@
+#include "services/winnowd/retrieval_service.h"
+
+#include <string>
+
+#include "services/winnowd/call.h"
+#include "services/wire/requests.h"
+#include "services/wire/status.h"
+
+namespace winnow {
+
+absl::Status RetrievalService::Answer(const v1::SelectRequest& request, absl::Time deadline,
+                                      v1::SelectReply* reply) {
+  absl::StatusOr<coordinator::Query> query = wire::ToQuery(request);
+  if (!query.ok()) return query.status();
+  absl::StatusOr<coordinator::SelectReply> answer = coordinator_.Select(*query, deadline);
+  if (answer.ok()) wire::FromReply(*answer, reply);
+  return answer.status();
+}
+
+absl::Status RetrievalService::Answer(const v1::GatherRequest& request, absl::Time deadline,
+                                      v1::GatherReply* reply) {
+  absl::StatusOr<coordinator::Query> query = wire::ToQuery(request);
+  if (!query.ok()) return query.status();
+  absl::StatusOr<coordinator::GatherReply> answer = coordinator_.Gather(*query, deadline);
+  if (answer.ok()) wire::FromReply(*answer, reply);
+  return answer.status();
+}
+
+absl::Status RetrievalService::Answer(const v1::AttendRequest& request, absl::Time deadline,
+                                      v1::AttendReply* reply) {
+  absl::StatusOr<coordinator::AttendQuery> query = wire::ToQuery(request);
+  if (!query.ok()) return query.status();
+  absl::StatusOr<coordinator::AttendReply> answer = coordinator_.Attend(*query, deadline);
+  if (answer.ok()) wire::FromReply(*answer, reply);
+  return answer.status();
+}
+
+grpc::Status RetrievalService::Select(grpc::ServerContext* context,
+                                      const v1::SelectRequest* request, v1::SelectReply* reply) {
+  return Finish("Select", Answer(*request, CallDeadline(*context, max_deadline_), reply));
+}
+
+grpc::Status RetrievalService::Gather(grpc::ServerContext* context,
+                                      const v1::GatherRequest* request, v1::GatherReply* reply) {
+  return Finish("Gather", Answer(*request, CallDeadline(*context, max_deadline_), reply));
+}
+
+grpc::Status RetrievalService::Attend(grpc::ServerContext* context,
+                                      const v1::AttendRequest* request, v1::AttendReply* reply) {
+  return Finish("Attend", Answer(*request, CallDeadline(*context, max_deadline_), reply));
+}
+
+absl::Status RetrievalService::AnswerStep(const v1::DecodeRequest& request, absl::Time deadline,
+                                          v1::DecodeReply* reply) {
+  if (request.has_append()) {
+    absl::StatusOr<coordinator::AppendReply> end =
+        coordinator_.Append(wire::ToAppend(request.append()), deadline);
+    if (!end.ok()) return end.status();
+    wire::FromAppendReply(*end, reply->mutable_append());
+  }
+  switch (request.query_case()) {
+    case v1::DecodeRequest::kSelect:
+      return Answer(request.select(), deadline, reply->mutable_select());
+    case v1::DecodeRequest::kGather:
+      return Answer(request.gather(), deadline, reply->mutable_gather());
+    case v1::DecodeRequest::kAttend:
+      return Answer(request.attend(), deadline, reply->mutable_attend());
+    case v1::DecodeRequest::QUERY_NOT_SET:
+      break;
+  }
+  return absl::OkStatus();
+}
+
+grpc::Status RetrievalService::Decode(
+    grpc::ServerContext* context,
+    grpc::ServerReaderWriter<v1::DecodeReply, v1::DecodeRequest>* stream) {
+  Streams::Stream registered(streams_, context);
+  v1::DecodeRequest request;
+  while (stream->Read(&request)) {
+    registered.BeginWork();
+    v1::DecodeReply reply;
+    const absl::Status status = AnswerStep(request, CallDeadline(*context, max_deadline_), &reply);
+    reply.set_step_id(request.step_id());
+    if (!status.ok()) {
+      LogFailure("Decode", status);
+      reply.clear_reply();
+      reply.set_code(static_cast<int>(status.code()));
+      reply.set_message(std::string(status.message()));
+      *reply.mutable_error() = wire::ToErrorInfo(status);
+    }
+    const bool written = stream->Write(reply);
+    if (!registered.EndWork()) {
+      return grpc::Status(grpc::StatusCode::UNAVAILABLE, "the server is stopping");
+    }
+    if (!written) break;
+  }
+  return grpc::Status::OK;
+}
+
+}  // namespace winnow

@@ -1,0 +1,173 @@
+#include "services/winnowd/server.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "grpcpp/ext/proto_server_reflection_plugin.h"
+#include "grpcpp/health_check_service_interface.h"
+#include "grpcpp/resource_quota.h"
+#include "grpcpp/server.h"
+#include "grpcpp/server_builder.h"
+#include "kernels/backend.h"
+#include "services/cluster/metadata.h"
+#include "services/cluster/placement.h"
+#include "services/coordinator/coordinator.h"
+#include "services/coordinator/local_shard_channel.h"
+#include "services/shard/shard.h"
+#include "services/winnowd/admin_service.h"
+#include "services/winnowd/contexts_service.h"
+#include "services/winnowd/executor.h"
+#include "services/winnowd/listen_check.h"
+#include "services/winnowd/remote_shard_channel.h"
+#include "services/winnowd/retrieval_service.h"
+#include "services/winnowd/shard_service.h"
+#include "services/winnowd/streams.h"
+#include "storage/error.h"
+
+namespace winnow {
+namespace {
+
+// A node list that never changes has one epoch.
+constexpr uint64_t kStaticEpoch = 1;
+// Calls and streams served at once; each has a thread. More are refused with RESOURCE_EXHAUSTED.
+constexpr int kMaxServerThreads = 2048;
+// Shard calls that run or wait at once; kernels share the worker pool below them.
+constexpr int kShardCallThreads = 16;
+constexpr size_t kMaxQueuedShardCalls = 1024;
+constexpr int kKeepaliveTimeMs = 10'000;
+constexpr int kKeepaliveTimeoutMs = 5'000;
+constexpr int kMinPingIntervalMs = 5'000;
+
+}  // namespace
+
+// Built from top to bottom and taken down from bottom to top.
+struct Server::Parts {
+  explicit Parts(const Options& options)
+      : backend(kernels::ChooseBackend(options.kernels)), pool(options.threads) {}
+
+  const kernels::Backend* const backend;
+  kernels::WorkerPool pool;
+  std::vector<std::unique_ptr<shard::Shard>> shards;
+  std::unique_ptr<cluster::MetadataStore> metadata;
+  std::unique_ptr<coordinator::Coordinator> coordinator;
+  std::unique_ptr<Executor> executor;
+  Streams streams;
+  std::vector<std::unique_ptr<grpc::Service>> services;
+  std::unique_ptr<grpc::Server> server;
+  std::string address;
+  int port = 0;
+};
+
+namespace {
+
+std::unique_ptr<shard::Shard> MakeShard(const Options& options, const kernels::Backend* backend,
+                                        kernels::WorkerPool* pool) {
+  return std::make_unique<shard::Shard>(
+      shard::ShardOptions{.memory_budget_bytes = options.memory_budget_bytes,
+                          .max_selections = options.max_selections,
+                          .selection_ttl = options.selection_ttl},
+      backend, pool);
+}
+
+std::vector<std::unique_ptr<coordinator::ShardChannel>> RemoteChannels(const Options& options) {
+  std::vector<std::unique_ptr<coordinator::ShardChannel>> channels;
+  const auto count = static_cast<uint32_t>(options.shard_addresses.size());
+  for (uint32_t i = 0; i < count; ++i) {
+    channels.push_back(
+        std::make_unique<RemoteShardChannel>(RemoteShard{.address = options.shard_addresses[i],
+                                                         .shard = i,
+                                                         .shards = count,
+                                                         .epoch = kStaticEpoch}));
+  }
+  return channels;
+}
+
+void ConfigureTransport(const Options& options, grpc::ServerBuilder* builder) {
+  builder->SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
+  // Without this a second process could share the port and take half of the calls.
+  builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                              kMinPingIntervalMs);
+  grpc::ResourceQuota quota("winnowd");
+  quota.SetMaxThreads(kMaxServerThreads);
+  builder->SetResourceQuota(quota);
+}
+
+std::string WithPort(const std::string& address, int port) {
+  return absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
+}
+
+}  // namespace
+
+Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options) {
+  auto parts = std::make_unique<Parts>(options);
+  Parts& p = *parts;
+  if (options.role == Role::kShard) {
+    p.shards.push_back(MakeShard(options, p.backend, &p.pool));
+    p.executor = std::make_unique<Executor>(kShardCallThreads, kMaxQueuedShardCalls);
+    p.services.push_back(std::make_unique<ShardService>(p.shards[0].get(), p.executor.get(),
+                                                        &p.streams, options.max_deadline));
+  } else {
+    std::vector<std::unique_ptr<coordinator::ShardChannel>> channels;
+    if (options.role == Role::kCoordinator) {
+      channels = RemoteChannels(options);
+    } else {
+      for (uint32_t i = 0; i < options.shards; ++i) {
+        p.shards.push_back(MakeShard(options, p.backend, &p.pool));
+        channels.push_back(std::make_unique<coordinator::LocalShardChannel>(p.shards.back().get()));
+      }
+    }
+    p.metadata = cluster::NewEmbeddedMetadata();
+    const auto shard_count = static_cast<uint32_t>(channels.size());
+    p.coordinator = std::make_unique<coordinator::Coordinator>(
+        coordinator::CoordinatorParts{.map = cluster::ClusterMap::Static(shard_count, kStaticEpoch),
+                                      .shards = std::move(channels),
+                                      .metadata = p.metadata.get(),
+                                      .backend = p.backend,
+                                      .pool = &p.pool});
+    p.services.push_back(
+        std::make_unique<ContextsService>(p.coordinator.get(), &p.streams, options.max_deadline));
+    p.services.push_back(
+        std::make_unique<RetrievalService>(p.coordinator.get(), &p.streams, options.max_deadline));
+    p.services.push_back(std::make_unique<AdminService>(p.coordinator.get(), options.listen));
+  }
+
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  ConfigureTransport(options, &builder);
+  builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &p.port);
+  for (const auto& service : p.services) builder.RegisterService(service.get());
+  p.server = builder.BuildAndStart();
+  if (p.server == nullptr || p.port == 0) return WhyNotListening(options.listen);
+  p.address = WithPort(options.listen, p.port);
+  for (const auto& service : p.services) {
+    p.server->GetHealthCheckService()->SetServingStatus(service->service_name(), true);
+  }
+  return std::unique_ptr<Server>(new Server(std::move(parts)));
+}
+
+void Server::Drain(absl::Duration timeout) {
+  if (parts_->server == nullptr) return;
+  const absl::Time deadline = absl::Now() + timeout;
+  parts_->server->GetHealthCheckService()->SetServingStatus(false);
+  parts_->streams.Drain(deadline);
+  parts_->server->Shutdown(absl::ToChronoTime(deadline));
+  parts_->server->Wait();
+  parts_->server.reset();
+}
+
+Server::~Server() { Drain(absl::ZeroDuration()); }
+
+const std::string& Server::address() const { return parts_->address; }
+int Server::port() const { return parts_->port; }
+
+}  // namespace winnow

@@ -1,0 +1,112 @@
+#include "services/winnowd/shard_service.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "services/winnowd/call.h"
+#include "services/wire/shard_messages.h"
+#include "storage/error.h"
+
+namespace winnow {
+namespace {
+
+// One stream's side that its calls share: replies are written one at a time, and the handler must
+// outlast the calls.
+class Conversation {
+ public:
+  using Stream = grpc::ServerReaderWriter<v1::ShardReply, v1::ShardRequest>;
+
+  explicit Conversation(Stream* stream) : stream_(stream) {}
+
+  void Begin() {
+    absl::MutexLock lock(&mu_);
+    ++running_;
+  }
+
+  void Reply(const v1::ShardReply& reply) {
+    absl::MutexLock lock(&write_mu_);
+    // False once the coordinator is gone: nobody is left to be told.
+    static_cast<void>(stream_->Write(reply));
+  }
+
+  void End() {
+    absl::MutexLock lock(&mu_);
+    --running_;
+  }
+
+  void WaitForAll() {
+    absl::MutexLock lock(&mu_, absl::Condition(this, &Conversation::NoneRunning));
+  }
+
+ private:
+  bool NoneRunning() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return running_ == 0; }
+
+  absl::Mutex write_mu_;
+  Stream* const stream_ ABSL_PT_GUARDED_BY(write_mu_);
+  absl::Mutex mu_;
+  int running_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+}  // namespace
+
+absl::Status ShardService::CheckIdentity(const v1::ShardRequest& request) {
+  const Identity named = {
+      .epoch = request.epoch(), .shard = request.shard(), .shards = request.shards()};
+  absl::MutexLock lock(&mu_);
+  if (!identity_) identity_ = named;
+  if (*identity_ == named) return absl::OkStatus();
+  return Error(absl::StatusCode::kFailedPrecondition, "WRONG_SHARD",
+               absl::StrCat("this is shard ", identity_->shard, " of ", identity_->shards,
+                            " at epoch ", identity_->epoch, "; the call is for shard ", named.shard,
+                            " of ", named.shards, " at epoch ", named.epoch,
+                            "; list the shards in the same order for every coordinator"),
+               {{"shard", absl::StrCat(identity_->shard)},
+                {"shards", absl::StrCat(identity_->shards)},
+                {"epoch", absl::StrCat(identity_->epoch)}});
+}
+
+v1::ShardReply ShardService::Answer(const v1::ShardRequest& request, absl::Time received) {
+  const absl::Duration timeout =
+      std::min(max_deadline_, absl::Microseconds(static_cast<int64_t>(
+                                  std::min<uint64_t>(request.timeout_us(), INT64_MAX))));
+  v1::ShardReply reply;
+  reply.set_request_id(request.request_id());
+  absl::StatusOr<shard::Result> result = Handle(request, received + timeout);
+  LogFailure("Exchange", result.status());
+  wire::FromResult(result, &reply);
+  return reply;
+}
+
+absl::StatusOr<shard::Result> ShardService::Handle(const v1::ShardRequest& request,
+                                                   absl::Time deadline) {
+  if (absl::Status status = CheckIdentity(request); !status.ok()) return status;
+  absl::StatusOr<shard::Call> call = wire::ToCall(request);
+  if (!call.ok()) return call.status();
+  return shard_.Handle(*call, deadline);
+}
+
+grpc::Status ShardService::Exchange(
+    grpc::ServerContext* context,
+    grpc::ServerReaderWriter<v1::ShardReply, v1::ShardRequest>* stream) {
+  Streams::Stream registered(streams_, context);
+  Conversation conversation(stream);
+  auto request = std::make_unique<v1::ShardRequest>();
+  while (stream->Read(request.get())) {
+    conversation.Begin();
+    registered.BeginWork();
+    executor_.Submit(
+        [this, &conversation, &registered, received = absl::Now(), request = std::move(request)] {
+          conversation.Reply(Answer(*request, received));
+          registered.EndWork();
+          conversation.End();
+        });
+    request = std::make_unique<v1::ShardRequest>();
+  }
+  conversation.WaitForAll();
+  return grpc::Status::OK;
+}
+
+}  // namespace winnow
