@@ -33,6 +33,7 @@ class Stripe {
  public:
   // The arena must outlive the stripe and its forks.
   Stripe(std::shared_ptr<const Profile> profile, PageArena* arena);
+  ~Stripe();
 
   // Entries of the layer that are readable, 0..kStripeEntries.
   uint32_t entries(int layer) const;
@@ -40,8 +41,8 @@ class Stripe {
   // Writes [offset, offset + count) of the given layers, all or nothing: entries that are already
   // there are compared. The caller has validated layers and byte counts.
   // Returns the number of entries written (over all layers).
-  // ABORTED APPEND_CONFLICT (fact "offset": first entry whose bytes differ), OUT_OF_RANGE APPEND_GAP
-  // (fact "entries": where the layer ends), RESOURCE_EXHAUSTED if there is no memory.
+  // ABORTED APPEND_CONFLICT (fact "offset": first entry whose bytes differ), OUT_OF_RANGE
+  // APPEND_GAP (fact "entries": where the layer ends), RESOURCE_EXHAUSTED if there is no memory.
   absl::StatusOr<uint64_t> Append(uint32_t offset, uint32_t count,
                                   std::span<const LayerBytes> layers);
 
@@ -50,12 +51,28 @@ class Stripe {
   // Row `offset`, valid below entries(layer).
   const std::byte* KvRow(int layer, uint32_t offset) const;
 
-  // A stripe with the first `entries` entries of each layer (or all it has, if fewer). Full pages are
-  // shared, the partial one is copied.
+  // A stripe with the first `entries` entries of each layer (or all it has, if fewer). Full pages
+  // are shared, the partial one is copied.
   absl::StatusOr<std::shared_ptr<Stripe>> Fork(uint32_t entries) const;
 
  private:
   struct Layer;
+  struct NewPage {
+    int layer;
+    uint32_t page;
+    PageArena::Page keys = nullptr;  // where the layer has no index
+    PageArena::Page rows = nullptr;
+  };
+
+  // That the append leaves no gap and repeats what is held.
+  absl::Status CheckOverlap(uint32_t offset, uint32_t count, const LayerBytes& bytes) const;
+  // Takes the pages that entries [entries(layer), end) need beyond those there are.
+  absl::Status AllocatePages(int layer, uint32_t end, std::vector<NewPage>* pages) const;
+  // Writes the entries that are not held yet, without publishing them.
+  void Write(uint32_t offset, uint32_t count, const LayerBytes& bytes);
+  // Gives this stripe its own copy of the page that `entries` ends in.
+  absl::Status CopyPartialPage(const Layer& from, int layer, uint32_t entries, Layer* to) const;
+
   // Constant after construction.
   const std::shared_ptr<const Profile> profile_;
   PageArena* const arena_;
