@@ -52,15 +52,15 @@ struct ScoreTopKResult {
 // (DeepSeek-V2, arXiv:2405.04434, section 2.1.2, with the up-projections absorbed).
 struct AttendParams {
   RowFormat format;
-  int heads;                    // 1..256
-  int latent_dim;               // 32..1024
-  int rope_dim;                 // 0..256
+  int heads;       // 1..256
+  int latent_dim;  // 32..1024
+  int rope_dim;    // 0..256
   float softmax_scale;
-  const std::byte* queries;     // [heads, latent_dim + rope_dim] bf16
-  const std::byte* const* rows; // [row_count] pointers to RowBytes each
-  int row_count;                // >= 0
-  float* outputs;               // [heads, latent_dim]; zero where row_count is 0
-  float* lse;                   // [heads] natural log of sum exp(logit); -inf where row_count is 0
+  const std::byte* queries;      // [heads, latent_dim + rope_dim] bf16
+  const std::byte* const* rows;  // [row_count] pointers to RowBytes each
+  int row_count;                 // >= 0
+  float* outputs;                // [heads, latent_dim]; zero where row_count is 0
+  float* lse;                    // [heads] natural log of sum exp(logit); -inf where row_count is 0
 };
 
 // A target's kernels. All variants of one operation agree with the reference within the bounds in

@@ -1,0 +1,71 @@
+#include "kernels/cpu/avx2.h"
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/cpu/prepare.h"
+
+#pragma GCC target("avx2,fma,f16c")
+
+namespace winnow::kernels {
+namespace {
+
+constexpr int kLanes = 8;
+constexpr int kScoreHeads = 4;
+constexpr int kScoreVectors = 2;
+constexpr int kLogitRows = 2;
+constexpr int kLogitVectors = 4;
+constexpr int kOutputHeads = 4;
+constexpr int kOutputVectors = 2;
+
+// e4m3 codes in the low bytes of 16-bit lanes. As the bits of a half they are the value times 2^-8,
+// subnormals included, so the conversion is exact.
+inline __m256 Fp8ToFloats(__m128i codes) {
+  const __m128i sign = _mm_slli_epi16(_mm_and_si128(codes, _mm_set1_epi16(0x80)), 8);
+  const __m128i magnitude = _mm_slli_epi16(_mm_and_si128(codes, _mm_set1_epi16(0x7f)), 7);
+  return _mm256_mul_ps(_mm256_cvtph_ps(_mm_or_si128(sign, magnitude)), _mm256_set1_ps(256.0f));
+}
+
+void DecodeFp8Pairs(const uint8_t* pairs, float* even, float* odd) {
+  for (int half = 0; half < 2; ++half) {
+    const __m128i codes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(pairs) + half);
+    _mm256_storeu_ps(even + 8 * half, Fp8ToFloats(_mm_and_si128(codes, _mm_set1_epi16(0xff))));
+    _mm256_storeu_ps(odd + 8 * half, Fp8ToFloats(_mm_srli_epi16(codes, 8)));
+  }
+}
+
+void DecodeFp8(const uint8_t* codes, int count, float* values) {
+  for (int i = 0; i < count; i += 8) {
+    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(codes + i));
+    _mm256_storeu_ps(values + i, Fp8ToFloats(_mm_cvtepu8_epi16(bytes)));
+  }
+}
+
+#include "kernels/cpu/vector_kernels.inc"
+
+bool RunsHere() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+         __builtin_cpu_supports("f16c");
+}
+
+}  // namespace
+
+const CpuVariant& Avx2Variant() {
+  static constexpr CpuVariant variant = {
+      .name = "avx2",
+      .runs_here = RunsHere,
+      .prepared_bytes = FloatQueryBytes,
+      .prepare = PrepareFloatQuery,
+      .enter = nullptr,
+      .leave = nullptr,
+      .score_scratch_bytes = ScoreScratchBytes,
+      .score_page = ScorePage,
+      .attend_scratch_bytes = AttendScratchBytes,
+      .attend = Attend,
+  };
+  return variant;
+}
+
+}  // namespace winnow::kernels

@@ -1,0 +1,12 @@
+#ifndef WINNOW_KERNELS_CPU_AVX2_H_
+#define WINNOW_KERNELS_CPU_AVX2_H_
+
+#include "kernels/cpu/cpu_backend.h"
+
+namespace winnow::kernels {
+
+const CpuVariant& Avx2Variant();
+
+}  // namespace winnow::kernels
+
+#endif  // WINNOW_KERNELS_CPU_AVX2_H_

@@ -1,0 +1,62 @@
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/cpu/cpu_backend.h"
+#include "kernels/cpu/prepare.h"
+#include "kernels/reference/formats.h"
+
+namespace winnow::kernels {
+namespace {
+
+constexpr int kLanes = 4;
+constexpr int kScoreHeads = 4;
+constexpr int kScoreVectors = 2;
+constexpr int kLogitRows = 2;
+constexpr int kLogitVectors = 4;
+constexpr int kOutputHeads = 4;
+constexpr int kOutputVectors = 2;
+
+float Fp8Value(uint8_t code) {
+  static const std::array<float, 256> table = [] {
+    std::array<float, 256> values;
+    for (int i = 0; i < 256; ++i) values[i] = DecodeE4m3(static_cast<uint8_t>(i));
+    return values;
+  }();
+  return table[code];
+}
+
+void DecodeFp8Pairs(const uint8_t* pairs, float* even, float* odd) {
+  for (int lane = 0; lane < 16; ++lane) {
+    even[lane] = Fp8Value(pairs[2 * lane]);
+    odd[lane] = Fp8Value(pairs[2 * lane + 1]);
+  }
+}
+
+void DecodeFp8(const uint8_t* codes, int count, float* values) {
+  for (int i = 0; i < count; ++i) values[i] = Fp8Value(codes[i]);
+}
+
+#include "kernels/cpu/vector_kernels.inc"
+
+bool RunsHere() { return true; }
+
+}  // namespace
+
+const CpuVariant& PortableVariant() {
+  static constexpr CpuVariant variant = {
+      .name = "portable",
+      .runs_here = RunsHere,
+      .prepared_bytes = FloatQueryBytes,
+      .prepare = PrepareFloatQuery,
+      .enter = nullptr,
+      .leave = nullptr,
+      .score_scratch_bytes = ScoreScratchBytes,
+      .score_page = ScorePage,
+      .attend_scratch_bytes = AttendScratchBytes,
+      .attend = Attend,
+  };
+  return variant;
+}
+
+}  // namespace winnow::kernels

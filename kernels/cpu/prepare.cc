@@ -1,0 +1,31 @@
+#include "kernels/cpu/prepare.h"
+
+#include <array>
+
+#include "kernels/reference/formats.h"
+
+namespace winnow::kernels {
+
+size_t FloatQueryBytes(const ScoreQuery& query) {
+  return sizeof(float) * query.rows * query.heads * query.dim;
+}
+
+void PrepareFloatQuery(const ScoreQuery& query, std::byte* prepared) {
+  auto* values = reinterpret_cast<float*>(prepared);
+  const size_t query_bytes = QueryBytes(query.format, query.dim);
+  for (int i = 0; i < query.rows * query.heads; ++i) {
+    DecodeCodes(query.format, query.dim, query.queries + i * query_bytes,
+                values + static_cast<size_t>(i) * query.dim);
+  }
+}
+
+float Ue8m0ToFloat(uint8_t code) {
+  static const std::array<float, 256> table = [] {
+    std::array<float, 256> values;
+    for (int i = 0; i < 256; ++i) values[i] = DecodeUe8m0(static_cast<uint8_t>(i));
+    return values;
+  }();
+  return table[code];
+}
+
+}  // namespace winnow::kernels
