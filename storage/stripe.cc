@@ -102,6 +102,14 @@ absl::Status Stripe::CheckOverlap(uint32_t offset, uint32_t count, const LayerBy
                {{"offset", absl::StrCat(conflict)}, {"layer", absl::StrCat(bytes.layer)}});
 }
 
+absl::Status Stripe::Compare(uint32_t offset, uint32_t count,
+                             std::span<const LayerBytes> layers) const {
+  for (const LayerBytes& bytes : layers) {
+    if (absl::Status status = CheckOverlap(offset, count, bytes); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Stripe::AllocatePages(int layer, uint32_t end, std::vector<NewPage>* pages) const {
   const uint32_t held_pages = (entries(layer) + kPageEntries - 1) / kPageEntries;
   const uint32_t needed_pages = (end + kPageEntries - 1) / kPageEntries;
@@ -146,9 +154,7 @@ absl::StatusOr<uint64_t> Stripe::Append(uint32_t offset, uint32_t count,
   absl::MutexLock lock(&append_mu_);
   const uint32_t end = offset + count;
   std::vector<NewPage> pages;
-  for (const LayerBytes& bytes : layers) {
-    if (absl::Status status = CheckOverlap(offset, count, bytes); !status.ok()) return status;
-  }
+  if (absl::Status status = Compare(offset, count, layers); !status.ok()) return status;
   for (const LayerBytes& bytes : layers) {
     if (absl::Status status = AllocatePages(bytes.layer, end, &pages); !status.ok()) return status;
   }

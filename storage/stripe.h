@@ -46,6 +46,9 @@ class Stripe {
   absl::StatusOr<uint64_t> Append(uint32_t offset, uint32_t count,
                                   std::span<const LayerBytes> layers);
 
+  // The checks of Append alone: APPEND_CONFLICT, APPEND_GAP, or OK.
+  absl::Status Compare(uint32_t offset, uint32_t count, std::span<const LayerBytes> layers) const;
+
   // Page `page` of the layer, valid if it begins below entries(layer); arranged by ArrangeKeys.
   const std::byte* KeyPage(int layer, uint32_t page) const;
   // Row `offset`, valid below entries(layer).

@@ -115,18 +115,8 @@ struct AttendReply {
   std::vector<float> outputs;  // [T, query_heads, latent_dim]
   std::vector<float> lse;      // [T, query_heads], the sink not included
   Selection selection;         // rows only if asked for
-  bool scored = false;         // false where an earlier selection was used: scores are then absent
   uint32_t query_rows = 0;     // T
   CallStats stats;
-};
-
-struct NodeState {
-  std::string name;
-  std::string address;
-  bool reachable = false;
-  uint64_t round_trip_us = 0;
-  std::string version;
-  std::string error;
 };
 
 struct ShardState {

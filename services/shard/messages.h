@@ -13,8 +13,8 @@
 #include "storage/profile.h"
 #include "storage/stripe.h"
 
-// What a coordinator asks of a shard, in native types; proto/winnow/v1/shard.proto is the same on the
-// wire and documents each field. Spans in a call are borrowed until the call has been answered.
+// What a coordinator asks of a shard, in native types; proto/winnow/v1/shard.proto is the same on
+// the wire and documents each field. Spans in a call are borrowed until the call has been answered.
 namespace winnow::shard {
 
 // Of a context's placement key and its profile's fingerprint; see the proto's context_tag.
@@ -61,14 +61,15 @@ struct Append {
   uint32_t count = 0;
   std::vector<LayerBytes> layers;
   bool check_only = false;
+  bool compare_only = false;
 };
 
 struct Select {
   std::string context_id;
   uint64_t context_tag = 0;
   uint32_t layer = 0;
-  std::span<const std::byte> queries;  // [T, index_heads, query bytes]
-  std::span<const std::byte> weights;  // [T, index_heads] fp32
+  std::span<const std::byte> queries;     // [T, index_heads, query bytes]
+  std::span<const std::byte> weights;     // [T, index_heads] fp32
   std::vector<uint32_t> visible_entries;  // [T]
   uint32_t top_k = 0;
   std::vector<uint32_t> stripes;
@@ -83,13 +84,13 @@ struct Attend {
   uint64_t context_tag = 0;
   uint32_t layer = 0;
   std::vector<kernels::Candidate> thresholds;  // [T], or empty if the winners are already fixed
-  AttendPath path = AttendPath::kAuto;          // kAuto: only fix and list the winners
+  AttendPath path = AttendPath::kAuto;         // kAuto: only fix and list the winners
   std::span<const std::byte> queries;  // push-down: [T, query_heads, latent_dim + rope_dim] bf16
   bool return_positions = false;
 };
 
-using Call = std::variant<Ping, CreateContext, ForkContext, SealContext, DeleteContext, ListContexts,
-                          Describe, Append, Select, Attend>;
+using Call = std::variant<Ping, CreateContext, ForkContext, SealContext, DeleteContext,
+                          ListContexts, Describe, Append, Select, Attend>;
 
 struct Done {};
 

@@ -21,8 +21,8 @@ struct ShardOptions {
   absl::Duration selection_ttl = absl::Seconds(60);
 };
 
-// One shard: contexts in memory, scored and attended over with the given kernels. Thread-safe; calls
-// run on the caller's thread and share the pool.
+// One shard: contexts in memory, scored and attended over with the given kernels. Thread-safe;
+// calls run on the caller's thread and share the pool.
 class Shard {
  public:
   // backend and pool are borrowed and must outlive the shard.

@@ -1,8 +1,8 @@
 #include "services/winnowd/admin_service.h"
 
 #include "services/winnowd/call.h"
-#include "services/winnowd/version.h"
 #include "services/wire/requests.h"
+#include "storage/version.h"
 
 namespace winnow {
 namespace {

@@ -10,7 +10,7 @@
 #include "services/winnowd/log.h"
 #include "services/winnowd/options.h"
 #include "services/winnowd/server.h"
-#include "services/winnowd/version.h"
+#include "storage/version.h"
 
 namespace winnow {
 namespace {

@@ -11,7 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "kernels/backend.h"
 #include "services/cluster/placement.h"
-#include "services/winnowd/version.h"
+#include "storage/version.h"
 
 namespace winnow {
 namespace {

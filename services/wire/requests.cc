@@ -54,19 +54,19 @@ void FromStats(const coordinator::CallStats& stats, v1::CallStats* message) {
 }
 
 // Writes the rows padded to top_k, as the message declares them.
-void FromSelection(const coordinator::Selection& selection, bool scored, v1::Selection* message) {
+void FromSelection(const coordinator::Selection& selection, v1::Selection* message) {
   message->set_selection_id(selection.selection_id);
   if (selection.rows.empty()) return;
   message->set_rows(static_cast<uint32_t>(selection.rows.size()));
   message->set_top_k(selection.top_k);
   const size_t cells = selection.rows.size() * selection.top_k;
   std::vector<int32_t> positions(cells, kNoPosition);
-  std::vector<float> scores(scored ? cells : 0, -std::numeric_limits<float>::infinity());
+  std::vector<float> scores(cells, -std::numeric_limits<float>::infinity());
   for (size_t row = 0; row < selection.rows.size(); ++row) {
     for (size_t i = 0; i < selection.rows[row].size(); ++i) {
       const kernels::Candidate& chosen = selection.rows[row][i];
       positions[row * selection.top_k + i] = static_cast<int32_t>(chosen.position);
-      if (scored) scores[row * selection.top_k + i] = chosen.score;
+      scores[row * selection.top_k + i] = chosen.score;
     }
   }
   SetBytes<int32_t>(positions, message->mutable_positions());
@@ -152,12 +152,12 @@ void FromAppendReply(const coordinator::AppendReply& reply, v1::AppendEntriesRep
 }
 
 void FromReply(const coordinator::SelectReply& reply, v1::SelectReply* message) {
-  FromSelection(reply.selection, /*scored=*/true, message->mutable_selection());
+  FromSelection(reply.selection, message->mutable_selection());
   FromStats(reply.stats, message->mutable_stats());
 }
 
 void FromReply(const coordinator::GatherReply& reply, v1::GatherReply* message) {
-  FromSelection(reply.selection, /*scored=*/true, message->mutable_selection());
+  FromSelection(reply.selection, message->mutable_selection());
   SetBytes<std::byte>(reply.kv_rows, message->mutable_kv_rows());
   FromStats(reply.stats, message->mutable_stats());
 }
@@ -165,7 +165,7 @@ void FromReply(const coordinator::GatherReply& reply, v1::GatherReply* message) 
 void FromReply(const coordinator::AttendReply& reply, v1::AttendReply* message) {
   SetBytes<float>(reply.outputs, message->mutable_outputs());
   SetBytes<float>(reply.lse, message->mutable_lse());
-  FromSelection(reply.selection, reply.scored, message->mutable_selection());
+  FromSelection(reply.selection, message->mutable_selection());
   message->mutable_selection()->set_rows(reply.query_rows);
   FromStats(reply.stats, message->mutable_stats());
 }

@@ -62,6 +62,7 @@ void Fill(const shard::Append& call, v1::ShardRequest* request) {
   message->set_offset(call.offset);
   message->set_count(call.count);
   message->set_check_only(call.check_only);
+  message->set_compare_only(call.compare_only);
   for (const LayerBytes& layer : call.layers) {
     v1::ShardLayerEntries* entries = message->add_layers();
     entries->set_layer(static_cast<uint32_t>(layer.layer));
@@ -113,6 +114,7 @@ shard::Call Read(const v1::ShardAppend& message) {
   call.offset = message.offset();
   call.count = message.count();
   call.check_only = message.check_only();
+  call.compare_only = message.compare_only();
   for (const v1::ShardLayerEntries& layer : message.layers()) {
     call.layers.push_back({.layer = static_cast<int>(layer.layer()),
                            .index_keys = AsSpan(layer.index_keys()),

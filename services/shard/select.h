@@ -1,0 +1,22 @@
+#ifndef WINNOW_SERVICES_SHARD_SELECT_H_
+#define WINNOW_SERVICES_SHARD_SELECT_H_
+
+#include <atomic>
+
+#include "absl/status/statusor.h"
+#include "kernels/backend.h"
+#include "services/shard/context.h"
+#include "services/shard/messages.h"
+
+namespace winnow::shard {
+
+// Scores the call's stripes and returns the local best. Holds no lock while it scores.
+// INVALID_ARGUMENT for shapes that do not fit the profile, DATA_LOSS MISSING_STRIPES if a stripe is
+// not held as far as the call sees it, DEADLINE_EXCEEDED if `deadline_passed` is raised.
+absl::StatusOr<SelectResult> SelectFrom(const Context& context, const Select& call,
+                                        const kernels::Backend& backend, kernels::WorkerPool& pool,
+                                        const std::atomic<bool>* deadline_passed);
+
+}  // namespace winnow::shard
+
+#endif  // WINNOW_SERVICES_SHARD_SELECT_H_
