@@ -26,9 +26,9 @@ struct CoordinatorParts {
   kernels::WorkerPool* pool = nullptr;
 };
 
-// Plans each call, fans it out to the shards and merges their answers. Holds no entries and no state
-// that another coordinator could not rebuild. Thread-safe. Every call returns by its deadline.
-// Errors are those documented in proto/winnow/v1.
+// Plans each call, fans it out to the shards and merges their answers. Holds no entries and no
+// state that another coordinator could not rebuild. Thread-safe. Every call returns by its
+// deadline. Errors are those documented in proto/winnow/v1.
 class Coordinator {
  public:
   explicit Coordinator(CoordinatorParts parts);

@@ -13,8 +13,8 @@
 #include "storage/profile.h"
 #include "storage/stripe.h"
 
-// What a client asks of the coordinator, in native types; proto/winnow/v1 is the same on the wire and
-// documents each field. Spans are borrowed for the length of the call.
+// What a client asks of the coordinator, in native types; proto/winnow/v1 is the same on the wire
+// and documents each field. Spans are borrowed for the length of the call.
 namespace winnow::coordinator {
 
 using shard::AttendPath;

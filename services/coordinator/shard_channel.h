@@ -19,9 +19,9 @@ class ShardChannel {
   virtual ~ShardChannel() = default;
 
   // Starts a call; `done` runs exactly once, on any thread, possibly before Start returns. It runs
-  // with DEADLINE_EXCEEDED soon after the deadline at the latest, and with UNAVAILABLE when the shard
-  // is gone, so no call can hang. `call` and what it borrows may be released once Start returns:
-  // a channel that needs them longer copies them. Thread-safe.
+  // with DEADLINE_EXCEEDED soon after the deadline at the latest, and with UNAVAILABLE when the
+  // shard is gone, so no call can hang. `call` and what it borrows may be released once Start
+  // returns: a channel that needs them longer copies them. Thread-safe.
   virtual void Start(const shard::Call& call, absl::Time deadline, Done done) = 0;
 
   // "in-process", or host:port.

@@ -99,6 +99,13 @@ void ConfigureTransport(const Options& options, grpc::ServerBuilder* builder) {
   builder->SetResourceQuota(quota);
 }
 
+// As the health service knows them.
+std::vector<std::string> ServiceNames(Role role) {
+  if (role == Role::kShard) return {v1::Shard::service_full_name()};
+  return {v1::Contexts::service_full_name(), v1::Retrieval::service_full_name(),
+          v1::Admin::service_full_name()};
+}
+
 std::string WithPort(const std::string& address, int port) {
   return absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
 }
@@ -149,8 +156,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options) {
   p.server = builder.BuildAndStart();
   if (p.server == nullptr || p.port == 0) return WhyNotListening(options.listen);
   p.address = WithPort(options.listen, p.port);
-  for (const auto& service : p.services) {
-    p.server->GetHealthCheckService()->SetServingStatus(service->service_name(), true);
+  for (const std::string& name : ServiceNames(options.role)) {
+    p.server->GetHealthCheckService()->SetServingStatus(name, true);
   }
   return std::unique_ptr<Server>(new Server(std::move(parts)));
 }

@@ -1,0 +1,287 @@
+#include <algorithm>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "services/coordinator/coordinator_impl.h"
+#include "services/coordinator/stopwatch.h"
+#include "services/coordinator/validate.h"
+
+namespace winnow::coordinator {
+namespace {
+
+// A winner and where its KV row was received.
+struct Row {
+  kernels::Candidate winner;
+  const std::byte* bytes;
+};
+
+// The rows of one query row over all shards, best first: the order does not depend on the sharding,
+// so neither do the sums of an attention over them.
+std::vector<std::vector<Row>> OrderedRows(const std::vector<shard::AttendResult>& results,
+                                          size_t row_bytes) {
+  std::vector<std::vector<Row>> rows(results.front().winners.size());
+  for (const shard::AttendResult& result : results) {
+    const std::byte* next = result.kv_rows.data();
+    for (size_t row = 0; row < result.winners.size(); ++row) {
+      for (const kernels::Candidate& winner : result.winners[row]) {
+        rows[row].push_back({winner, next});
+        next += row_bytes;
+      }
+    }
+  }
+  for (std::vector<Row>& row : rows) {
+    std::sort(row.begin(), row.end(),
+              [](const Row& a, const Row& b) { return kernels::Better(a.winner, b.winner); });
+  }
+  return rows;
+}
+
+CandidateRows MergeWinners(const std::vector<shard::AttendResult>& results) {
+  CandidateRows merged(results.front().winners.size());
+  for (size_t row = 0; row < merged.size(); ++row) {
+    std::vector<std::span<const kernels::Candidate>> lists;
+    for (const shard::AttendResult& result : results) lists.emplace_back(result.winners[row]);
+    kernels::MergeCandidates(lists, kernels::kMaxTopK, &merged[row]);
+  }
+  return merged;
+}
+
+uint32_t WidestRow(const CandidateRows& rows) {
+  size_t widest = 0;
+  for (const auto& row : rows) widest = std::max(widest, row.size());
+  return static_cast<uint32_t>(widest);
+}
+
+absl::Status BadReply(size_t shard, const char* what) {
+  return Error(absl::StatusCode::kInternal, "BAD_REPLY",
+               absl::StrCat("shard ", shard, " sent ", what, " of another size than its winners"));
+}
+
+// That each shard's answer has the shapes that the path promises.
+absl::Status CheckShapes(const Profile& profile, const std::vector<shard::AttendResult>& results,
+                         AttendPath path, bool with_winners) {
+  const size_t rows = results.front().counts.size();
+  for (size_t i = 0; i < results.size(); ++i) {
+    const shard::AttendResult& result = results[i];
+    if (result.counts.size() != rows) return BadReply(i, "counts");
+    size_t winners = 0;
+    for (const uint32_t count : result.counts) winners += count;
+    const bool gathers = path == AttendPath::kGather;
+    if (gathers || with_winners) {
+      if (result.winners.size() != rows) return BadReply(i, "winners");
+      for (size_t row = 0; row < rows; ++row) {
+        if (result.winners[row].size() != result.counts[row]) return BadReply(i, "winners");
+      }
+    }
+    if (result.kv_rows.size() != (gathers ? winners * profile.row_bytes() : 0)) {
+      return BadReply(i, "KV rows");
+    }
+    const bool pushes_down = path == AttendPath::kPushDown;
+    const size_t heads = pushes_down ? rows * profile.query_heads : 0;
+    if (result.outputs.size() != heads * profile.latent_dim || result.lse.size() != heads) {
+      return BadReply(i, "outputs");
+    }
+  }
+  return absl::OkStatus();
+}
+
+uint64_t TensorBytes(const shard::AttendResult& result) {
+  uint64_t bytes =
+      result.kv_rows.size() + (result.outputs.size() + result.lse.size()) * sizeof(float);
+  for (const auto& row : result.winners) bytes += row.size() * sizeof(kernels::Candidate);
+  return bytes;
+}
+
+}  // namespace
+
+absl::StatusOr<MergedSelection> Coordinator::Impl::ResolveSource(const ContextRoute& route,
+                                                                 const Query& query,
+                                                                 absl::Time deadline,
+                                                                 CallStats* stats) {
+  if (const auto* index_query = std::get_if<IndexQuery>(&query.source)) {
+    return MakeSelection(route, query.layer, *index_query, deadline, stats);
+  }
+  if (absl::Status status = ValidateStoredLayer(*route.profile, query.layer); !status.ok()) {
+    return status;
+  }
+  stats->shards = shards();
+  return MergedSelection{.id = std::get<uint64_t>(query.source)};
+}
+
+absl::StatusOr<std::vector<shard::AttendResult>> Coordinator::Impl::AskWinners(
+    const ContextRoute& route, uint32_t layer, const MergedSelection& selection, AttendPath path,
+    std::span<const std::byte> queries, bool return_positions, absl::Time deadline,
+    CallStats* stats) {
+  Stopwatch watch;
+  const shard::Call call = shard::Attend{
+      .selection_id = selection.id,
+      .context_id = route.shard_id,
+      .context_tag = route.tag,
+      .layer = layer,
+      .thresholds = selection.thresholds,
+      .path = path,
+      .queries = path == AttendPath::kPushDown ? queries : std::span<const std::byte>(),
+      .return_positions = return_positions};
+  absl::StatusOr<std::vector<shard::AttendResult>> results =
+      ResultsOf<shard::AttendResult>(Broadcast(call, deadline));
+  stats->fetch_us += watch.Lap();
+  if (!results.ok()) return results.status();
+  if (absl::Status status = CheckShapes(*route.profile, *results, path, return_positions);
+      !status.ok()) {
+    return status;
+  }
+  for (size_t i = 0; i < results->size(); ++i) {
+    const shard::AttendResult& result = (*results)[i];
+    stats->shard_attend_us = std::max(stats->shard_attend_us, result.attend_us);
+    if (channels_[i]->in_process()) continue;
+    stats->bytes_moved += TensorBytes(result) + std::get<shard::Attend>(call).queries.size() +
+                          selection.thresholds.size() * sizeof(kernels::Candidate);
+  }
+  return results;
+}
+
+absl::StatusOr<GatherReply> Coordinator::Impl::Gather(const Query& query, absl::Time deadline) {
+  return WithRoute(query.context, deadline,
+                   [&](const ContextRoute& route) { return GatherFrom(route, query, deadline); });
+}
+
+absl::StatusOr<GatherReply> Coordinator::Impl::GatherFrom(const ContextRoute& route,
+                                                          const Query& query, absl::Time deadline) {
+  Stopwatch whole;
+  GatherReply reply{.row_bytes = route.profile->row_bytes()};
+  reply.stats.path = AttendPath::kGather;
+  absl::StatusOr<MergedSelection> selection = ResolveSource(route, query, deadline, &reply.stats);
+  if (!selection.ok()) return selection.status();
+  absl::StatusOr<std::vector<shard::AttendResult>> results =
+      AskWinners(route, query.layer, *selection, AttendPath::kGather, {},
+                 /*return_positions=*/true, deadline, &reply.stats);
+  if (!results.ok()) return results.status();
+  Stopwatch final_stage;
+  reply.selection = {.selection_id = selection->id, .rows = MergeWinners(*results)};
+  reply.selection.top_k =
+      selection->top_k == 0 ? WidestRow(reply.selection.rows) : selection->top_k;
+  reply.kv_rows.resize(reply.selection.rows.size() * reply.selection.top_k * reply.row_bytes);
+  std::byte* line = reply.kv_rows.data();
+  for (const std::vector<Row>& row : OrderedRows(*results, reply.row_bytes)) {
+    for (size_t i = 0; i < row.size(); ++i) {
+      std::memcpy(line + i * reply.row_bytes, row[i].bytes, reply.row_bytes);
+    }
+    line += reply.selection.top_k * reply.row_bytes;
+  }
+  reply.stats.attend_us = final_stage.Lap();
+  reply.stats.total_us = whole.Lap();
+  return reply;
+}
+
+AttendPath Coordinator::Impl::PathFor(const ContextRoute& route, const AttendQuery& query,
+                                      uint32_t query_rows, const MergedSelection& selection) const {
+  if (query.path != AttendPath::kAuto) return query.path;
+  PathCost cost{.shards = shards(), .query_rows = query_rows, .in_process = all_in_process_};
+  for (const uint64_t winners : selection.winners_by_shard) cost.winners += winners;
+  // An earlier selection is as large as the profile lets it be, as far as is known here.
+  if (selection.winners_by_shard.empty()) {
+    cost.winners = uint64_t{query_rows} * static_cast<uint64_t>(route.profile->top_k);
+  }
+  return ChoosePath(*route.profile, cost);
+}
+
+absl::StatusOr<AttendReply> Coordinator::Impl::Attend(const AttendQuery& query,
+                                                      absl::Time deadline) {
+  return WithRoute(query.context, deadline,
+                   [&](const ContextRoute& route) { return AttendTo(route, query, deadline); });
+}
+
+void Coordinator::Impl::FinishByGather(const Profile& profile, const AttendQuery& query,
+                                       const std::vector<shard::AttendResult>& results,
+                                       AttendReply* reply) const {
+  const size_t query_row_bytes = profile.query_heads * profile.attend_query_bytes();
+  const size_t output_row = size_t{1} * profile.query_heads * profile.latent_dim;
+  const std::vector<std::vector<Row>> rows = OrderedRows(results, profile.row_bytes());
+  for (size_t row = 0; row < rows.size(); ++row) {
+    std::vector<const std::byte*> pointers;
+    for (const Row& winner : rows[row]) pointers.push_back(winner.bytes);
+    backend_.SparseAttention({.format = profile.row_format,
+                              .heads = profile.query_heads,
+                              .latent_dim = profile.latent_dim,
+                              .rope_dim = profile.rope_dim,
+                              .softmax_scale = profile.softmax_scale,
+                              .queries = query.queries.data() + row * query_row_bytes,
+                              .rows = pointers.data(),
+                              .row_count = static_cast<int>(pointers.size()),
+                              .outputs = &reply->outputs[row * output_row],
+                              .lse = &reply->lse[row * profile.query_heads]},
+                             pool_);
+  }
+}
+
+void Coordinator::Impl::FinishByPushDown(const Profile& profile,
+                                         const std::vector<shard::AttendResult>& results,
+                                         AttendReply* reply) const {
+  const size_t output_row = size_t{1} * profile.query_heads * profile.latent_dim;
+  for (uint32_t row = 0; row < reply->query_rows; ++row) {
+    std::vector<const float*> outputs;
+    std::vector<const float*> lse;
+    for (const shard::AttendResult& result : results) {
+      outputs.push_back(&result.outputs[row * output_row]);
+      lse.push_back(&result.lse[size_t{row} * profile.query_heads]);
+    }
+    kernels::MergeAttention(outputs, lse, profile.query_heads, profile.latent_dim,
+                            &reply->outputs[row * output_row],
+                            &reply->lse[size_t{row} * profile.query_heads]);
+  }
+}
+
+absl::StatusOr<AttendReply> Coordinator::Impl::AttendTo(const ContextRoute& route,
+                                                        const AttendQuery& query,
+                                                        absl::Time deadline) {
+  Stopwatch whole;
+  Stopwatch planning;
+  const Profile& profile = *route.profile;
+  AttendReply reply;
+  if (absl::Status status = ValidateAttention(profile, query, &reply.query_rows); !status.ok()) {
+    return status;
+  }
+  reply.stats.plan_us = planning.Lap();
+  absl::StatusOr<MergedSelection> selection = ResolveSource(route, query, deadline, &reply.stats);
+  if (!selection.ok()) return selection.status();
+  reply.stats.path = PathFor(route, query, reply.query_rows, *selection);
+  absl::StatusOr<std::vector<shard::AttendResult>> results =
+      AskWinners(route, query.layer, *selection, reply.stats.path, query.queries,
+                 query.return_selection && selection->rows.empty(), deadline, &reply.stats);
+  if (!results.ok()) return results.status();
+  if (results->front().counts.size() != reply.query_rows) {
+    return InvalidField(
+        "queries", absl::StrCat(reply.query_rows, " query rows"),
+        absl::StrCat("as many as the selection has: ", results->front().counts.size()));
+  }
+  Stopwatch final_stage;
+  const size_t heads = size_t{reply.query_rows} * profile.query_heads;
+  reply.outputs.resize(heads * profile.latent_dim);
+  reply.lse.resize(heads);
+  if (reply.stats.path == AttendPath::kGather) {
+    FinishByGather(profile, query, *results, &reply);
+  } else {
+    FinishByPushDown(profile, *results, &reply);
+  }
+  if (!query.sink.empty()) {
+    std::vector<float> sink(query.sink.size() / sizeof(float));
+    std::memcpy(sink.data(), query.sink.data(), query.sink.size());
+    for (size_t row = 0; row < reply.query_rows; ++row) {
+      const size_t head = row * profile.query_heads;
+      kernels::ApplyAttentionSink(sink.data(), &reply.lse[head], profile.query_heads,
+                                  profile.latent_dim, &reply.outputs[head * profile.latent_dim]);
+    }
+  }
+  reply.selection.selection_id = selection->id;
+  if (query.return_selection) {
+    reply.selection.rows =
+        selection->rows.empty() ? MergeWinners(*results) : std::move(selection->rows);
+    reply.selection.top_k =
+        selection->top_k == 0 ? WidestRow(reply.selection.rows) : selection->top_k;
+  }
+  reply.stats.attend_us = final_stage.Lap();
+  reply.stats.total_us = whole.Lap();
+  return reply;
+}
+
+}  // namespace winnow::coordinator

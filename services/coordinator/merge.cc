@@ -1,0 +1,71 @@
+#include "services/coordinator/merge.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "kernels/backend.h"
+#include "storage/error.h"
+
+namespace winnow::coordinator {
+namespace {
+
+bool IsValid(const std::vector<kernels::Candidate>& row, uint32_t visible, uint32_t top_k) {
+  if (row.size() > top_k) return false;
+  for (size_t i = 0; i < row.size(); ++i) {
+    if (std::isnan(row[i].score) || row[i].position >= visible) return false;
+    if (i > 0 && !kernels::Better(row[i - 1], row[i])) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+absl::Status CheckCandidates(const std::vector<shard::SelectResult>& results,
+                             const std::vector<uint32_t>& visible_entries, uint32_t top_k) {
+  for (size_t shard = 0; shard < results.size(); ++shard) {
+    const CandidateRows& rows = results[shard].candidates;
+    bool valid = rows.size() == visible_entries.size();
+    for (size_t row = 0; valid && row < rows.size(); ++row) {
+      valid = IsValid(rows[row], visible_entries[row], top_k);
+    }
+    if (!valid) {
+      return Error(absl::StatusCode::kInternal, "BAD_REPLY",
+                   absl::StrCat("shard ", shard, " sent candidates that cannot be a selection"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+CandidateRows MergeRows(const std::vector<shard::SelectResult>& results, uint32_t top_k) {
+  CandidateRows merged(results.front().candidates.size());
+  for (size_t row = 0; row < merged.size(); ++row) {
+    std::vector<std::span<const kernels::Candidate>> lists;
+    for (const shard::SelectResult& result : results) lists.emplace_back(result.candidates[row]);
+    kernels::MergeCandidates(lists, top_k, &merged[row]);
+  }
+  return merged;
+}
+
+std::vector<kernels::Candidate> Thresholds(const CandidateRows& rows) {
+  std::vector<kernels::Candidate> thresholds;
+  for (const auto& row : rows) thresholds.push_back(row.back());
+  return thresholds;
+}
+
+std::vector<uint64_t> WinnersByShard(const std::vector<shard::SelectResult>& results,
+                                     const std::vector<kernels::Candidate>& thresholds) {
+  std::vector<uint64_t> winners;
+  for (const shard::SelectResult& result : results) {
+    uint64_t count = 0;
+    for (size_t row = 0; row < thresholds.size(); ++row) {
+      const auto& list = result.candidates[row];
+      count += std::upper_bound(list.begin(), list.end(), thresholds[row], kernels::Better) -
+               list.begin();
+    }
+    winners.push_back(count);
+  }
+  return winners;
+}
+
+}  // namespace winnow::coordinator

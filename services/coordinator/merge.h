@@ -1,0 +1,34 @@
+#ifndef WINNOW_SERVICES_COORDINATOR_MERGE_H_
+#define WINNOW_SERVICES_COORDINATOR_MERGE_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "kernels/candidate.h"
+#include "services/shard/messages.h"
+
+// What the shards' candidates amount to: pure functions of their answers.
+namespace winnow::coordinator {
+
+using CandidateRows = std::vector<std::vector<kernels::Candidate>>;  // [T], each best first
+
+// That every shard's answer has a list for each row, of at most k visible candidates, best first.
+// INTERNAL BAD_REPLY otherwise.
+absl::Status CheckCandidates(const std::vector<shard::SelectResult>& results,
+                             const std::vector<uint32_t>& visible_entries, uint32_t top_k);
+
+// The best k of each row over all shards.
+CandidateRows MergeRows(const std::vector<shard::SelectResult>& results, uint32_t top_k);
+
+// [T] the last candidate that was chosen in each row: a shard's candidate is a winner exactly if it
+// is not worse. No row may be empty.
+std::vector<kernels::Candidate> Thresholds(const CandidateRows& rows);
+
+// [shards] winners of each shard, over all rows.
+std::vector<uint64_t> WinnersByShard(const std::vector<shard::SelectResult>& results,
+                                     const std::vector<kernels::Candidate>& thresholds);
+
+}  // namespace winnow::coordinator
+
+#endif  // WINNOW_SERVICES_COORDINATOR_MERGE_H_
