@@ -7,6 +7,8 @@
 #include <string>
 
 #include "services/coordinator/shard_channel.h"
+#include "services/wire/call_stream.h"
+#include "winnow/v1/shard.grpc.pb.h"
 
 namespace winnow {
 
@@ -23,17 +25,23 @@ struct RemoteShard {
 class RemoteShardChannel final : public coordinator::ShardChannel {
  public:
   explicit RemoteShardChannel(RemoteShard shard);
-  // Ends calls that are still on their way with UNAVAILABLE.
-  ~RemoteShardChannel() override;
 
   void Start(const shard::Call& call, absl::Time deadline, Done done) override;
-  std::string address() const override;
+  std::string address() const override { return shard_.address; }
   bool in_process() const override { return false; }
 
  private:
-  class Core;
-  class Stream;
-  const std::shared_ptr<Core> core_;
+  struct Traits {
+    using Request = v1::ShardRequest;
+    using Reply = v1::ShardReply;
+    static void SetId(Request* request, uint64_t id) { request->set_request_id(id); }
+    static uint64_t Id(const Request& request) { return request.request_id(); }
+    static uint64_t Id(const Reply& reply) { return reply.request_id(); }
+  };
+
+  const RemoteShard shard_;
+  const std::unique_ptr<v1::Shard::Stub> stub_;
+  wire::CallStream<Traits> stream_;
 };
 
 }  // namespace winnow

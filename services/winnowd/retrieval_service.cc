@@ -1,5 +1,7 @@
 #include "services/winnowd/retrieval_service.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <string>
 
 #include "services/winnowd/call.h"
@@ -7,6 +9,11 @@
 #include "services/wire/status.h"
 
 namespace winnow {
+namespace {
+
+constexpr uint64_t kMaxTimeoutUs = INT64_MAX;
+
+}  // namespace
 
 absl::Status RetrievalService::Answer(const v1::SelectRequest& request, absl::Time deadline,
                                       v1::SelectReply* reply) {
@@ -79,7 +86,12 @@ grpc::Status RetrievalService::Decode(
   while (stream->Read(&request)) {
     registered.BeginWork();
     v1::DecodeReply reply;
-    const absl::Status status = AnswerStep(request, CallDeadline(*context, max_deadline_), &reply);
+    const absl::Duration step_timeout =
+        request.timeout_us() == 0 || request.timeout_us() > kMaxTimeoutUs
+            ? max_deadline_
+            : std::min(max_deadline_,
+                       absl::Microseconds(static_cast<int64_t>(request.timeout_us())));
+    const absl::Status status = AnswerStep(request, CallDeadline(*context, step_timeout), &reply);
     reply.set_step_id(request.step_id());
     if (!status.ok()) {
       LogFailure("Decode", status);

@@ -1,0 +1,263 @@
+#ifndef WINNOW_SERVICES_WIRE_CALL_STREAM_H_
+#define WINNOW_SERVICES_WIRE_CALL_STREAM_H_
+
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "grpcpp/alarm.h"
+#include "grpcpp/client_context.h"
+#include "grpcpp/support/client_callback.h"
+#include "services/wire/status.h"
+#include "storage/error.h"
+
+namespace winnow::wire {
+
+// Many calls over one bidirectional stream, matched by id. Every call ends: with its reply, with
+// DEADLINE_EXCEEDED at its deadline, or with the stream's error when that breaks. The next call
+// after a break opens a new stream; a call is never sent twice. Thread-safe.
+//
+// Traits names the messages and where their id is:
+//   using Request, Reply;
+//   static void SetId(Request*, uint64_t);  static uint64_t Id(const Request or Reply&);
+template <typename Traits>
+class CallStream {
+ public:
+  using Request = typename Traits::Request;
+  using Reply = typename Traits::Reply;
+  using Reactor = grpc::ClientBidiReactor<Request, Reply>;
+  // Runs once, on one of gRPC's threads or the caller's. The reply may be moved from.
+  using Done = absl::AnyInvocable<void(absl::StatusOr<Reply>)>;
+
+  struct Options {
+    // Starts the RPC on a stub.
+    std::function<void(grpc::ClientContext*, Reactor*)> open;
+    // For messages: "shard 2 at 10.0.0.7:7600".
+    std::string peer;
+    // Of the error when the stream breaks, and the facts that go with it.
+    std::string unavailable_reason;
+    std::pair<std::string, std::string> fact;
+    // Calls under way; more are refused with UNAVAILABLE.
+    size_t max_pending = 1024;
+  };
+
+  explicit CallStream(Options options) : core_(std::make_shared<Core>(std::move(options))) {}
+  // Breaks the stream, and returns when no callback runs any more.
+  ~CallStream() { core_->Close(); }
+
+  void Start(Request request, absl::Time deadline, Done done) {
+    core_->Start(std::move(request), deadline, std::move(done));
+  }
+
+ private:
+  class Stream;
+  class Core;
+  const std::shared_ptr<Core> core_;
+};
+
+// Matches replies to calls. Shared with alarms and streams, which may outlive the CallStream a
+// little.
+template <typename Traits>
+class CallStream<Traits>::Core : public std::enable_shared_from_this<Core> {
+ public:
+  explicit Core(Options options) : options_(std::move(options)) {}
+
+  void Start(Request request, absl::Time deadline, Done done);
+  void Close();
+  void OnReply(Reply reply);
+  void OnEnd(Stream* stream, const grpc::Status& status);
+  void Open(grpc::ClientContext* context, Reactor* reactor) { options_.open(context, reactor); }
+
+ private:
+  struct Pending {
+    Done done;
+    std::unique_ptr<grpc::Alarm> alarm;
+    Stream* stream;
+  };
+
+  void Expire(uint64_t id);
+  absl::Status Unavailable(const std::string& why) const {
+    return Error(absl::StatusCode::kUnavailable, options_.unavailable_reason,
+                 options_.peer + " is unavailable: " + why,
+                 {{options_.fact.first, options_.fact.second}});
+  }
+  bool NoStreamLives() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return live_streams_ == 0; }
+
+  const Options options_;
+  absl::Mutex mu_;
+  bool closed_ ABSL_GUARDED_BY(mu_) = false;
+  uint64_t next_id_ ABSL_GUARDED_BY(mu_) = 1;
+  absl::flat_hash_map<uint64_t, Pending> pending_ ABSL_GUARDED_BY(mu_);
+  Stream* stream_ ABSL_GUARDED_BY(mu_) = nullptr;  // the one to send on; null if it broke
+  int live_streams_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+// One RPC. Runs on gRPC's threads and deletes itself when it is over.
+template <typename Traits>
+class CallStream<Traits>::Stream final : public Reactor {
+ public:
+  explicit Stream(std::shared_ptr<Core> core) : core_(std::move(core)) {
+    core_->Open(&context_, this);
+    // Send() starts writes from outside gRPC's callbacks; the hold keeps OnDone off until it
+    // cannot.
+    this->AddHold();
+    this->StartRead(&reply_);
+    this->StartCall();
+  }
+
+  // Queues a request; dropped if the stream has broken, which the core is told of.
+  void Send(Request request) {
+    absl::MutexLock lock(&mu_);
+    if (broken_) return;
+    queue_.push_back(std::move(request));
+    if (queue_.size() == 1) this->StartWrite(&queue_.front());
+  }
+
+  // Drops a request that is still waiting to be sent.
+  void Forget(uint64_t id) {
+    absl::MutexLock lock(&mu_);
+    // The front one belongs to gRPC until its write is done.
+    for (auto it = queue_.begin(); it != queue_.end(); ++it) {
+      if (it != queue_.begin() && Traits::Id(*it) == id) {
+        queue_.erase(it);
+        return;
+      }
+    }
+  }
+
+  void Cancel() { context_.TryCancel(); }
+
+ private:
+  void OnReadDone(bool ok) override {
+    if (ok) {
+      core_->OnReply(std::move(reply_));
+      reply_.Clear();
+      this->StartRead(&reply_);
+      return;
+    }
+    {
+      absl::MutexLock lock(&mu_);
+      broken_ = true;
+    }
+    this->RemoveHold();
+  }
+
+  void OnWriteDone(bool ok) override {
+    absl::MutexLock lock(&mu_);
+    queue_.pop_front();
+    if (ok && !broken_ && !queue_.empty()) this->StartWrite(&queue_.front());
+  }
+
+  void OnDone(const grpc::Status& status) override {
+    core_->OnEnd(this, status);
+    delete this;
+  }
+
+  const std::shared_ptr<Core> core_;
+  grpc::ClientContext context_;
+  Reply reply_;  // belongs to the read that is under way
+  absl::Mutex mu_;
+  bool broken_ ABSL_GUARDED_BY(mu_) = false;
+  // The front one is being written whenever the queue is not empty.
+  std::list<Request> queue_ ABSL_GUARDED_BY(mu_);
+};
+
+template <typename Traits>
+void CallStream<Traits>::Core::Start(Request request, absl::Time deadline, Done done) {
+  absl::Status refusal;
+  {
+    absl::MutexLock lock(&mu_);
+    if (closed_) {
+      refusal = Unavailable("this end is closing");
+    } else if (pending_.size() >= options_.max_pending) {
+      refusal = Unavailable(std::to_string(pending_.size()) + " calls are waiting for it already");
+    } else {
+      const uint64_t id = next_id_++;
+      Traits::SetId(&request, id);
+      if (stream_ == nullptr) {
+        stream_ = new Stream(this->shared_from_this());
+        ++live_streams_;
+      }
+      auto alarm = std::make_unique<grpc::Alarm>();
+      alarm->Set(absl::ToChronoTime(deadline), [core = this->shared_from_this(), id](bool fired) {
+        if (fired) core->Expire(id);
+      });
+      pending_.emplace(id, Pending{std::move(done), std::move(alarm), stream_});
+      stream_->Send(std::move(request));
+    }
+  }
+  if (!refusal.ok()) done(std::move(refusal));
+}
+
+template <typename Traits>
+void CallStream<Traits>::Core::OnReply(Reply reply) {
+  Pending answered;
+  {
+    absl::MutexLock lock(&mu_);
+    const auto it = pending_.find(Traits::Id(reply));
+    if (it == pending_.end()) return;  // it came after the deadline
+    answered = std::move(it->second);
+    pending_.erase(it);
+  }
+  answered.done(std::move(reply));
+}
+
+template <typename Traits>
+void CallStream<Traits>::Core::Expire(uint64_t id) {
+  Pending late;
+  {
+    absl::MutexLock lock(&mu_);
+    const auto it = pending_.find(id);
+    if (it == pending_.end()) return;
+    it->second.stream->Forget(id);
+    late = std::move(it->second);
+    pending_.erase(it);
+  }
+  late.done(Error(absl::StatusCode::kDeadlineExceeded, "DEADLINE",
+                  options_.peer + " did not answer before the deadline",
+                  {{options_.fact.first, options_.fact.second}}));
+}
+
+template <typename Traits>
+void CallStream<Traits>::Core::OnEnd(Stream* stream, const grpc::Status& status) {
+  std::vector<Pending> orphans;
+  {
+    absl::MutexLock lock(&mu_);
+    if (stream_ == stream) stream_ = nullptr;
+    for (auto it = pending_.begin(); it != pending_.end();) {
+      if (it->second.stream == stream) {
+        orphans.push_back(std::move(it->second));
+        pending_.erase(it++);
+      } else {
+        ++it;
+      }
+    }
+  }
+  const absl::Status why =
+      Unavailable(status.error_message().empty() ? "it ended the stream" : status.error_message());
+  for (Pending& orphan : orphans) orphan.done(why);
+  absl::MutexLock lock(&mu_);
+  --live_streams_;
+}
+
+template <typename Traits>
+void CallStream<Traits>::Core::Close() {
+  absl::MutexLock lock(&mu_);
+  closed_ = true;
+  if (stream_ != nullptr) stream_->Cancel();
+  mu_.Await(absl::Condition(this, &Core::NoStreamLives));
+}
+
+}  // namespace winnow::wire
+
+#endif  // WINNOW_SERVICES_WIRE_CALL_STREAM_H_
