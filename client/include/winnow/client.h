@@ -1,0 +1,55 @@
+#ifndef WINNOW_CLIENT_INCLUDE_WINNOW_CLIENT_H_
+#define WINNOW_CLIENT_INCLUDE_WINNOW_CLIENT_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "winnow/context.h"
+#include "winnow/types.h"
+
+namespace winnow::client {
+
+struct ClientOptions {
+  std::string tenant;                           // empty: "default"
+  absl::Duration timeout = absl::Seconds(30);   // of each call and each decode step
+  size_t max_message_bytes = size_t{64} << 20;  // the server's --max-message
+};
+
+// A connection to a coordinator, shared by the contexts and sessions made from it. Thread-safe.
+//
+// Errors are absl statuses; ErrorReason() and ErrorFacts() of storage/error.h tell programs what
+// the message tells people. Every call ends within its timeout: DEADLINE_EXCEEDED, or UNAVAILABLE
+// when the service cannot be reached.
+class Client {
+ public:
+  // Connects in the background; the first call fails if nobody is there. address is host:port.
+  explicit Client(const std::string& address, ClientOptions options = {});
+  ~Client();
+  Client(Client&&) noexcept;
+  Client& operator=(Client&&) noexcept;
+
+  // Returns the fingerprint; registering the same profile again is not an error.
+  absl::StatusOr<std::string> RegisterProfile(const Profile& profile);
+  absl::StatusOr<std::vector<RegisteredProfile>> ListProfiles();
+
+  // With an id of the caller's choice this is idempotent; with none the service chooses one.
+  absl::StatusOr<Context> CreateContext(const std::string& profile_fingerprint,
+                                        const std::string& context_id = "");
+  // NOT_FOUND UNKNOWN_CONTEXT.
+  absl::StatusOr<Context> OpenContext(const std::string& context_id);
+  // All of the tenant's contexts, by id.
+  absl::StatusOr<std::vector<ContextInfo>> ListContexts();
+
+  absl::StatusOr<std::vector<NodeInfo>> ListNodes();
+  absl::StatusOr<std::vector<ShardInfo>> ListShards();
+
+ private:
+  std::shared_ptr<Connection> connection_;
+};
+
+}  // namespace winnow::client
+
+#endif  // WINNOW_CLIENT_INCLUDE_WINNOW_CLIENT_H_

@@ -1,0 +1,110 @@
+#include "winnow/client.h"
+
+#include <utility>
+
+#include "client/lib/connection.h"
+#include "client/lib/messages.h"
+#include "services/wire/profile.h"
+
+namespace winnow::client {
+
+Client::Client(const std::string& address, ClientOptions options)
+    : connection_(std::make_shared<Connection>(address, std::move(options))) {}
+
+Client::~Client() = default;
+Client::Client(Client&&) noexcept = default;
+Client& Client::operator=(Client&&) noexcept = default;
+
+absl::StatusOr<std::string> Client::RegisterProfile(const Profile& profile) {
+  v1::RegisterProfileRequest request;
+  v1::RegisterProfileReply reply;
+  *request.mutable_profile() = wire::FromProfile(profile);
+  const absl::Status status = connection_->Call([&](grpc::ClientContext* context) {
+    return connection_->contexts->RegisterProfile(context, request, &reply);
+  });
+  if (!status.ok()) return status;
+  return reply.fingerprint();
+}
+
+absl::StatusOr<std::vector<RegisteredProfile>> Client::ListProfiles() {
+  v1::ListProfilesReply reply;
+  const absl::Status status = connection_->Call([&](grpc::ClientContext* context) {
+    return connection_->contexts->ListProfiles(context, {}, &reply);
+  });
+  if (!status.ok()) return status;
+  std::vector<RegisteredProfile> profiles;
+  for (const v1::ListProfilesReply::Item& item : reply.profiles()) {
+    absl::StatusOr<Profile> profile = wire::ToProfile(item.profile());
+    if (!profile.ok()) return profile.status();
+    profiles.push_back({item.fingerprint(), *std::move(profile)});
+  }
+  return profiles;
+}
+
+absl::StatusOr<Context> Client::CreateContext(const std::string& profile_fingerprint,
+                                              const std::string& context_id) {
+  v1::CreateContextRequest request;
+  v1::CreateContextReply reply;
+  request.set_tenant(connection_->options.tenant);
+  request.set_profile_fingerprint(profile_fingerprint);
+  request.set_context_id(context_id);
+  const absl::Status status = connection_->Call([&](grpc::ClientContext* context) {
+    return connection_->contexts->CreateContext(context, request, &reply);
+  });
+  if (!status.ok()) return status;
+  return OpenContext(reply.context_id());
+}
+
+absl::StatusOr<Context> Client::OpenContext(const std::string& context_id) {
+  v1::DescribeContextRequest request;
+  v1::DescribeContextReply reply;
+  request.set_tenant(connection_->options.tenant);
+  request.set_context_id(context_id);
+  const absl::Status status = connection_->Call([&](grpc::ClientContext* context) {
+    return connection_->contexts->DescribeContext(context, request, &reply);
+  });
+  if (!status.ok()) return status;
+  absl::StatusOr<Profile> profile = wire::ToProfile(reply.profile());
+  if (!profile.ok()) return profile.status();
+  return Context(connection_, context_id, std::make_shared<const Profile>(*std::move(profile)));
+}
+
+absl::StatusOr<std::vector<ContextInfo>> Client::ListContexts() {
+  std::vector<ContextInfo> contexts;
+  v1::ListContextsRequest request;
+  request.set_tenant(connection_->options.tenant);
+  do {
+    v1::ListContextsReply reply;
+    const absl::Status status = connection_->Call([&](grpc::ClientContext* context) {
+      return connection_->contexts->ListContexts(context, request, &reply);
+    });
+    if (!status.ok()) return status;
+    for (const v1::ContextInfo& info : reply.contexts()) contexts.push_back(FromMessage(info));
+    request.set_after(reply.next());
+  } while (!request.after().empty());
+  return contexts;
+}
+
+absl::StatusOr<std::vector<NodeInfo>> Client::ListNodes() {
+  v1::ListNodesReply reply;
+  const absl::Status status = connection_->Call([&](grpc::ClientContext* context) {
+    return connection_->admin->ListNodes(context, {}, &reply);
+  });
+  if (!status.ok()) return status;
+  std::vector<NodeInfo> nodes;
+  for (const auto& node : reply.nodes()) nodes.push_back(FromMessage(node));
+  return nodes;
+}
+
+absl::StatusOr<std::vector<ShardInfo>> Client::ListShards() {
+  v1::ListShardsReply reply;
+  const absl::Status status = connection_->Call([&](grpc::ClientContext* context) {
+    return connection_->admin->ListShards(context, {}, &reply);
+  });
+  if (!status.ok()) return status;
+  std::vector<ShardInfo> shards;
+  for (const auto& shard : reply.shards()) shards.push_back(FromMessage(shard));
+  return shards;
+}
+
+}  // namespace winnow::client

@@ -1,0 +1,68 @@
+#include "client/lib/connection.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "absl/time/clock.h"
+#include "grpcpp/create_channel.h"
+#include "grpcpp/security/credentials.h"
+#include "storage/error.h"
+
+namespace winnow::client {
+namespace {
+
+constexpr int kKeepaliveTimeMs = 10'000;
+constexpr int kKeepaliveTimeoutMs = 5'000;
+constexpr int kReconnectBackoffMs = 50;
+constexpr int kMaxReconnectBackoffMs = 1'000;
+constexpr absl::Duration kFirstPause = absl::Milliseconds(50);
+constexpr absl::Duration kLongestPause = absl::Seconds(1);
+// Somebody who is not there now may be restarting, but a wrong address should not take all the
+// time.
+constexpr absl::Duration kRetryFor = absl::Seconds(3);
+
+std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
+  grpc::ChannelArguments args;
+  args.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
+  args.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  args.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectBackoffMs);
+  args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kReconnectBackoffMs);
+  args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxReconnectBackoffMs);
+  // A gather's reply is as large as the caller asked for.
+  args.SetMaxReceiveMessageSize(std::numeric_limits<int>::max());
+  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), args);
+}
+
+}  // namespace
+
+Connection::Connection(const std::string& address, ClientOptions options)
+    : Connection(address, std::move(options), Connect(address)) {}
+
+Connection::Connection(const std::string& address, ClientOptions options,
+                       const std::shared_ptr<grpc::Channel>& channel)
+    : address(address),
+      options(std::move(options)),
+      contexts(v1::Contexts::NewStub(channel)),
+      retrieval(v1::Retrieval::NewStub(channel)),
+      admin(v1::Admin::NewStub(channel)) {}
+
+absl::Time Connection::Deadline() const { return absl::Now() + options.timeout; }
+
+absl::Status Connection::Call(const std::function<grpc::Status(grpc::ClientContext*)>& rpc) const {
+  const absl::Time deadline = Deadline();
+  const absl::Time retry_until = std::min(deadline, absl::Now() + kRetryFor);
+  absl::Duration pause = kFirstPause;
+  while (true) {
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(deadline));
+    const absl::Status status = wire::FromGrpc(rpc(&context));
+    // With a reason the service itself has spoken: it is there, and a shard is not.
+    const bool nobody = absl::IsUnavailable(status) && ErrorReason(status).empty();
+    if (!nobody || absl::Now() + pause > retry_until) return status;
+    absl::SleepFor(pause);
+    pause = std::min(2 * pause, kLongestPause);
+  }
+}
+
+}  // namespace winnow::client

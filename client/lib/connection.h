@@ -1,0 +1,70 @@
+#ifndef WINNOW_CLIENT_LIB_CONNECTION_H_
+#define WINNOW_CLIENT_LIB_CONNECTION_H_
+
+#include <functional>
+#include <future>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "grpcpp/client_context.h"
+#include "services/wire/status.h"
+#include "winnow/client.h"
+#include "winnow/v1/admin.grpc.pb.h"
+#include "winnow/v1/contexts.grpc.pb.h"
+#include "winnow/v1/retrieval.grpc.pb.h"
+
+namespace winnow::client {
+
+// The channel, stubs and defaults that all handles of a client share. Thread-safe.
+class Connection {
+ public:
+  Connection(const std::string& address, ClientOptions options);
+
+  // Runs one unary call under the client's timeout. A call that found nobody is tried again, with
+  // growing pauses, while there is time: all calls are idempotent.
+  absl::Status Call(const std::function<grpc::Status(grpc::ClientContext*)>& rpc) const;
+
+  absl::Time Deadline() const;
+
+  const std::string address;
+  const ClientOptions options;
+  const std::unique_ptr<v1::Contexts::Stub> contexts;
+  const std::unique_ptr<v1::Retrieval::Stub> retrieval;
+  const std::unique_ptr<v1::Admin::Stub> admin;
+
+ private:
+  explicit Connection(const std::string& address, ClientOptions options,
+                      const std::shared_ptr<grpc::Channel>& channel);
+};
+
+// A unary call through gRPC's callback API: start(context, request, reply, done) begins it, and
+// convert(reply) makes the result once it is OK.
+template <typename Result, typename Reply, typename Request, typename StartFn, typename ConvertFn>
+std::future<absl::StatusOr<Result>> CallAsync(absl::Time deadline, Request request, StartFn start,
+                                              ConvertFn convert) {
+  struct State {
+    grpc::ClientContext context;
+    Request request;
+    Reply reply;
+    std::promise<absl::StatusOr<Result>> promise;
+  };
+  auto state = std::make_shared<State>();
+  state->context.set_deadline(absl::ToChronoTime(deadline));
+  state->request = std::move(request);
+  std::future<absl::StatusOr<Result>> future = state->promise.get_future();
+  start(&state->context, &state->request, &state->reply,
+        [state, convert](const grpc::Status& status) {
+          if (status.ok()) {
+            state->promise.set_value(convert(state->reply));
+          } else {
+            state->promise.set_value(wire::FromGrpc(status));
+          }
+        });
+  return future;
+}
+
+}  // namespace winnow::client
+
+#endif  // WINNOW_CLIENT_LIB_CONNECTION_H_

@@ -1,0 +1,145 @@
+#include "client/lib/messages.h"
+
+#include <cstring>
+#include <utility>
+
+#include "services/wire/bytes.h"
+
+namespace winnow::client {
+namespace {
+
+template <typename T>
+std::vector<T> FromBytes(const std::string& field) {
+  std::vector<T> values(field.size() / sizeof(T));
+  std::memcpy(values.data(), field.data(), values.size() * sizeof(T));
+  return values;
+}
+
+CallStats FromMessage(const v1::CallStats& message) {
+  return {.entries_scanned = message.entries_scanned(),
+          .index_bytes_read = message.index_bytes_read(),
+          .bytes_moved = message.bytes_moved(),
+          .shards = message.shards(),
+          .path = static_cast<AttendPath>(message.path()),
+          .total_us = message.total_us(),
+          .plan_us = message.plan_us(),
+          .select_us = message.select_us(),
+          .score_us = message.score_us(),
+          .merge_us = message.merge_us(),
+          .fetch_us = message.fetch_us(),
+          .shard_attend_us = message.shard_attend_us(),
+          .attend_us = message.attend_us(),
+          .score_us_sum = message.score_us_sum()};
+}
+
+Selection FromMessage(const v1::Selection& message) {
+  return {.selection_id = message.selection_id(),
+          .rows = message.rows(),
+          .top_k = message.top_k(),
+          .positions = FromBytes<int32_t>(message.positions()),
+          .scores = FromBytes<float>(message.scores())};
+}
+
+}  // namespace
+
+v1::AppendEntriesRequest ToMessage(const std::string& tenant, const std::string& context_id,
+                                   uint64_t start_position, uint32_t count,
+                                   std::span<const LayerEntries> layers) {
+  v1::AppendEntriesRequest message;
+  message.set_tenant(tenant);
+  message.set_context_id(context_id);
+  message.set_start_position(start_position);
+  message.set_count(count);
+  for (const LayerEntries& layer : layers) {
+    v1::LayerEntries* entries = message.add_layers();
+    entries->set_layer(static_cast<uint32_t>(layer.layer));
+    wire::SetBytes(layer.index_keys, entries->mutable_index_keys());
+    wire::SetBytes(layer.kv_rows, entries->mutable_kv_rows());
+  }
+  return message;
+}
+
+v1::IndexQuery ToMessage(const IndexQuery& query) {
+  v1::IndexQuery message;
+  wire::SetBytes(query.queries, message.mutable_queries());
+  wire::SetBytes(query.weights, message.mutable_weights());
+  message.mutable_visible_entries()->Assign(query.visible_entries.begin(),
+                                            query.visible_entries.end());
+  message.set_top_k(query.top_k);
+  return message;
+}
+
+v1::AttendRequest ToMessage(const std::string& tenant, const std::string& context_id,
+                            const AttendRequest& request) {
+  v1::AttendRequest message;
+  message.set_tenant(tenant);
+  message.set_context_id(context_id);
+  message.set_layer(static_cast<uint32_t>(request.layer));
+  if (const auto* query = std::get_if<IndexQuery>(&request.source)) {
+    *message.mutable_index_query() = ToMessage(*query);
+  } else {
+    message.set_selection_id(std::get<uint64_t>(request.source));
+  }
+  wire::SetBytes(request.queries, message.mutable_queries());
+  wire::SetBytes(request.sink, message.mutable_sink());
+  message.set_path(static_cast<v1::AttendPath>(request.path));
+  message.set_return_selection(request.return_selection);
+  return message;
+}
+
+AppendResult FromMessage(const v1::AppendEntriesReply& message) {
+  return {.end_position = message.end_position(), .entries_written = message.entries_written()};
+}
+
+SelectResult FromMessage(const v1::SelectReply& message) {
+  return {.selection = FromMessage(message.selection()), .stats = FromMessage(message.stats())};
+}
+
+GatherResult FromMessage(v1::GatherReply&& message) {
+  return {.selection = FromMessage(message.selection()),
+          .kv_rows = std::move(*message.mutable_kv_rows()),
+          .stats = FromMessage(message.stats())};
+}
+
+AttendResult FromMessage(const v1::AttendReply& message) {
+  return {.outputs = FromBytes<float>(message.outputs()),
+          .lse = FromBytes<float>(message.lse()),
+          .selection = FromMessage(message.selection()),
+          .stats = FromMessage(message.stats())};
+}
+
+ContextInfo FromMessage(const v1::ContextInfo& message) {
+  return {.context_id = message.context_id(),
+          .tenant = message.tenant(),
+          .profile_fingerprint = message.profile_fingerprint(),
+          .sealed = message.sealed(),
+          .entries = message.entries(),
+          .index_bytes = message.index_bytes(),
+          .kv_bytes = message.kv_bytes(),
+          .layer_entries = {message.layer_entries().begin(), message.layer_entries().end()},
+          .shard_entries = {message.shard_entries().begin(), message.shard_entries().end()}};
+}
+
+NodeInfo FromMessage(const v1::ListNodesReply::Node& message) {
+  return {.name = message.name(),
+          .address = message.address(),
+          .reachable = message.reachable(),
+          .round_trip_us = message.round_trip_us(),
+          .version = message.version(),
+          .error = message.error()};
+}
+
+ShardInfo FromMessage(const v1::ListShardsReply::Shard& message) {
+  return {.shard = message.shard(),
+          .address = message.address(),
+          .slots = message.slots(),
+          .contexts = message.contexts(),
+          .entries = message.entries(),
+          .index_bytes = message.index_bytes(),
+          .kv_bytes = message.kv_bytes(),
+          .threads = message.threads(),
+          .kernels = message.kernels(),
+          .error = message.error()};
+}
+
+}  // namespace winnow::client

@@ -1,0 +1,32 @@
+#ifndef WINNOW_CLIENT_LIB_MESSAGES_H_
+#define WINNOW_CLIENT_LIB_MESSAGES_H_
+
+#include <span>
+#include <string>
+
+#include "winnow/types.h"
+#include "winnow/v1/admin.pb.h"
+#include "winnow/v1/contexts.pb.h"
+#include "winnow/v1/retrieval.pb.h"
+
+// The library's types to and from the wire's. Tensors are copied.
+namespace winnow::client {
+
+v1::AppendEntriesRequest ToMessage(const std::string& tenant, const std::string& context_id,
+                                   uint64_t start_position, uint32_t count,
+                                   std::span<const LayerEntries> layers);
+v1::IndexQuery ToMessage(const IndexQuery& query);
+v1::AttendRequest ToMessage(const std::string& tenant, const std::string& context_id,
+                            const AttendRequest& request);
+
+AppendResult FromMessage(const v1::AppendEntriesReply& message);
+SelectResult FromMessage(const v1::SelectReply& message);
+GatherResult FromMessage(v1::GatherReply&& message);
+AttendResult FromMessage(const v1::AttendReply& message);
+ContextInfo FromMessage(const v1::ContextInfo& message);
+NodeInfo FromMessage(const v1::ListNodesReply::Node& message);
+ShardInfo FromMessage(const v1::ListShardsReply::Shard& message);
+
+}  // namespace winnow::client
+
+#endif  // WINNOW_CLIENT_LIB_MESSAGES_H_
