@@ -1,0 +1,38 @@
+#!/bin/bash
+# build_abseil.sh PREFIX: builds the installed version of abseil from Debian's source package with
+# ThreadSanitizer and installs it under PREFIX. Does nothing where PREFIX already holds that version.
+#
+# absl::Mutex is a futex of abseil's own: ThreadSanitizer sees its happens-before edges only if abseil
+# itself is instrumented. The libraries keep Debian's sonames and ABI, so that gRPC, whose locks are
+# absl::Mutex too, loads these instead of the system's and its hand-over of calls becomes visible.
+set -euo pipefail
+
+prefix=$(realpath -m "${1:?usage: build_abseil.sh PREFIX}")
+version=$(dpkg-query -W -f='${Version}' libabsl-dev)
+[[ "$(cat "$prefix/version" 2>/dev/null || true)" != "$version" ]] || exit 0
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir -p "$work"/{lists,cache/archives}/partial
+cat >"$work/source.list" <<'END'
+deb-src http://deb.debian.org/debian bookworm main
+deb-src http://deb.debian.org/debian bookworm-updates main
+deb-src http://deb.debian.org/debian-security bookworm-security main
+END
+
+# A list of our own: the system's sources stay as they are, and no root is needed.
+apt_options=(-q -o "Dir::Etc::sourcelist=$work/source.list" -o Dir::Etc::sourceparts=-
+  -o "Dir::State::lists=$work/lists" -o "Dir::Cache=$work/cache" -o "APT::Sandbox::User=$(id -un)")
+cd "$work"
+apt-get "${apt_options[@]}" update
+apt-get "${apt_options[@]}" source "abseil=$version"
+
+# C++17 because Debian's build is.
+cmake -S abseil-*/ -B build -G Ninja \
+  -DCMAKE_BUILD_TYPE=RelWithDebInfo -DBUILD_SHARED_LIBS=ON -DCMAKE_CXX_STANDARD=17 \
+  -DABSL_PROPAGATE_CXX_STD=ON -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_INSTALL_LIBDIR=lib \
+  -DCMAKE_CXX_COMPILER_LAUNCHER=ccache \
+  -DCMAKE_CXX_FLAGS="-fsanitize=thread -fno-omit-frame-pointer -ffile-prefix-map=$work=."
+rm -rf "$prefix"
+cmake --build build --target install --parallel "$(nproc)"
+echo "$version" >"$prefix/version"
