@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "storage/profile.h"
+#include "winnow/context.h"
 #include "winnow/types.h"
 
 namespace winnow::ctl {

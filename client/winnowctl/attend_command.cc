@@ -1,0 +1,76 @@
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "client/winnowctl/commands.h"
+#include "client/winnowctl/stats.h"
+#include "client/winnowctl/synthetic.h"
+#include "client/winnowctl/table.h"
+
+namespace winnow::ctl {
+namespace {
+
+struct AttendFlags {
+  std::string id;
+  int layer = 0;
+  uint64_t seed = 1;
+  uint32_t show = 10;
+};
+
+void PrintTable(const client::AttendResult& result, uint32_t show) {
+  Table table({"RANK", "POSITION", "SCORE"});
+  for (uint32_t i = 0; i < std::min(show, result.selection.top_k); ++i) {
+    if (result.selection.positions[i] < 0) break;
+    table.Add({absl::StrCat(i), absl::StrCat(result.selection.positions[i]),
+               absl::StrFormat("%.6f", result.selection.scores[i])});
+  }
+  std::cout << table.ToString()
+            << absl::StrFormat("lse[0] %.6f; %d entries scanned on %d shards in %d us\n",
+                               result.lse[0], result.stats.entries_scanned, result.stats.shards,
+                               result.stats.total_us);
+}
+
+int Attend(const Globals& globals, const AttendFlags& flags) {
+  client::Client client = globals.Connect();
+  absl::StatusOr<client::Context> context = client.OpenContext(flags.id);
+  if (!context.ok()) return Fail(context.status());
+  absl::StatusOr<client::ContextInfo> info = context->Describe();
+  if (!info.ok()) return Fail(info.status());
+  Synthetic synthetic(context->profile(), flags.seed);
+  client::AttendRequest request = synthetic.Query(flags.layer, info->entries, 1, 0);
+  request.return_selection = true;
+  absl::StatusOr<client::AttendResult> result = context->Attend(request);
+  if (!result.ok()) return Fail(result.status());
+  if (!globals.json) {
+    PrintTable(*result, flags.show);
+    return kOk;
+  }
+  CallLog log;
+  log.Add(static_cast<double>(result->stats.total_us), result->stats);
+  std::cout << nlohmann::ordered_json{{"positions", result->selection.positions},
+                                      {"scores", result->selection.scores},
+                                      {"lse", result->lse},
+                                      {"entries_scanned", result->stats.entries_scanned},
+                                      {"bytes_moved", result->stats.bytes_moved},
+                                      {"stages_us", log.Stages()}}
+                   .dump(2)
+            << "\n";
+  return kOk;
+}
+
+}  // namespace
+
+void AddAttendCommand(CLI::App& app, const Globals& globals, Run* run) {
+  CLI::App* attend = app.add_subcommand("attend", "Attend over a context with a random query");
+  auto flags = std::make_shared<AttendFlags>();
+  attend->add_option("id", flags->id, "context")->required();
+  attend->add_option("--layer", flags->layer)->capture_default_str();
+  attend->add_option("--seed", flags->seed, "of the query")->capture_default_str();
+  attend->add_option("--show", flags->show, "best entries to list")->capture_default_str();
+  attend->callback(
+      [&globals, run, flags] { *run = [&globals, flags] { return Attend(globals, *flags); }; });
+}
+
+}  // namespace winnow::ctl

@@ -1,0 +1,145 @@
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+#include "client/winnowctl/child_process.h"
+#include "client/winnowctl/commands.h"
+#include "client/winnowctl/progress.h"
+#include "client/winnowctl/stats.h"
+#include "client/winnowctl/synthetic.h"
+#include "kernels/read_floor.h"
+
+namespace winnow::ctl {
+namespace {
+
+struct BenchFlags {
+  uint64_t entries = 1 << 20;
+  uint32_t shards = 4;
+  uint32_t queries = 100;
+  uint32_t warmup = 5;
+  uint64_t seed = 1;
+  std::string kernels;
+};
+
+// One layer of DeepSeek-V3.2.
+Profile BenchProfile() {
+  Profile profile = *PresetProfile("deepseek-v3.2");
+  profile.name = "bench";
+  profile.layers = {LayerKind::kOwn};
+  return profile;
+}
+
+absl::StatusOr<CallLog> Measure(const client::Context& context, const BenchFlags& flags) {
+  const std::unique_ptr<client::DecodeSession> session = context.StartDecode();
+  Synthetic synthetic(context.profile(), flags.seed);
+  CallLog log;
+  Progress progress("attending", flags.queries);
+  for (uint32_t i = 0; i < flags.warmup + flags.queries; ++i) {
+    client::DecodeStep step;
+    step.attend = synthetic.Query(0, flags.entries, 1, i);
+    const absl::Time start = absl::Now();
+    absl::StatusOr<client::DecodeResult> result = session->Run(step);
+    if (!result.ok()) return result.status();
+    if (i < flags.warmup) continue;
+    log.Add(absl::ToDoubleMicroseconds(absl::Now() - start), result->attend.stats);
+    progress.Update(log.calls());
+  }
+  return log;
+}
+
+// Microseconds to read as many bytes as the index has, in this process and with all cores.
+double ReadFloorUs(uint64_t index_bytes) {
+  std::vector<std::byte> bytes(index_bytes, std::byte{1});
+  kernels::WorkerPool pool(static_cast<int>(std::thread::hardware_concurrency()));
+  return kernels::MeasureReadSeconds(bytes, pool) * 1e6;
+}
+
+int Report(const Globals& globals, const BenchFlags& flags, const CallLog& log, double floor_us,
+           uint64_t index_bytes) {
+  const nlohmann::ordered_json json = {
+      {"entries", flags.entries},
+      {"shards", flags.shards},
+      {"queries", log.calls()},
+      {"p50_us", log.p50_us()},
+      {"p99_us", log.p99_us()},
+      {"stages_us", log.Stages()},
+      {"keys_per_second", static_cast<double>(flags.entries) / log.p50_us() * 1e6},
+      {"index_bytes", index_bytes},
+      {"bytes_moved_per_call", log.bytes_moved() / log.calls()},
+      {"read_floor_us", floor_us},
+      {"read_floor_gb_per_s", static_cast<double>(index_bytes) / floor_us / 1e3},
+      {"floor_ratio", log.p50_us() / floor_us},
+      {"kernel_p50_us", log.kernel_p50_us()},
+      {"p50_over_kernel", log.p50_us() / log.kernel_p50_us()}};
+  if (globals.json) {
+    std::cout << json.dump(2) << "\n";
+    return kOk;
+  }
+  std::cout << absl::StrFormat(
+      "%d entries on %d shards: p50 %.0f us, p99 %.0f us, %.0f M keys/s\n"
+      "reading the %.1f MB of keys alone takes %.0f us (%.1f GB/s): ratio %.2f\n",
+      flags.entries, flags.shards, log.p50_us(), log.p99_us(),
+      static_cast<double>(flags.entries) / log.p50_us(), static_cast<double>(index_bytes) / 1e6,
+      floor_us, static_cast<double>(index_bytes) / floor_us / 1e3, log.p50_us() / floor_us);
+  for (const auto& [stage, us] : json["stages_us"].items()) {
+    std::cout << absl::StrFormat("  %-28s %9.0f us\n", stage, us.get<double>());
+  }
+  return kOk;
+}
+
+int BenchAttend(const Globals& given, const BenchFlags& flags) {
+  Globals globals = given;
+  std::unique_ptr<ChildServer> server;
+  if (!globals.address_given) {
+    std::vector<std::string> server_flags = {absl::StrCat("--shards=", flags.shards)};
+    if (!flags.kernels.empty()) server_flags.push_back("--kernels=" + flags.kernels);
+    absl::StatusOr<std::unique_ptr<ChildServer>> started = ChildServer::Start(server_flags);
+    if (!started.ok()) return Fail(started.status());
+    server = *std::move(started);
+    globals.address = server->address();
+  }
+  client::Client client = globals.Connect();
+  absl::StatusOr<std::string> fingerprint = client.RegisterProfile(BenchProfile());
+  if (!fingerprint.ok()) return Fail(fingerprint.status());
+  absl::StatusOr<client::Context> context = client.CreateContext(*fingerprint);
+  if (!context.ok()) return Fail(context.status());
+  const absl::Status filled = FillContext(*context, 0, flags.entries, flags.seed);
+  absl::StatusOr<CallLog> log = filled.ok() ? Measure(*context, flags) : filled;
+  const absl::Status deleted = context->Delete();
+  if (!log.ok()) return Fail(log.status());
+  if (!deleted.ok()) return Fail(deleted);
+  const uint64_t index_bytes = flags.entries * context->profile().key_bytes();
+  return Report(globals, flags, *log, ReadFloorUs(index_bytes), index_bytes);
+}
+
+}  // namespace
+
+void AddBenchCommand(CLI::App& app, const Globals& globals, Run* run) {
+  CLI::App* bench = app.add_subcommand("bench", "Measure the service");
+  bench->require_subcommand(1);
+  CLI::App* attend = bench->add_subcommand(
+      "attend",
+      "Attend over synthetic entries; starts a winnowd of its own unless --address is given");
+  auto flags = std::make_shared<BenchFlags>();
+  attend->add_option("--entries", flags->entries)
+      ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 31))
+      ->capture_default_str();
+  attend->add_option("--shards", flags->shards, "of the winnowd that is started")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  attend->add_option("--queries", flags->queries, "calls to measure")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  attend->add_option("--warmup", flags->warmup, "calls before that")->capture_default_str();
+  attend->add_option("--seed", flags->seed)->capture_default_str();
+  attend->add_option("--kernels", flags->kernels, "variant for the winnowd that is started");
+  attend->callback([&globals, run, flags] {
+    *run = [&globals, flags] { return BenchAttend(globals, *flags); };
+  });
+}
+
+}  // namespace winnow::ctl

@@ -1,0 +1,69 @@
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "client/winnowctl/commands.h"
+#include "client/winnowctl/table.h"
+
+namespace winnow::ctl {
+namespace {
+
+int ListNodes(const Globals& globals) {
+  client::Client client = globals.Connect();
+  absl::StatusOr<std::vector<client::NodeInfo>> nodes = client.ListNodes();
+  if (!nodes.ok()) return Fail(nodes.status());
+  nlohmann::ordered_json all = nlohmann::ordered_json::array();
+  Table table({"NODE", "ADDRESS", "REACHABLE", "ROUND TRIP US", "VERSION", "ERROR"});
+  for (const client::NodeInfo& node : *nodes) {
+    all.push_back({{"name", node.name},
+                   {"address", node.address},
+                   {"reachable", node.reachable},
+                   {"round_trip_us", node.round_trip_us},
+                   {"version", node.version},
+                   {"error", node.error}});
+    table.Add({node.name, node.address, node.reachable ? "yes" : "no",
+               absl::StrCat(node.round_trip_us), node.version, node.error});
+  }
+  std::cout << (globals.json ? all.dump(2) + "\n" : table.ToString());
+  return kOk;
+}
+
+int ListShards(const Globals& globals) {
+  client::Client client = globals.Connect();
+  absl::StatusOr<std::vector<client::ShardInfo>> shards = client.ListShards();
+  if (!shards.ok()) return Fail(shards.status());
+  nlohmann::ordered_json all = nlohmann::ordered_json::array();
+  Table table({"SHARD", "ADDRESS", "SLOTS", "CONTEXTS", "ENTRIES", "INDEX", "KV", "THREADS",
+               "KERNELS", "ERROR"});
+  for (const client::ShardInfo& shard : *shards) {
+    all.push_back({{"shard", shard.shard},
+                   {"address", shard.address},
+                   {"slots", shard.slots},
+                   {"contexts", shard.contexts},
+                   {"entries", shard.entries},
+                   {"index_bytes", shard.index_bytes},
+                   {"kv_bytes", shard.kv_bytes},
+                   {"threads", shard.threads},
+                   {"kernels", shard.kernels},
+                   {"error", shard.error}});
+    table.Add({absl::StrCat(shard.shard), shard.address, absl::StrCat(shard.slots),
+               absl::StrCat(shard.contexts), absl::StrCat(shard.entries),
+               FormatBytes(shard.index_bytes), FormatBytes(shard.kv_bytes),
+               absl::StrCat(shard.threads), shard.kernels, shard.error});
+  }
+  std::cout << (globals.json ? all.dump(2) + "\n" : table.ToString());
+  return kOk;
+}
+
+}  // namespace
+
+void AddClusterCommands(CLI::App& app, const Globals& globals, Run* run) {
+  app.add_subcommand("nodes", "Processes of the cluster")->callback([&globals, run] {
+    *run = [&globals] { return ListNodes(globals); };
+  });
+  app.add_subcommand("shards", "What each shard holds")->callback([&globals, run] {
+    *run = [&globals] { return ListShards(globals); };
+  });
+}
+
+}  // namespace winnow::ctl

@@ -1,0 +1,165 @@
+#include <unistd.h>
+
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/winnowctl/commands.h"
+#include "client/winnowctl/profile_commands.h"
+#include "client/winnowctl/synthetic.h"
+#include "client/winnowctl/table.h"
+
+namespace winnow::ctl {
+namespace {
+
+// Flags of all context commands; each uses its own.
+struct ContextFlags {
+  std::string id;
+  std::string profile;
+  std::string fork_id;
+  uint64_t entries = 0;
+  uint64_t seed = 1;
+  bool yes = false;
+};
+
+nlohmann::ordered_json ToJson(const client::ContextInfo& info) {
+  return {{"context_id", info.context_id},
+          {"tenant", info.tenant},
+          {"profile_fingerprint", info.profile_fingerprint},
+          {"sealed", info.sealed},
+          {"entries", info.entries},
+          {"index_bytes", info.index_bytes},
+          {"kv_bytes", info.kv_bytes},
+          {"layer_entries", info.layer_entries},
+          {"shard_entries", info.shard_entries}};
+}
+
+int Describe(const Globals& globals, const client::Context& context) {
+  absl::StatusOr<client::ContextInfo> info = context.Describe();
+  if (!info.ok()) return Fail(info.status());
+  if (globals.json) {
+    std::cout << ToJson(*info).dump(2) << "\n";
+    return kOk;
+  }
+  Table table({"FIELD", "VALUE"});
+  table.Add({"context", info->context_id});
+  table.Add({"tenant", info->tenant});
+  table.Add({"profile", context.profile().name + " " + info->profile_fingerprint});
+  table.Add({"sealed", info->sealed ? "yes" : "no"});
+  table.Add({"entries", absl::StrCat(info->entries)});
+  table.Add({"index", FormatBytes(info->index_bytes)});
+  table.Add({"KV", FormatBytes(info->kv_bytes)});
+  table.Add({"entries by shard", absl::StrJoin(info->shard_entries, ", ")});
+  std::cout << table.ToString();
+  return kOk;
+}
+
+// Runs fn(context) on the context of that id.
+template <typename Fn>
+int WithContext(const Globals& globals, const std::string& id, Fn fn) {
+  client::Client client = globals.Connect();
+  absl::StatusOr<client::Context> context = client.OpenContext(id);
+  return context.ok() ? fn(*context) : Fail(context.status());
+}
+
+int Create(const Globals& globals, const ContextFlags& flags) {
+  client::Client client = globals.Connect();
+  absl::StatusOr<std::string> fingerprint = ResolveProfile(client, flags.profile);
+  if (!fingerprint.ok()) return Fail(fingerprint.status());
+  absl::StatusOr<client::Context> context = client.CreateContext(*fingerprint, flags.id);
+  return context.ok() ? Describe(globals, *context) : Fail(context.status());
+}
+
+int Append(const Globals& globals, const ContextFlags& flags) {
+  return WithContext(globals, flags.id, [&](const client::Context& context) {
+    absl::StatusOr<client::ContextInfo> info = context.Describe();
+    if (!info.ok()) return Fail(info.status());
+    const absl::Status status =
+        FillContext(context, info->entries, info->entries + flags.entries, flags.seed);
+    return status.ok() ? Describe(globals, context) : Fail(status);
+  });
+}
+
+int List(const Globals& globals) {
+  client::Client client = globals.Connect();
+  absl::StatusOr<std::vector<client::ContextInfo>> contexts = client.ListContexts();
+  if (!contexts.ok()) return Fail(contexts.status());
+  nlohmann::ordered_json all = nlohmann::ordered_json::array();
+  Table table({"CONTEXT", "ENTRIES", "INDEX", "KV", "SEALED", "PROFILE"});
+  for (const client::ContextInfo& info : *contexts) {
+    all.push_back(ToJson(info));
+    table.Add({info.context_id, absl::StrCat(info.entries), FormatBytes(info.index_bytes),
+               FormatBytes(info.kv_bytes), info.sealed ? "yes" : "no", info.profile_fingerprint});
+  }
+  std::cout << (globals.json ? all.dump(2) + "\n" : table.ToString());
+  return kOk;
+}
+
+int Delete(const Globals& globals, const ContextFlags& flags) {
+  if (!flags.yes && isatty(STDIN_FILENO) == 1) {
+    std::cerr << "Delete context " << flags.id << " and all it holds? [y/N] ";
+    std::string answer;
+    std::getline(std::cin, answer);
+    if (answer != "y" && answer != "Y") return kRefused;
+  }
+  return WithContext(globals, flags.id, [](const client::Context& context) {
+    const absl::Status status = context.Delete();
+    return status.ok() ? kOk : Fail(status);
+  });
+}
+
+int Fork(const Globals& globals, const ContextFlags& flags) {
+  return WithContext(globals, flags.id, [&](const client::Context& context) {
+    absl::StatusOr<client::Context> fork = context.Fork(flags.entries, flags.fork_id);
+    return fork.ok() ? Describe(globals, *fork) : Fail(fork.status());
+  });
+}
+
+int Seal(const Globals& globals, const ContextFlags& flags) {
+  return WithContext(globals, flags.id, [](const client::Context& context) {
+    const absl::Status status = context.Seal();
+    return status.ok() ? kOk : Fail(status);
+  });
+}
+
+}  // namespace
+
+void AddContextCommands(CLI::App& app, const Globals& globals, Run* run) {
+  CLI::App* context = app.add_subcommand("context", "Contexts and what they hold");
+  context->require_subcommand(1);
+  auto flags = std::make_shared<ContextFlags>();
+  const auto add = [&](const char* name, const char* help, auto command) {
+    CLI::App* sub = context->add_subcommand(name, help);
+    sub->callback([&globals, run, flags, command] {
+      *run = [&globals, flags, command] { return command(globals, *flags); };
+    });
+    return sub;
+  };
+  CLI::App* create = add("create", "Create an empty context", Create);
+  create->add_option("--profile", flags->profile, "fingerprint, name or preset")->required();
+  create->add_option("--id", flags->id, "chosen by the service if not given");
+  CLI::App* append = add("append", "Append synthetic entries where the context ends", Append);
+  append->add_option("id", flags->id)->required();
+  append->add_option("--synthetic", flags->entries, "entries to append")
+      ->required()
+      ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 31));
+  append->add_option("--seed", flags->seed, "of the random entries")->capture_default_str();
+  add("list", "All contexts of the tenant",
+      [](const Globals& g, const ContextFlags&) { return List(g); });
+  CLI::App* describe = add("describe", "One context", [](const Globals& g, const ContextFlags& f) {
+    return WithContext(g, f.id, [&g](const client::Context& c) { return Describe(g, c); });
+  });
+  describe->add_option("id", flags->id)->required();
+  CLI::App* fork = add("fork", "Make a context of another one's beginning", Fork);
+  fork->add_option("id", flags->id)->required();
+  fork->add_option("--entries", flags->entries, "entries to keep")->required();
+  fork->add_option("--fork-id", flags->fork_id, "chosen by the service if not given");
+  add("seal", "Refuse further entries", Seal)->add_option("id", flags->id)->required();
+  CLI::App* remove = add("delete", "Free a context and all it holds", Delete);
+  remove->add_option("id", flags->id)->required();
+  remove->add_flag("--yes", flags->yes, "do not ask");
+}
+
+}  // namespace winnow::ctl

@@ -1,0 +1,78 @@
+#include <CLI/CLI.hpp>
+
+#include "client/winnowctl/commands.h"
+#include "client/winnowctl/globals.h"
+#include "storage/version.h"
+
+namespace winnow::ctl {
+namespace {
+
+void AddGlobals(CLI::App& app, Globals* globals) {
+  app.add_option_function<std::string>(
+         "--address",
+         [globals](const std::string& address) {
+           globals->address = address;
+           globals->address_given = true;
+         },
+         "HOST:PORT of a coordinator")
+      ->envname("WINNOW_ADDRESS")
+      ->default_str(globals->address)
+      ->type_name("");
+  app.add_option("--tenant", globals->tenant, "owner of the contexts; 'default' if not given")
+      ->envname("WINNOW_TENANT")
+      ->type_name("");
+  app.add_option_function<std::string>(
+         "--timeout",
+         [globals](const std::string& text) {
+           if (!absl::ParseDuration(text, &globals->timeout) ||
+               globals->timeout <= absl::ZeroDuration()) {
+             throw CLI::ValidationError("--timeout is '" + text +
+                                        "'; it must be a duration above zero, like 500ms or 30s");
+           }
+         },
+         "of each call")
+      ->default_str("30s")
+      ->type_name("");
+  app.add_option_function<std::string>(
+         "-o,--output",
+         [globals](const std::string& format) {
+           if (format != "table" && format != "json") {
+             throw CLI::ValidationError("--output is '" + format + "'; it must be table or json");
+           }
+           globals->json = format == "json";
+         },
+         "table or json")
+      ->default_str("table")
+      ->type_name("");
+}
+
+int Main(int argc, char** argv) {
+  Globals globals;
+  Run run;
+  CLI::App app("Controls a Winnow service and tries it out.", "winnowctl");
+  app.set_version_flag("--version", std::string("winnowctl ") + kVersion);
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.footer(
+      "Exit code: 0 done, 1 the service refused or a check failed, 2 bad usage, 3 nobody answers "
+      "at "
+      "the address.");
+  AddGlobals(app, &globals);
+  AddContextCommands(app, globals, &run);
+  AddProfileCommands(app, globals, &run);
+  AddAttendCommand(app, globals, &run);
+  AddClusterCommands(app, globals, &run);
+  AddBenchCommand(app, globals, &run);
+  AddDemoCommand(app, globals, &run);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kOk : kUsage;
+  }
+  return run();
+}
+
+}  // namespace
+}  // namespace winnow::ctl
+
+int main(int argc, char** argv) { return winnow::ctl::Main(argc, argv); }

@@ -1,0 +1,17 @@
+#ifndef WINNOW_CLIENT_WINNOWCTL_PROFILE_COMMANDS_H_
+#define WINNOW_CLIENT_WINNOWCTL_PROFILE_COMMANDS_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "winnow/client.h"
+
+namespace winnow::ctl {
+
+// The fingerprint of a registered profile given by fingerprint or name, or of the preset of that
+// name, which is registered on the way.
+absl::StatusOr<std::string> ResolveProfile(client::Client& client, const std::string& name);
+
+}  // namespace winnow::ctl
+
+#endif  // WINNOW_CLIENT_WINNOWCTL_PROFILE_COMMANDS_H_
