@@ -1,0 +1,45 @@
+#include "client/winnowctl/demo/servers.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace winnow::ctl {
+
+Servers::~Servers() {
+  while (!servers_.empty()) servers_.pop_back();
+}
+
+absl::Status Servers::Add(std::vector<std::string> flags) {
+  absl::StatusOr<std::unique_ptr<ChildServer>> server = ChildServer::Start(std::move(flags));
+  if (!server.ok()) return server.status();
+  servers_.push_back(*std::move(server));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Servers> Servers::StartProcesses(uint32_t shards) {
+  Servers started;
+  std::vector<std::string> coordinator = {"--role=coordinator"};
+  for (uint32_t i = 0; i < shards; ++i) {
+    if (absl::Status added = started.Add({"--role=shard"}); !added.ok()) return added;
+    coordinator.push_back("--shard-address=" + started.servers_.back()->address());
+  }
+  if (absl::Status added = started.Add(coordinator); !added.ok()) return added;
+  return started;
+}
+
+absl::StatusOr<Servers> Servers::StartStandalone(uint32_t shards) {
+  Servers started;
+  if (absl::Status added = started.Add({absl::StrCat("--shards=", shards)}); !added.ok()) {
+    return added;
+  }
+  return started;
+}
+
+uint64_t Servers::peak_resident_bytes() const {
+  uint64_t bytes = 0;
+  for (const auto& server : servers_) bytes += server->peak_resident_bytes();
+  return bytes;
+}
+
+}  // namespace winnow::ctl
