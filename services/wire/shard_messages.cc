@@ -1,5 +1,6 @@
 #include "services/wire/shard_messages.h"
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <utility>
@@ -281,6 +282,7 @@ absl::StatusOr<std::vector<std::vector<Candidate>>> ReadCandidates(const Message
   const char* next = message.candidates().data();
   for (uint32_t count : message.counts()) {
     std::vector<Candidate>& row = rows.emplace_back(count);
+    if (count == 0) continue;
     std::memcpy(row.data(), next, count * sizeof(Candidate));
     next += count * sizeof(Candidate);
   }
@@ -299,14 +301,18 @@ absl::StatusOr<shard::Result> Read(const v1::ShardSelectResult& message) {
 absl::StatusOr<std::vector<float>> ReadFloats(const std::string& field) {
   if (field.size() % sizeof(float) != 0) return BadReply("floats of a broken length");
   std::vector<float> values(field.size() / sizeof(float));
-  std::memcpy(values.data(), field.data(), field.size());
+  if (!values.empty()) std::memcpy(values.data(), field.data(), field.size());
   return values;
 }
 
 absl::StatusOr<shard::Result> Read(const v1::ShardAttendResult& message) {
   shard::AttendResult result;
   result.counts.assign(message.counts().begin(), message.counts().end());
-  if (!message.candidates().empty()) {
+  // A list without winners looks like no list; it is read as the former, which nobody minds who did
+  // not ask for it.
+  const bool without_winners = std::all_of(result.counts.begin(), result.counts.end(),
+                                           [](uint32_t count) { return count == 0; });
+  if (without_winners || !message.candidates().empty()) {
     absl::StatusOr<std::vector<std::vector<Candidate>>> winners = ReadCandidates(message);
     if (!winners.ok()) return winners.status();
     result.winners = *std::move(winners);

@@ -1,0 +1,93 @@
+#ifndef WINNOW_TESTS_CLUSTER_PROCESS_H_
+#define WINNOW_TESTS_CLUSTER_PROCESS_H_
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+
+namespace winnow::testing {
+
+// A directory of the test's own, removed with it.
+class TempDir {
+ public:
+  TempDir();
+  ~TempDir();
+  TempDir(const TempDir&) = delete;
+  TempDir& operator=(const TempDir&) = delete;
+
+  std::string File(const std::string& name) const { return (path_ / name).string(); }
+  // Writes a file and returns its path.
+  std::string Write(const std::string& name, const std::string& text) const;
+
+ private:
+  std::filesystem::path path_;
+};
+
+// One of the project's programs, run as a user runs it. Killed when this goes.
+class Process {
+ public:
+  // program: "winnowd" or "winnowctl", from this build.
+  Process(const std::string& program, std::vector<std::string> args,
+          std::map<std::string, std::string> env = {});
+  ~Process();
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
+  void Signal(int signal) const;
+  // The exit code, 128 + n after signal n; none if it still runs after `timeout`.
+  std::optional<int> Wait(absl::Duration timeout = absl::Seconds(60));
+  bool running() { return !Wait(absl::ZeroDuration()).has_value(); }
+
+  // What it wrote so far.
+  std::string Out() const;
+  std::string Err() const;
+
+ private:
+  TempDir dir_;
+  pid_t pid_ = -1;
+  std::optional<int> exit_code_;
+};
+
+// A winnowd that serves.
+class Server {
+ public:
+  // Fails the test if it does not serve within a minute. `listen` is where, by default at any port.
+  explicit Server(std::vector<std::string> flags, const std::string& listen = "127.0.0.1:0");
+
+  const std::string& address() const { return address_; }
+  Process& process() { return *process_; }
+
+ private:
+  TempDir dir_;
+  std::unique_ptr<Process> process_;
+  std::string address_;
+};
+
+// A service of several processes, or of one.
+class Service {
+ public:
+  static Service Processes(int shards, const std::vector<std::string>& coordinator_flags = {});
+  static Service Standalone(int shards, std::vector<std::string> flags = {});
+
+  const std::string& address() const { return coordinator_->address(); }
+  Server& coordinator() { return *coordinator_; }
+  Server& shard(int i) { return *shards_[static_cast<size_t>(i)]; }
+  std::vector<std::string> shard_addresses() const;
+  // Starts shard i once more at the same address, its memory lost.
+  void RestartShard(int i);
+
+ private:
+  std::vector<std::unique_ptr<Server>> shards_;
+  std::unique_ptr<Server> coordinator_;
+};
+
+}  // namespace winnow::testing
+
+#endif  // WINNOW_TESTS_CLUSTER_PROCESS_H_
