@@ -1,0 +1,166 @@
+// Servers that die, hang, restart or stop: calls end in time with an error that says why.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <future>
+#include <string>
+
+#include "absl/time/clock.h"
+#include "storage/error.h"
+#include "tests/cluster/process.h"
+#include "tests/cluster/trial.h"
+
+namespace winnow::testing {
+namespace {
+
+// Three stripes, so that each of three shards may have some.
+constexpr int kEntries = 2 * 4096 + 1000;
+// Generous, for slow machines and sanitizers; what it bounds is far below the client's timeout.
+constexpr absl::Duration kInTime = absl::Seconds(20);
+constexpr absl::Duration kClientTimeout = absl::Seconds(50);
+
+class FailureTest : public ::testing::Test {
+ protected:
+  FailureTest()
+      : service_(Service::Processes(3)),
+        client_(service_.address(), {.timeout = kClientTimeout}),
+        trial_(SmallProfile(), kEntries, kernels::TestSeed()),
+        context_(trial_.Load(client_, 1024)),
+        query_(trial_.Query({kEntries})) {}
+
+  void ExpectAnswers() {
+    auto result = context_.Attend(query_.Request());
+    ASSERT_TRUE(result.ok()) << result.status();
+    ExpectSame(result->selection, trial_.Selected(query_));
+  }
+
+  // The shard that holds stripe 0.
+  int ShardOfStart() const {
+    auto info = context_.Describe();
+    EXPECT_TRUE(info.ok()) << info.status();
+    for (size_t i = 0; i < info->shard_entries.size(); ++i) {
+      if (info->shard_entries[i] > 0) return static_cast<int>(i);
+    }
+    ADD_FAILURE() << "no shard has an entry";
+    return 0;
+  }
+
+  Service service_;
+  client::Client client_;
+  Trial trial_;
+  const client::Context context_;
+  const TrialQuery query_;
+};
+
+TEST_F(FailureTest, AShardKilledMidCallEndsTheCall) {
+  Process& shard = service_.shard(1).process();
+  shard.Signal(SIGSTOP);
+  auto call = context_.AttendAsync(query_.Request());
+  EXPECT_EQ(call.wait_for(std::chrono::milliseconds(300)), std::future_status::timeout);
+  shard.Signal(SIGKILL);
+  ASSERT_EQ(call.wait_for(absl::ToChronoSeconds(kInTime)), std::future_status::ready);
+  const absl::Status status = call.get().status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+  EXPECT_EQ(ErrorReason(status), "SHARD_UNAVAILABLE") << status;
+  EXPECT_EQ(ErrorFacts(status)["shards"], "1") << status;
+}
+
+TEST_F(FailureTest, AShardThatHangsIsAnErrorAtTheDeadline) {
+  client::Client hasty(service_.address(), {.timeout = absl::Milliseconds(500)});
+  auto context = hasty.OpenContext(context_.id());
+  ASSERT_TRUE(context.ok()) << context.status();
+  Process& shard = service_.shard(2).process();
+  shard.Signal(SIGSTOP);
+  const absl::Time start = absl::Now();
+  const absl::Status status = context->Attend(query_.Request()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded) << status;
+  EXPECT_LT(absl::Now() - start, kInTime);
+  shard.Signal(SIGCONT);
+  ExpectAnswers();
+}
+
+TEST_F(FailureTest, AnAppendCutShortIsFinishedBySendingItAgain) {
+  const auto end = static_cast<uint64_t>(kEntries);
+  client::Client hasty(service_.address(), {.timeout = absl::Milliseconds(500)});
+  auto context = hasty.OpenContext(context_.id());
+  ASSERT_TRUE(context.ok()) << context.status();
+  // Fills the third stripe and goes on into the fourth, on whichever shards they are.
+  const client::LayerEntries entries = trial_.Entries(0, 5000);
+  for (int i = 0; i < 3; ++i) service_.shard(i).process().Signal(SIGSTOP);
+  EXPECT_FALSE(context->Append(end, 5000, {&entries, 1}).ok());
+  for (int i = 0; i < 3; ++i) service_.shard(i).process().Signal(SIGCONT);
+  auto again = context_.Append(end, 5000, {&entries, 1});
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->end_position, end + 5000);
+  auto info = context_.Describe();
+  ASSERT_TRUE(info.ok()) << info.status();
+  EXPECT_EQ(info->entries, end + 5000);
+  ExpectAnswers();
+}
+
+TEST_F(FailureTest, AShardThatLostItsMemoryIsReportedAsLoss) {
+  const int shard = ShardOfStart();
+  service_.RestartShard(shard);
+  absl::Status status = context_.Attend(query_.Request()).status();
+  // The stream to the old process may break under the first call.
+  if (absl::IsUnavailable(status)) status = context_.Attend(query_.Request()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+  EXPECT_EQ(ErrorReason(status), "MISSING_CONTEXT") << status;
+}
+
+TEST_F(FailureTest, TwoCoordinatorsServeTheSameContexts) {
+  std::vector<std::string> flags = {"--role=coordinator"};
+  for (const std::string& address : service_.shard_addresses()) {
+    flags.push_back("--shard-address=" + address);
+  }
+  Server other(flags);
+  client::Client client(other.address());
+  auto context = client.OpenContext(context_.id());
+  ASSERT_TRUE(context.ok()) << context.status();
+  auto result = context->Attend(query_.Request());
+  ASSERT_TRUE(result.ok()) << result.status();
+  ExpectSame(result->selection, trial_.Selected(query_));
+  // What one deletes and makes anew, the other must not take for the old.
+  ASSERT_TRUE(context->Delete().ok());
+  EXPECT_EQ(ErrorReason(context_.Attend(query_.Request()).status()), "UNKNOWN_CONTEXT");
+}
+
+TEST_F(FailureTest, ATermSignalLetsRunningCallsFinish) {
+  Process& shard = service_.shard(0).process();
+  Process& coordinator = service_.coordinator().process();
+  shard.Signal(SIGSTOP);
+  auto call = context_.AttendAsync(query_.Request());
+  EXPECT_EQ(call.wait_for(std::chrono::milliseconds(300)), std::future_status::timeout);
+  coordinator.Signal(SIGTERM);
+  EXPECT_EQ(coordinator.Wait(absl::Milliseconds(300)), std::nullopt) << "it left a call behind";
+  shard.Signal(SIGCONT);
+  const auto result = call.get();
+  ASSERT_TRUE(result.ok()) << result.status();
+  ExpectSame(result->selection, trial_.Selected(query_));
+  EXPECT_EQ(coordinator.Wait(), 0) << coordinator.Err();
+}
+
+TEST_F(FailureTest, ADecodeGoesOnAfterItsServerCameBack) {
+  auto session = context_.StartDecode();
+  client::DecodeStep step;
+  step.attend = query_.Request();
+  ASSERT_TRUE(session->Run(step).ok());
+  const std::string address = service_.address();
+  service_.coordinator().process().Signal(SIGKILL);
+  service_.coordinator().process().Wait();
+  EXPECT_EQ(session->Run(step).status().code(), absl::StatusCode::kUnavailable);
+  std::vector<std::string> flags = {"--role=coordinator"};
+  for (const std::string& shard : service_.shard_addresses()) {
+    flags.push_back("--shard-address=" + shard);
+  }
+  Server again(flags, address);
+  absl::Status status = absl::UnavailableError("not tried");
+  for (const absl::Time until = absl::Now() + kInTime; !status.ok() && absl::Now() < until;
+       absl::SleepFor(absl::Milliseconds(100))) {
+    status = session->Run(step).status();
+  }
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+}  // namespace
+}  // namespace winnow::testing
