@@ -16,15 +16,19 @@ bool IsNumber(const std::string& cell) {
 std::string Table::ToString() const {
   const size_t columns = rows_.front().size();
   std::vector<size_t> widths(columns);
-  for (const auto& row : rows_) {
-    for (size_t c = 0; c < columns; ++c) widths[c] = std::max(widths[c], row[c].size());
+  std::vector<bool> numeric(columns, true);
+  for (size_t r = 0; r < rows_.size(); ++r) {
+    for (size_t c = 0; c < columns; ++c) {
+      widths[c] = std::max(widths[c], rows_[r][c].size());
+      if (r > 0 && !IsNumber(rows_[r][c])) numeric[c] = false;
+    }
   }
   std::string text;
   for (const auto& row : rows_) {
     std::string line;
     for (size_t c = 0; c < columns; ++c) {
       const std::string padding(widths[c] - row[c].size(), ' ');
-      line += IsNumber(row[c]) ? padding + row[c] : row[c] + padding;
+      line += numeric[c] ? padding + row[c] : row[c] + padding;
       if (c + 1 < columns) line += "  ";
     }
     line.erase(line.find_last_not_of(' ') + 1);

@@ -7,7 +7,7 @@
 
 namespace winnow::ctl {
 
-// Rows of text under a head, columns aligned; cells that are all numbers align to the right.
+// Rows of text under a head, columns aligned; a column of numbers aligns to the right.
 class Table {
  public:
   explicit Table(std::vector<std::string> head) : rows_{std::move(head)} {}

@@ -1,0 +1,143 @@
+// winnowctl as an operator uses it: what it prints, and its exit codes.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "tests/cluster/process.h"
+
+namespace winnow::testing {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+constexpr int kOk = 0;
+constexpr int kRefused = 1;
+constexpr int kUsage = 2;
+constexpr int kUnreachable = 3;
+
+struct Outcome {
+  int code;
+  std::string out;
+  std::string err;
+};
+
+Outcome RunCtl(std::vector<std::string> args) {
+  Process process("winnowctl", std::move(args));
+  const int code = process.Wait(absl::Minutes(4)).value_or(-1);
+  return {code, process.Out(), process.Err()};
+}
+
+class WinnowctlTest : public ::testing::Test {
+ protected:
+  Outcome Ctl(std::vector<std::string> args) {
+    args.push_back("--address=" + service_.address());
+    return RunCtl(std::move(args));
+  }
+  json CtlJson(std::vector<std::string> args) {
+    args.insert(args.end(), {"-o", "json"});
+    const Outcome outcome = Ctl(std::move(args));
+    EXPECT_EQ(outcome.code, kOk) << outcome.err;
+    return json::parse(outcome.out, nullptr, /*allow_exceptions=*/false);
+  }
+
+  Service service_ = Service::Standalone(2);
+};
+
+TEST_F(WinnowctlTest, AContextFromCreationToDeletion) {
+  EXPECT_EQ(CtlJson({"context", "create", "--profile=deepseek-v3.2", "--id=book"})["context_id"],
+            "book");
+  EXPECT_EQ(Ctl({"context", "append", "book", "--synthetic=200"}).code, kOk);
+  EXPECT_EQ(Ctl({"context", "append", "book", "--synthetic=50"}).code, kOk);
+  const json described = CtlJson({"context", "describe", "book"});
+  EXPECT_EQ(described["entries"], 250);
+  EXPECT_EQ(described["index_bytes"], 250 * 61 * 132);
+  const json list = CtlJson({"context", "list"});
+  ASSERT_EQ(list.size(), 1u);
+  EXPECT_EQ(list[0]["context_id"], "book");
+  const json attended = CtlJson({"attend", "book", "--layer=3"});
+  EXPECT_EQ(attended["entries_scanned"], 250) << attended;
+  EXPECT_EQ(CtlJson({"context", "fork", "book", "--entries=100", "--fork-id=page"})["entries"],
+            100);
+  EXPECT_EQ(Ctl({"context", "seal", "page"}).code, kOk);
+  const Outcome sealed = Ctl({"context", "append", "page", "--synthetic=1"});
+  EXPECT_EQ(sealed.code, kRefused);
+  EXPECT_THAT(sealed.err, HasSubstr("CONTEXT_SEALED"));
+  for (const char* id : {"book", "page"}) {
+    EXPECT_EQ(Ctl({"context", "delete", id, "--yes"}).code, kOk);
+  }
+  EXPECT_EQ(CtlJson({"context", "list"}).size(), 0u);
+  EXPECT_EQ(Ctl({"context", "describe", "book"}).code, kRefused);
+}
+
+TEST_F(WinnowctlTest, NodesAndShards) {
+  const json nodes = CtlJson({"nodes"});
+  ASSERT_EQ(nodes.size(), 3u);
+  for (const json& node : nodes) EXPECT_EQ(node["reachable"], true) << node;
+  const json shards = CtlJson({"shards"});
+  ASSERT_EQ(shards.size(), 2u);
+  EXPECT_EQ(shards[0]["slots"].get<int>() + shards[1]["slots"].get<int>(), 4096);
+  EXPECT_THAT(Ctl({"nodes"}).out, HasSubstr("coordinator"));
+}
+
+TEST_F(WinnowctlTest, ExitCodesTellWhatWentWrong) {
+  EXPECT_EQ(RunCtl({"--help"}).code, kOk);
+  EXPECT_EQ(RunCtl({}).code, kUsage);
+  EXPECT_EQ(RunCtl({"no-such-command"}).code, kUsage);
+  EXPECT_EQ(RunCtl({"bench", "attend", "--shards=0"}).code, kUsage);
+  EXPECT_EQ(RunCtl({"nodes", "--timeout=never"}).code, kUsage);
+  EXPECT_EQ(RunCtl({"demo", "--text=/no/such/file"}).code, kUsage);
+  EXPECT_EQ(Ctl({"context", "create", "--profile=unheard-of"}).code, kRefused);
+  // A port that nobody listens on: one that was just given back.
+  std::string gone;
+  {
+    const Service service = Service::Standalone(1);
+    gone = service.address();
+  }
+  const Outcome outcome = RunCtl({"nodes", "--timeout=5s", "--address=" + gone});
+  EXPECT_EQ(outcome.code, kUnreachable);
+  EXPECT_FALSE(outcome.err.empty());
+}
+
+TEST(WinnowctlAloneTest, BenchPrintsStagesAndTheRatioToTheFloor) {
+  const Outcome outcome =
+      RunCtl({"bench", "attend", "--entries=20000", "--shards=4", "--queries=5", "-o", "json"});
+  ASSERT_EQ(outcome.code, kOk) << outcome.err;
+  const json report = json::parse(outcome.out, nullptr, /*allow_exceptions=*/false);
+  EXPECT_EQ(report["queries"], 5);
+  for (const char* figure : {"p50_us", "p99_us", "read_floor_us", "floor_ratio", "kernel_p50_us"}) {
+    EXPECT_GT(report[figure].get<double>(), 0) << figure;
+  }
+  for (const char* stage : {"plan", "select", "merge", "fetch", "attend", "service_total"}) {
+    EXPECT_TRUE(report["stages_us"].contains(stage)) << stage;
+  }
+}
+
+TEST(WinnowctlAloneTest, ASmallDemoOverProcessesHolds) {
+  const Outcome outcome = RunCtl({"demo", "--tokens=30000", "--passages=3", "--length=24",
+                                  "--shards=4", "--seed=5", "-o", "json"});
+  ASSERT_EQ(outcome.code, kOk) << outcome.err;
+  const json report = json::parse(outcome.out, nullptr, /*allow_exceptions=*/false);
+  EXPECT_EQ(report["ok"], true);
+  EXPECT_EQ(report["processes"], 5);
+  EXPECT_EQ(report["selections"], 3 * 24);
+  EXPECT_EQ(report["selections_equal"], 3 * 24);
+  EXPECT_EQ(report["reference_scans_equal"], 2);
+  EXPECT_GT(report["bytes_moved"].get<uint64_t>(), 0u);
+}
+
+TEST(WinnowctlAloneTest, TheDemoShowsPassagesAndFailsWhereNothingIsUnique) {
+  const TempDir dir;
+  const std::string text = dir.Write("text", std::string(3000, 'a'));
+  const Outcome outcome = RunCtl({"demo", "--text=" + text, "--tokens=2000", "--passages=1",
+                                  "--length=8", "--shards=1", "--in-process"});
+  EXPECT_EQ(outcome.code, kRefused);
+  EXPECT_THAT(outcome.out, HasSubstr("aaaaaaaa"));
+  EXPECT_THAT(outcome.err, HasSubstr("unique"));
+}
+
+}  // namespace
+}  // namespace winnow::testing
