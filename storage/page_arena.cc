@@ -131,7 +131,8 @@ absl::StatusOr<PageArena::Page> PageArena::Allocate(size_t page_bytes) {
   }
   if (memory == nullptr) {
     return Error(absl::StatusCode::kResourceExhausted, "MEMORY_BUDGET",
-                 "the system has no memory left for pages");
+                 "the system has no memory left for pages",
+                 {{"needed_bytes", absl::StrCat(page_bytes)}, {"free_bytes", "0"}});
   }
   return Page(memory, [this, size_class, slab, page_bytes](std::byte* page) {
     absl::MutexLock lock(&mu_);

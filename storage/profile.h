@@ -54,8 +54,8 @@ absl::Status ValidateProfile(const Profile& profile);
 // profiles. The profile must be valid.
 std::string Fingerprint(const Profile& profile);
 
-// Shapes of published models: "deepseek-v3.2", "glm-5", "glm-5.2", "deepseek-v4-flash",
-// "deepseek-v4-pro". NOT_FOUND lists the names.
+// Shapes of published models: "deepseek-v3.2" (and -Exp), "glm-5" (and 5.1), "glm-5.2" (and 5.3),
+// "deepseek-v4-flash", "deepseek-v4-pro". NOT_FOUND lists the names.
 absl::StatusOr<Profile> PresetProfile(std::string_view name);
 std::vector<std::string> PresetNames();
 

@@ -13,7 +13,8 @@ inline constexpr uint32_t kSlots = 4096;
 class ClusterMap {
  public:
   // Deals the slots out to `shards` shards in turn, so that consecutive slots, and with them
-  // consecutive stripes of a context, lie on different shards. 1 <= shards <= kSlots.
+  // consecutive stripes of a context, lie on different shards. (Where shards divides kSlots - 1,
+  // the last slot and the first, which follows it, share one.) 1 <= shards <= kSlots.
   static ClusterMap Static(uint32_t shards, uint64_t epoch);
 
   uint32_t shards() const { return shards_; }
@@ -28,8 +29,8 @@ class ClusterMap {
   std::vector<uint32_t> shard_of_slot_;  // [kSlots]
 };
 
-// Where a context starts in the slot ring: XXH3-64 of its id. Forks inherit their parent's key, so a
-// page and its fork stay on one shard.
+// Where a context starts in the slot ring: XXH3-64 of its id. Forks inherit their parent's key, so
+// a page and its fork stay on one shard.
 uint64_t PlacementKey(std::string_view context_id);
 
 // Stripes follow one another around the ring from the context's key.
