@@ -59,7 +59,7 @@ absl::StatusOr<AppendReply> Coordinator::Impl::Append(const AppendEntries& reque
 
 absl::Status Coordinator::Impl::GapError(const ContextRoute& route, const AppendEntries& request,
                                          absl::Time deadline) {
-  absl::StatusOr<std::vector<shard::ContextState>> states = DescribeAll(route.shard_id, deadline);
+  absl::StatusOr<std::vector<shard::ContextState>> states = DescribeAll(route, deadline);
   return states.ok() ? Gap(request, LayerEnds(*states, request)) : states.status();
 }
 
@@ -84,7 +84,7 @@ absl::StatusOr<uint64_t> Coordinator::Impl::AppendPieceTo(const ContextRoute& ro
 absl::Status Coordinator::Impl::CompareHeld(const ContextRoute& route, const AppendEntries& request,
                                             const std::vector<AppendPiece>& pieces,
                                             absl::Time deadline) {
-  absl::StatusOr<std::vector<shard::ContextState>> states = DescribeAll(route.shard_id, deadline);
+  absl::StatusOr<std::vector<shard::ContextState>> states = DescribeAll(route, deadline);
   if (!states.ok()) return states.status();
   const std::vector<uint64_t> ends = LayerEnds(*states, request);
   if (*std::min_element(ends.begin(), ends.end()) < request.start_position) {

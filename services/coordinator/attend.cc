@@ -130,6 +130,11 @@ absl::StatusOr<std::vector<shard::AttendResult>> Coordinator::Impl::AskWinners(
       !status.ok()) {
     return status;
   }
+  if (!selection.thresholds.empty()) {
+    absl::Status status =
+        CheckWinners(*results, selection.thresholds.size(), selection.winners_by_shard);
+    if (!status.ok()) return status;
+  }
   for (size_t i = 0; i < results->size(); ++i) {
     const shard::AttendResult& result = (*results)[i];
     stats->shard_attend_us = std::max(stats->shard_attend_us, result.attend_us);

@@ -56,11 +56,6 @@ std::string ShardId(const ContextName& name) {
   return absl::StrCat(name.tenant, "/", name.context_id);
 }
 
-absl::Status ValidateContextName(const ContextName& name) {
-  if (absl::Status status = ValidateName("tenant", name.tenant); !status.ok()) return status;
-  return ValidateName("context_id", name.context_id);
-}
-
 std::vector<Answer> Coordinator::Impl::Broadcast(const shard::Call& call, absl::Time deadline) {
   return CallAll(channels_, std::vector<shard::Call>(channels_.size(), call), deadline);
 }
@@ -102,6 +97,17 @@ absl::StatusOr<std::vector<shard::ContextState>> Coordinator::Impl::DescribeAll(
     }
   }
   return states;
+}
+
+absl::StatusOr<std::vector<shard::ContextState>> Coordinator::Impl::DescribeAll(
+    const ContextRoute& route, absl::Time deadline) {
+  absl::StatusOr<std::vector<shard::ContextState>> states = DescribeAll(route.shard_id, deadline);
+  if (!states.ok()) return states;
+  const shard::ContextState& state = states->front();
+  if (state.placement_key == route.placement_key && *state.profile == *route.profile) return states;
+  return Error(absl::StatusCode::kFailedPrecondition, "STALE_CONTEXT",
+               absl::StrCat("context ", route.shard_id,
+                            " has been made anew with another profile or placement"));
 }
 
 absl::StatusOr<std::shared_ptr<const ContextRoute>> Coordinator::Impl::LookUp(
@@ -174,7 +180,10 @@ absl::Status Coordinator::Impl::SealContext(const ContextName& name, absl::Time 
   if (absl::Status status = ValidateContextName(name); !status.ok()) return status;
   const absl::Status status =
       BroadcastChange(shard::SealContext{.context_id = ShardId(name)}, deadline);
-  return absl::IsNotFound(status) ? UnknownContext(name) : status;
+  if (!absl::IsNotFound(status)) return status;
+  // Tells apart a context that nobody holds from one that a shard has lost.
+  const absl::Status held = DescribeAll(ShardId(name), deadline).status();
+  return held.ok() || absl::IsNotFound(held) ? UnknownContext(name) : held;
 }
 
 absl::Status Coordinator::Impl::DeleteContext(const ContextName& name, absl::Time deadline) {
@@ -212,22 +221,28 @@ absl::StatusOr<ContextPage> Coordinator::Impl::ListContexts(const std::string& t
     if (absl::Status status = ValidateName("after", after); !status.ok()) return status;
   }
   const std::string prefix = tenant + "/";
-  // One more than the page tells whether there is another.
+  const uint32_t limit = page_size + 1;  // one more than the page tells whether there is another
   absl::StatusOr<std::vector<shard::ListContextsResult>> results =
-      ResultsOf<shard::ListContextsResult>(Broadcast(
-          shard::ListContexts{.tenant = tenant, .after = prefix + after, .limit = page_size + 1},
-          deadline));
+      ResultsOf<shard::ListContextsResult>(
+          Broadcast(shard::ListContexts{.tenant = tenant, .after = prefix + after, .limit = limit},
+                    deadline));
   if (!results.ok()) return results.status();
+  // A shard that sent as many as it may can hold more; past its last id it has not been heard.
+  std::string heard_until;
   std::map<std::string, std::vector<shard::ContextState>> by_id;
   for (shard::ListContextsResult& result : *results) {
+    std::string last;
     for (shard::ContextState& state : result.contexts) {
-      if (state.context_id.starts_with(prefix)) {
-        by_id[state.context_id.substr(prefix.size())].push_back(std::move(state));
-      }
+      if (!state.context_id.starts_with(prefix)) continue;
+      last = state.context_id.substr(prefix.size());
+      by_id[last].push_back(std::move(state));
     }
+    if (result.contexts.size() < limit) continue;
+    heard_until = heard_until.empty() ? last : std::min(heard_until, last);
   }
-  ContextPage page;
+  ContextPage page{.next = heard_until};
   for (const auto& [id, states] : by_id) {
+    if (!heard_until.empty() && id > heard_until) break;
     if (page.contexts.size() == page_size) {
       page.next = page.contexts.back().context_id;
       break;

@@ -12,6 +12,7 @@
 #include "services/coordinator/merge.h"
 #include "services/coordinator/plan.h"
 #include "services/coordinator/profile_registry.h"
+#include "services/coordinator/validate.h"
 #include "storage/error.h"
 
 namespace winnow::coordinator {
@@ -29,7 +30,6 @@ struct MergedSelection {
 class Coordinator::Impl {
  public:
   explicit Impl(CoordinatorParts parts);
-
   // contexts.cc
   absl::StatusOr<std::string> CreateContext(const ContextName& name, const std::string& fingerprint,
                                             absl::Time deadline);
@@ -69,6 +69,9 @@ class Coordinator::Impl {
   // [shards] what each holds; errors as LookUp.
   absl::StatusOr<std::vector<shard::ContextState>> DescribeAll(const std::string& shard_id,
                                                                absl::Time deadline);
+  // Also FAILED_PRECONDITION STALE_CONTEXT if that is not the route's context any more.
+  absl::StatusOr<std::vector<shard::ContextState>> DescribeAll(const ContextRoute& route,
+                                                               absl::Time deadline);
   // The same call to every shard.
   std::vector<Answer> Broadcast(const shard::Call& call, absl::Time deadline);
   absl::Status BroadcastChange(const shard::Call& call, absl::Time deadline);
@@ -103,7 +106,6 @@ class Coordinator::Impl {
   // What ChoosePath needs to know.
   AttendPath PathFor(const ContextRoute& route, const AttendQuery& query, uint32_t query_rows,
                      const MergedSelection& selection) const;
-
   absl::StatusOr<GatherReply> GatherFrom(const ContextRoute& route, const Query& query,
                                          absl::Time deadline);
   absl::StatusOr<AttendReply> AttendTo(const ContextRoute& route, const AttendQuery& query,
@@ -127,8 +129,6 @@ class Coordinator::Impl {
 
 // A context's name on the shards, so that tenants never see each other's.
 std::string ShardId(const ContextName& name);
-
-absl::Status ValidateContextName(const ContextName& name);
 
 template <typename Fn>
 auto Coordinator::Impl::WithRoute(const ContextName& name, absl::Time deadline, Fn fn)

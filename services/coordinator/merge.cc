@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "absl/strings/str_cat.h"
 #include "kernels/backend.h"
@@ -66,6 +67,20 @@ std::vector<uint64_t> WinnersByShard(const std::vector<shard::SelectResult>& res
     winners.push_back(count);
   }
   return winners;
+}
+
+absl::Status CheckWinners(const std::vector<shard::AttendResult>& results, size_t rows,
+                          const std::vector<uint64_t>& winners_by_shard) {
+  for (size_t shard = 0; shard < results.size(); ++shard) {
+    const std::vector<uint32_t>& counts = results[shard].counts;
+    const uint64_t winners = std::accumulate(counts.begin(), counts.end(), uint64_t{0});
+    if (counts.size() == rows && winners == winners_by_shard[shard]) continue;
+    return Error(
+        absl::StatusCode::kInternal, "BAD_REPLY",
+        absl::StrCat("shard ", shard, " answered for ", winners, " winners in ", counts.size(),
+                     " rows; it has ", winners_by_shard[shard], " in ", rows));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace winnow::coordinator

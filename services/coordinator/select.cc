@@ -39,7 +39,7 @@ std::vector<shard::Call> SelectCalls(const ContextRoute& route, uint32_t layer,
 absl::Status Coordinator::Impl::ExplainMissing(const ContextRoute& route, uint32_t layer,
                                                const IndexQuery& query, absl::Status missing,
                                                absl::Time deadline) {
-  absl::StatusOr<std::vector<shard::ContextState>> states = DescribeAll(route.shard_id, deadline);
+  absl::StatusOr<std::vector<shard::ContextState>> states = DescribeAll(route, deadline);
   if (!states.ok()) return states.status();
   uint64_t end = 0;
   for (const shard::ContextState& state : *states) end = std::max(end, state.layer_ends[layer]);

@@ -70,6 +70,11 @@ absl::Status ValidateName(const std::string& field, const std::string& value) {
                       "1..64 characters of [A-Za-z0-9._-]");
 }
 
+absl::Status ValidateContextName(const ContextName& name) {
+  if (absl::Status status = ValidateName("tenant", name.tenant); !status.ok()) return status;
+  return ValidateName("context_id", name.context_id);
+}
+
 absl::Status ValidateAppendBounds(const AppendEntries& append) {
   if (append.count < 1 || append.count > kMaxAppendCount) {
     return InvalidField("count", absl::StrCat(append.count), absl::StrCat("1..", kMaxAppendCount));

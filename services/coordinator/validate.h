@@ -17,6 +17,7 @@ inline constexpr uint32_t kMaxAppendCount = 65536;
 
 // Of a tenant or a context id; `field` is for the message.
 absl::Status ValidateName(const std::string& field, const std::string& value);
+absl::Status ValidateContextName(const ContextName& name);
 
 // What can be told without the profile, then what needs it.
 absl::Status ValidateAppendBounds(const AppendEntries& append);

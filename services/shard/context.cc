@@ -14,13 +14,14 @@ constexpr uint32_t kMaxStripes = (uint32_t{1} << 31) / kStripeEntries;
 
 }  // namespace
 
-Context::Context(const CreateContext& call, PageArena* arena)
+Context::Context(const CreateContext& call, PageArena* arena, std::optional<Origin> origin)
     : id_(call.context_id),
       tenant_(call.tenant),
       profile_(call.profile),
       placement_key_(call.placement_key),
       tag_(ContextTag(call.placement_key, Fingerprint(*call.profile))),
-      arena_(arena) {}
+      arena_(arena),
+      origin_(std::move(origin)) {}
 
 absl::Status Context::CheckTag(uint64_t tag) const {
   if (tag == tag_) return absl::OkStatus();
@@ -122,6 +123,8 @@ absl::StatusOr<AppendResult> Context::Append(const shard::Append& call) {
     if (!status.ok()) return status;
     return AppendResult{};
   }
+  // Before a stripe is added: gaps far apart must not leave one each.
+  if (absl::Status status = CheckHeld(call); !status.ok()) return status;
   absl::StatusOr<uint64_t> written =
       FindOrAddStripe(call.stripe)->Append(call.offset, call.count, call.layers);
   if (!written.ok()) return written.status();
@@ -134,7 +137,7 @@ absl::StatusOr<std::shared_ptr<Context>> Context::Fork(const std::string& id,
                                                       .tenant = tenant_,
                                                       .profile = profile_,
                                                       .placement_key = placement_key_},
-                                        arena_);
+                                        arena_, Origin{.parent_id = id_, .entries = entries});
   std::map<uint32_t, std::shared_ptr<Stripe>> stripes;
   {
     absl::MutexLock lock(&mu_);

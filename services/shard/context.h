@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,8 +22,17 @@ namespace winnow::shard {
 // stripes they were given only grow.
 class Context {
  public:
-  // The arena must outlive the context.
-  Context(const CreateContext& call, PageArena* arena);
+  // What a fork was made of.
+  struct Origin {
+    std::string parent_id;
+    uint64_t entries = 0;
+
+    friend bool operator==(const Origin&, const Origin&) = default;
+  };
+
+  // The arena must outlive the context. origin: none unless it is a fork.
+  Context(const CreateContext& call, PageArena* arena,
+          std::optional<Origin> origin = std::nullopt);
 
   // OK, or FAILED_PRECONDITION STALE_CONTEXT if `tag` is not this context's.
   absl::Status CheckTag(uint64_t tag) const;
@@ -44,6 +54,11 @@ class Context {
   const std::string& tenant() const { return tenant_; }
   uint64_t tag() const { return tag_; }
 
+  // Whether making this one again would have made `other`.
+  bool SameAs(const Context& other) const {
+    return tag_ == other.tag_ && tenant_ == other.tenant_ && origin_ == other.origin_;
+  }
+
  private:
   // Bytes, layers and bounds of an append.
   absl::Status CheckAppend(const shard::Append& call) const;
@@ -60,6 +75,7 @@ class Context {
   const uint64_t placement_key_;
   const uint64_t tag_;
   PageArena* const arena_;
+  const std::optional<Origin> origin_;
 
   mutable absl::Mutex mu_;
   bool sealed_ ABSL_GUARDED_BY(mu_) = false;

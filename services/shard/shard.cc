@@ -41,7 +41,7 @@ class Shard::Impl {
  private:
   absl::StatusOr<std::shared_ptr<Context>> Find(const std::string& id);
   absl::StatusOr<std::shared_ptr<Context>> Find(const std::string& id, uint64_t tag);
-  // Adds a context, or accepts one that is there already and has the same tag.
+  // Adds a context, or accepts one that is there already and was made the same way.
   absl::StatusOr<Result> Add(std::shared_ptr<Context> context);
 
   const kernels::Backend& backend_;
@@ -72,11 +72,10 @@ absl::StatusOr<std::shared_ptr<Context>> Shard::Impl::Find(const std::string& id
 absl::StatusOr<Result> Shard::Impl::Add(std::shared_ptr<Context> context) {
   absl::MutexLock lock(&mu_);
   const auto [it, added] = contexts_.try_emplace(context->id(), context);
-  if (added || (it->second->tag() == context->tag() && it->second->tenant() == context->tenant())) {
-    return Result(Done{});
-  }
-  return Error(absl::StatusCode::kAlreadyExists, "CONTEXT_EXISTS",
-               absl::StrCat("context ", context->id(), " is held with another profile"));
+  if (added || it->second->SameAs(*context)) return Result(Done{});
+  return Error(
+      absl::StatusCode::kAlreadyExists, "CONTEXT_EXISTS",
+      absl::StrCat("context ", context->id(), " is held with another profile or another origin"));
 }
 
 absl::StatusOr<Result> Shard::Impl::Run(const Ping&, absl::Time) {

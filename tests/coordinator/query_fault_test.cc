@@ -1,0 +1,177 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+
+#include "storage/error.h"
+#include "tests/support/local_cluster.h"
+
+namespace winnow::coordinator {
+namespace {
+
+using absl::StatusCode;
+using shard::AttendResult;
+using shard::SelectResult;
+using namespace winnow::testing;
+
+constexpr uint32_t kEntries = 2 * kStripeEntries + 75;
+
+// Queries over three shards, each of which holds a stripe; whatever a test breaks, the context is
+// afterwards what it was.
+class QueryFaultTest : public ::testing::Test {
+ protected:
+  QueryFaultTest()
+      : cluster_(3),
+        sample_(TinyProfile(), kEntries, kernels::TestSeed()),
+        query_(sample_.Query({kEntries, kEntries})) {
+    cluster_.Load(sample_);
+  }
+  ~QueryFaultTest() override { cluster_.ExpectHolds(sample_, kEntries); }
+
+  absl::Status Select(absl::Time deadline = Unhurried()) {
+    return cluster_.coordinator()
+        .Select({.context = Name(), .source = IndexQueryOf(query_)}, deadline)
+        .status();
+  }
+  absl::Status Attend(AttendPath path, absl::Time deadline = Unhurried()) {
+    return cluster_.coordinator().Attend(AttendQueryOf(query_, path), deadline).status();
+  }
+  absl::Status Gather() {
+    return cluster_.coordinator()
+        .Gather({.context = Name(), .source = IndexQueryOf(query_)}, Unhurried())
+        .status();
+  }
+
+  LocalCluster cluster_;
+  Sample sample_;
+  const SampleQuery query_;
+};
+
+TEST_F(QueryFaultTest, AShardsErrorIsTheAnswerAndIsNotTriedAgain) {
+  const absl::Status gone = Error(StatusCode::kUnavailable, "GONE", "shard 1 is gone");
+  cluster_.shard(1).Fail<shard::Select>(gone);
+  ExpectError(Select(), StatusCode::kUnavailable, "GONE");
+  EXPECT_EQ(cluster_.shard(1).calls<shard::Select>(), 1);
+  cluster_.shard(1).Fail<shard::Attend>(gone);
+  ExpectError(Attend(AttendPath::kPushDown), StatusCode::kUnavailable, "GONE");
+  cluster_.shard(2).LoseAnswer<shard::Attend>(gone);
+  ExpectError(Select(), StatusCode::kUnavailable, "GONE");
+}
+
+TEST_F(QueryFaultTest, AShardThatNeverAnswersCostsTheDeadlineAndNoMore) {
+  for (const bool in_select : {true, false}) {
+    if (in_select) cluster_.shard(2).Drop<shard::Select>();
+    if (!in_select) cluster_.shard(2).Drop<shard::Attend>();
+    const absl::Time start = absl::Now();
+    const absl::Status status = Attend(AttendPath::kGather, start + absl::Milliseconds(300));
+    EXPECT_LT(absl::Now() - start, absl::Seconds(10));
+    ExpectError(status, StatusCode::kDeadlineExceeded, "DEADLINE");
+    EXPECT_EQ(ErrorFacts(status)["shards"], "2");
+  }
+}
+
+TEST_F(QueryFaultTest, AnotherKindOfAnswerIsABadReply) {
+  const auto wrong = [](shard::Result* result) { *result = shard::Done{}; };
+  cluster_.shard(0).Edit<shard::Select>(wrong);
+  ExpectError(Select(), StatusCode::kInternal, "BAD_REPLY");
+  cluster_.shard(0).Edit<shard::Attend>(wrong);
+  ExpectError(Select(), StatusCode::kInternal, "BAD_REPLY");
+}
+
+TEST_F(QueryFaultTest, GarbageCandidatesAreABadReply) {
+  const std::vector<std::function<void(SelectResult*)>> edits = {
+      [](SelectResult* result) { result->candidates.pop_back(); },
+      [](SelectResult* result) { result->candidates.clear(); },
+      [](SelectResult* result) { result->candidates[1][0].position = kEntries; },
+      [](SelectResult* result) { result->candidates[0][3].score = std::nanf(""); },
+      [](SelectResult* result) { std::swap(result->candidates[1][0], result->candidates[1][1]); },
+      [](SelectResult* result) {
+        result->candidates[0].push_back({-1e30f, 0});
+      }};
+  for (const auto& edit : edits) {
+    cluster_.shard(1).EditResult<shard::Select, SelectResult>(edit);
+    ExpectError(Select(), StatusCode::kInternal, "BAD_REPLY");
+  }
+}
+
+TEST_F(QueryFaultTest, ARowWithoutAnyCandidateIsABadReply) {
+  for (uint32_t shard = 0; shard < 3; ++shard) {
+    cluster_.shard(shard).EditResult<shard::Select, SelectResult>(
+        [](SelectResult* result) { result->candidates[1].clear(); });
+  }
+  ExpectError(Select(), StatusCode::kInternal, "BAD_REPLY");
+}
+
+TEST_F(QueryFaultTest, AnAttentionOfTheWrongShapeIsABadReply) {
+  using Edit = std::function<void(AttendResult*)>;
+  const Edit fewer_rows = [](AttendResult* result) { result->counts.pop_back(); };
+  const Edit no_rows = [](AttendResult* result) { *result = {}; };
+  const Edit lost_winners_row = [](AttendResult* result) { result->winners.pop_back(); };
+  const Edit lost_winner = [](AttendResult* result) {
+    ++result->counts[0];
+    result->kv_rows.resize(result->kv_rows.size() + 96);
+  };
+  const Edit short_rows = [](AttendResult* result) { result->kv_rows.resize(1); };
+  const Edit uninvited_rows = [](AttendResult* result) { result->kv_rows.resize(96); };
+  const Edit short_outputs = [](AttendResult* result) { result->outputs.pop_back(); };
+  const Edit short_lse = [](AttendResult* result) { result->lse.pop_back(); };
+  for (const Edit& edit : {fewer_rows, no_rows, lost_winners_row, lost_winner, short_rows}) {
+    cluster_.shard(1).EditResult<shard::Attend, AttendResult>(edit);
+    ExpectError(Gather(), StatusCode::kInternal, "BAD_REPLY");
+    cluster_.shard(1).EditResult<shard::Attend, AttendResult>(edit);
+    ExpectError(Attend(AttendPath::kGather), StatusCode::kInternal, "BAD_REPLY");
+  }
+  for (const Edit& edit : {fewer_rows, no_rows, uninvited_rows, short_outputs, short_lse}) {
+    cluster_.shard(1).EditResult<shard::Attend, AttendResult>(edit);
+    ExpectError(Attend(AttendPath::kPushDown), StatusCode::kInternal, "BAD_REPLY");
+  }
+}
+
+TEST_F(QueryFaultTest, AnswersThatAgreeOnTooFewRowsAreABadReply) {
+  for (uint32_t shard = 0; shard < 3; ++shard) {
+    cluster_.shard(shard).EditResult<shard::Attend, AttendResult>(
+        [](AttendResult* result) { result->counts.pop_back(); });
+  }
+  ExpectError(Select(), StatusCode::kInternal, "BAD_REPLY");
+}
+
+TEST_F(QueryFaultTest, AShardThatLeavesOutItsWinnersIsABadReply) {
+  const kernels::Candidate best = sample_.Selected(query_)[0][0];
+  cluster_.HolderOf("a", best.position / kStripeEntries)
+      .EditResult<shard::Attend, AttendResult>([](AttendResult* result) {
+        result->counts.assign(2, 0);
+        result->winners.assign(2, {});
+        result->kv_rows.clear();
+      });
+  ExpectError(Gather(), StatusCode::kInternal, "BAD_REPLY");
+}
+
+TEST_F(QueryFaultTest, AStaleRouteIsRefreshedOnce) {
+  const absl::Status stale = Error(StatusCode::kFailedPrecondition, "STALE_CONTEXT", "stale");
+  ASSERT_TRUE(Select().ok());
+  const int before = cluster_.shard(1).calls<shard::Select>();
+  cluster_.shard(1).Fail<shard::Select>(stale);
+  EXPECT_TRUE(Select().ok());
+  EXPECT_EQ(cluster_.shard(1).calls<shard::Select>() - before, 2);
+  cluster_.shard(1).Fail<shard::Select>(stale);
+  cluster_.shard(1).Fail<shard::Select>(stale);
+  ExpectError(Select(), StatusCode::kFailedPrecondition, "STALE_CONTEXT");
+  EXPECT_EQ(cluster_.shard(1).calls<shard::Select>() - before, 4);
+}
+
+TEST_F(QueryFaultTest, ARouteFromAnotherCoordinatorsTimeIsRefreshed) {
+  const auto other = cluster_.NewCoordinator();
+  ASSERT_TRUE(Select().ok());
+  // The name now means a fork, which lies elsewhere and is shorter.
+  cluster_.Load(sample_, "long-lived");
+  ASSERT_TRUE(other->DeleteContext(Name(), Unhurried()).ok());
+  ASSERT_TRUE(other->ForkContext(Name("long-lived"), 5000, "a", Unhurried()).ok());
+  const absl::Status status = Select();
+  ExpectError(status, StatusCode::kOutOfRange, "VISIBLE_OUT_OF_RANGE");
+  EXPECT_EQ(ErrorFacts(status)["end"], "5000");
+  ASSERT_TRUE(cluster_.Append(sample_, 5000, kEntries - 5000).ok());
+}
+
+}  // namespace
+}  // namespace winnow::coordinator

@@ -1,0 +1,73 @@
+#include "tests/support/fake_shard_channel.h"
+
+#include <utility>
+
+#include "kernels/backend.h"
+
+namespace winnow::testing {
+
+FakeShard::FakeShard(kernels::WorkerPool* pool, const shard::ShardOptions& options)
+    : pool_(pool), options_(options) {
+  Restart();
+}
+
+void FakeShard::Restart() {
+  absl::MutexLock lock(&mu_);
+  shard_ = std::make_shared<shard::Shard>(options_, kernels::ChooseBackend("reference"), pool_);
+}
+
+std::shared_ptr<shard::Shard> FakeShard::current() {
+  absl::MutexLock lock(&mu_);
+  return shard_;
+}
+
+absl::StatusOr<shard::Result> FakeShard::Ask(const shard::Call& call) {
+  return current()->Handle(call, absl::InfiniteFuture());
+}
+
+FakeShard::Fault FakeShard::Next(size_t call) {
+  absl::MutexLock lock(&mu_);
+  ++calls_[call];
+  for (auto it = faults_.begin(); it != faults_.end(); ++it) {
+    if (it->call != call) continue;
+    if (it->after-- > 0) break;
+    Fault fault = std::move(*it);
+    faults_.erase(it);
+    return fault;
+  }
+  return {};
+}
+
+void FakeShard::Start(const shard::Call& call, absl::Time deadline,
+                      coordinator::ShardChannel::Done done) {
+  const Fault fault = Next(call.index());
+  if (fault.kind == Fault::kFail) return done(fault.status);
+  if (fault.kind == Fault::kDrop) {
+    absl::MutexLock lock(&mu_);
+    dropped_.push_back(std::move(done));
+    return;
+  }
+  absl::StatusOr<shard::Result> result = current()->Handle(call, deadline);
+  if (fault.kind == Fault::kLoseAnswer) return done(fault.status);
+  if (fault.kind == Fault::kEdit && result.ok()) fault.edit(&*result);
+  if (fault.kind == Fault::kHold) {
+    absl::MutexLock lock(&mu_);
+    held_.push_back({std::move(done), std::move(result)});
+    return;
+  }
+  done(std::move(result));
+  if (fault.kind == Fault::kAnswerTwice) done(absl::InternalError("a second answer"));
+}
+
+size_t FakeShard::Release() {
+  std::vector<Held> held;
+  {
+    absl::MutexLock lock(&mu_);
+    held = std::move(held_);
+    held_.clear();
+  }
+  for (Held& answer : held) answer.done(std::move(answer.result));
+  return held.size();
+}
+
+}  // namespace winnow::testing
