@@ -47,6 +47,21 @@ Connection::Connection(const std::string& address, ClientOptions options,
       retrieval(v1::Retrieval::NewStub(channel)),
       admin(v1::Admin::NewStub(channel)) {}
 
+Connection::~Connection() {
+  absl::MutexLock lock(&mu_);
+  mu_.Await(absl::Condition(this, &Connection::Idle));
+}
+
+void Connection::Enter() {
+  absl::MutexLock lock(&mu_);
+  ++under_way_;
+}
+
+void Connection::Leave() {
+  absl::MutexLock lock(&mu_);
+  --under_way_;
+}
+
 absl::Time Connection::Deadline() const { return absl::Now() + options.timeout; }
 
 absl::Status Connection::Call(const std::function<grpc::Status(grpc::ClientContext*)>& rpc) const {

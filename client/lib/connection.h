@@ -4,9 +4,12 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "grpcpp/client_context.h"
 #include "services/wire/status.h"
@@ -21,12 +24,19 @@ namespace winnow::client {
 class Connection {
  public:
   Connection(const std::string& address, ClientOptions options);
+  // Waits for the calls of CallAsync, which share the channel: its last owner must not be a thread
+  // of gRPC's.
+  ~Connection();
 
   // Runs one unary call under the client's timeout. A call that found nobody is tried again, with
   // growing pauses, while there is time: all calls are idempotent.
   absl::Status Call(const std::function<grpc::Status(grpc::ClientContext*)>& rpc) const;
 
   absl::Time Deadline() const;
+
+  // Around each call of CallAsync.
+  void Enter();
+  void Leave();
 
   const std::string address;
   const ClientOptions options;
@@ -37,30 +47,37 @@ class Connection {
  private:
   explicit Connection(const std::string& address, ClientOptions options,
                       const std::shared_ptr<grpc::Channel>& channel);
+  bool Idle() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return under_way_ == 0; }
+
+  absl::Mutex mu_;
+  int under_way_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 // A unary call through gRPC's callback API: start(context, request, reply, done) begins it, and
 // convert(reply) makes the result once it is OK.
 template <typename Result, typename Reply, typename Request, typename StartFn, typename ConvertFn>
-std::future<absl::StatusOr<Result>> CallAsync(absl::Time deadline, Request request, StartFn start,
-                                              ConvertFn convert) {
+std::future<absl::StatusOr<Result>> CallAsync(Connection* connection, Request request,
+                                              StartFn start, ConvertFn convert) {
   struct State {
-    grpc::ClientContext context;
+    std::optional<grpc::ClientContext> context;
     Request request;
     Reply reply;
     std::promise<absl::StatusOr<Result>> promise;
   };
   auto state = std::make_shared<State>();
-  state->context.set_deadline(absl::ToChronoTime(deadline));
+  state->context.emplace().set_deadline(absl::ToChronoTime(connection->Deadline()));
   state->request = std::move(request);
   std::future<absl::StatusOr<Result>> future = state->promise.get_future();
-  start(&state->context, &state->request, &state->reply,
-        [state, convert](const grpc::Status& status) {
+  connection->Enter();
+  start(&*state->context, &state->request, &state->reply,
+        [connection, state, convert](const grpc::Status& status) {
+          state->context.reset();
           if (status.ok()) {
             state->promise.set_value(convert(state->reply));
           } else {
             state->promise.set_value(wire::FromGrpc(status));
           }
+          connection->Leave();
         });
   return future;
 }

@@ -26,8 +26,7 @@ absl::StatusOr<AppendResult> Context::Append(uint64_t start_position, uint32_t c
 std::future<absl::StatusOr<AppendResult>> Context::AppendAsync(
     uint64_t start_position, uint32_t count, std::span<const LayerEntries> layers) const {
   return CallAsync<AppendResult, v1::AppendEntriesReply>(
-      connection_->Deadline(),
-      ToMessage(connection_->options.tenant, id_, start_position, count, layers),
+      connection_.get(), ToMessage(connection_->options.tenant, id_, start_position, count, layers),
       [connection = connection_](grpc::ClientContext* context,
                                  const v1::AppendEntriesRequest* request,
                                  v1::AppendEntriesReply* reply, auto done) {
@@ -80,7 +79,7 @@ absl::StatusOr<AttendResult> Context::Attend(const AttendRequest& request) const
 
 std::future<absl::StatusOr<AttendResult>> Context::AttendAsync(const AttendRequest& request) const {
   return CallAsync<AttendResult, v1::AttendReply>(
-      connection_->Deadline(), ToMessage(connection_->options.tenant, id_, request),
+      connection_.get(), ToMessage(connection_->options.tenant, id_, request),
       [connection = connection_](grpc::ClientContext* context, const v1::AttendRequest* request,
                                  v1::AttendReply* reply, auto done) {
         connection->retrieval->async()->Attend(context, request, reply, std::move(done));

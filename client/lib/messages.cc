@@ -11,7 +11,8 @@ namespace {
 template <typename T>
 std::vector<T> FromBytes(const std::string& field) {
   std::vector<T> values(field.size() / sizeof(T));
-  std::memcpy(values.data(), field.data(), values.size() * sizeof(T));
+  // memcpy takes no null, not even for nothing.
+  if (!values.empty()) std::memcpy(values.data(), field.data(), values.size() * sizeof(T));
   return values;
 }
 

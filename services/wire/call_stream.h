@@ -76,6 +76,11 @@ class CallStream<Traits>::Core : public std::enable_shared_from_this<Core> {
   void Close();
   void OnReply(Reply reply);
   void OnEnd(Stream* stream, const grpc::Status& status);
+  // Ends one of the activities that Close waits for.
+  void Leave() {
+    absl::MutexLock lock(&mu_);
+    --active_;
+  }
   void Open(grpc::ClientContext* context, Reactor* reactor) { options_.open(context, reactor); }
 
  private:
@@ -91,7 +96,7 @@ class CallStream<Traits>::Core : public std::enable_shared_from_this<Core> {
                  options_.peer + " is unavailable: " + why,
                  {{options_.fact.first, options_.fact.second}});
   }
-  bool NoStreamLives() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return live_streams_ == 0; }
+  bool NothingRuns() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return active_ == 0; }
 
   const Options options_;
   absl::Mutex mu_;
@@ -99,7 +104,7 @@ class CallStream<Traits>::Core : public std::enable_shared_from_this<Core> {
   uint64_t next_id_ ABSL_GUARDED_BY(mu_) = 1;
   absl::flat_hash_map<uint64_t, Pending> pending_ ABSL_GUARDED_BY(mu_);
   Stream* stream_ ABSL_GUARDED_BY(mu_) = nullptr;  // the one to send on; null if it broke
-  int live_streams_ ABSL_GUARDED_BY(mu_) = 0;
+  int active_ ABSL_GUARDED_BY(mu_) = 0;            // streams, and callbacks of deadlines
 };
 
 // One RPC. Runs on gRPC's threads and deletes itself when it is over.
@@ -159,8 +164,12 @@ class CallStream<Traits>::Stream final : public Reactor {
   }
 
   void OnDone(const grpc::Status& status) override {
-    core_->OnEnd(this, status);
+    const std::shared_ptr<Core> core = core_;
+    core->OnEnd(this, status);
+    // Before Close returns: the context shares the channel, whose last owner must not be a thread
+    // of gRPC's, which would wait for itself.
     delete this;
+    core->Leave();
   }
 
   const std::shared_ptr<Core> core_;
@@ -186,7 +195,7 @@ void CallStream<Traits>::Core::Start(Request request, absl::Time deadline, Done 
       Traits::SetId(&request, id);
       if (stream_ == nullptr) {
         stream_ = new Stream(this->shared_from_this());
-        ++live_streams_;
+        ++active_;
       }
       auto alarm = std::make_unique<grpc::Alarm>();
       alarm->Set(absl::ToChronoTime(deadline), [core = this->shared_from_this(), id](bool fired) {
@@ -222,10 +231,13 @@ void CallStream<Traits>::Core::Expire(uint64_t id) {
     it->second.stream->Forget(id);
     late = std::move(it->second);
     pending_.erase(it);
+    ++active_;
   }
   late.done(Error(absl::StatusCode::kDeadlineExceeded, "DEADLINE",
                   options_.peer + " did not answer before the deadline",
                   {{options_.fact.first, options_.fact.second}}));
+  late.done = nullptr;
+  Leave();
 }
 
 template <typename Traits>
@@ -246,8 +258,6 @@ void CallStream<Traits>::Core::OnEnd(Stream* stream, const grpc::Status& status)
   const absl::Status why =
       Unavailable(status.error_message().empty() ? "it ended the stream" : status.error_message());
   for (Pending& orphan : orphans) orphan.done(why);
-  absl::MutexLock lock(&mu_);
-  --live_streams_;
 }
 
 template <typename Traits>
@@ -255,7 +265,7 @@ void CallStream<Traits>::Core::Close() {
   absl::MutexLock lock(&mu_);
   closed_ = true;
   if (stream_ != nullptr) stream_->Cancel();
-  mu_.Await(absl::Condition(this, &Core::NoStreamLives));
+  mu_.Await(absl::Condition(this, &Core::NothingRuns));
 }
 
 }  // namespace winnow::wire

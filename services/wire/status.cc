@@ -12,6 +12,17 @@ namespace {
 // google.rpc's type, so that existing tools decode the detail.
 constexpr char kErrorInfoType[] = "type.googleapis.com/google.rpc.ErrorInfo";
 
+// The first that can be read, or an empty one.
+v1::ErrorInfo FindErrorInfo(const std::string& error_details) {
+  v1::StatusDetails details;
+  if (!details.ParseFromString(error_details)) return {};
+  for (const google::protobuf::Any& detail : details.details()) {
+    v1::ErrorInfo info;
+    if (detail.type_url() == kErrorInfoType && info.ParseFromString(detail.value())) return info;
+  }
+  return {};
+}
+
 }  // namespace
 
 v1::ErrorInfo ToErrorInfo(const absl::Status& status) {
@@ -48,14 +59,8 @@ absl::Status FromParts(int code, std::string_view message, const v1::ErrorInfo& 
 
 absl::Status FromGrpc(const grpc::Status& status) {
   if (status.ok()) return absl::OkStatus();
-  v1::StatusDetails details;
-  v1::ErrorInfo info;
-  if (details.ParseFromString(status.error_details())) {
-    for (const google::protobuf::Any& detail : details.details()) {
-      if (detail.type_url() == kErrorInfoType && info.ParseFromString(detail.value())) break;
-    }
-  }
-  return FromParts(status.error_code(), status.error_message(), info);
+  return FromParts(status.error_code(), status.error_message(),
+                   FindErrorInfo(status.error_details()));
 }
 
 }  // namespace winnow::wire

@@ -27,6 +27,7 @@ class Client {
  public:
   // Connects in the background; the first call fails if nobody is there. address is host:port.
   explicit Client(const std::string& address, ClientOptions options = {});
+  // The last of the client, its contexts and sessions waits for asynchronous calls under way.
   ~Client();
   Client(Client&&) noexcept;
   Client& operator=(Client&&) noexcept;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <future>
+#include <limits>
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -17,6 +18,18 @@ namespace {
 SuffixCodes CodesBefore(std::string_view text, size_t end) {
   const size_t begin = end - std::min(end, kLongestOrder);
   return CodeSuffix(text.substr(begin, end - begin));
+}
+
+// What was chosen, without the padding of a selection of fewer entries than it has room for.
+BruteForce::Selected Unpadded(const client::Selection& selection) {
+  BruteForce::Selected selected{selection.positions, selection.scores};
+  if (selected.positions.size() != selected.scores.size()) return selected;
+  while (!selected.positions.empty() && selected.positions.back() == -1 &&
+         selected.scores.back() == -std::numeric_limits<float>::infinity()) {
+    selected.positions.pop_back();
+    selected.scores.pop_back();
+  }
+  return selected;
 }
 
 }  // namespace
@@ -101,7 +114,7 @@ absl::Status Continuation::RunSteps(const client::Context& fork, bool check_with
 
 void Continuation::Check(const InductionQuery& query, const SuffixCodes& codes, bool with_reference,
                          const client::Selection& selection) {
-  const BruteForce::Selected selected{selection.positions, selection.scores};
+  const BruteForce::Selected selected = Unpadded(selection);
   const size_t visible_entries = brute_force_.entries();
   ++findings_.selections;
   findings_.selections_equal +=
