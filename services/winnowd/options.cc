@@ -1,14 +1,19 @@
 #include "services/winnowd/options.h"
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <functional>
+#include <istream>
 #include <map>
+#include <memory>
 #include <string>
 #include <thread>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "kernels/backend.h"
 #include "services/cluster/placement.h"
 #include "storage/version.h"
@@ -215,6 +220,34 @@ std::string CheckTogether(const Options& options) {
   return "";
 }
 
+// The variable that sets the same as a line of the file: max-message, WINNOW_MAX_MESSAGE.
+std::string VariableOf(const std::string& name) {
+  return absl::StrCat("WINNOW_", absl::AsciiStrToUpper(absl::StrReplaceAll(name, {{"-", "_"}})));
+}
+
+// CLI11 reads the file before the environment and keeps what it has first; lines that a variable
+// overrules are left out here.
+class FileBehindEnvironment final : public CLI::ConfigINI {
+ public:
+  std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
+    std::vector<CLI::ConfigItem> items = CLI::ConfigINI::from_config(input);
+    std::erase_if(items, [](const CLI::ConfigItem& item) {
+      return std::getenv(VariableOf(item.name).c_str()) != nullptr;
+    });
+    return items;
+  }
+};
+
+void AddConfigFile(CLI::App& app) {
+  // CLI11 does not ask the environment for the file's name.
+  const char* named = std::getenv("WINNOW_CONFIG");
+  app.set_config("--config", named == nullptr ? "" : named,
+                 "file of key=value lines named as the flags are", named != nullptr);
+  app.get_config_ptr()->envname("WINNOW_CONFIG")->type_name("FILE");
+  app.config_formatter(std::make_shared<FileBehindEnvironment>());
+  app.allow_config_extras(false);
+}
+
 }  // namespace
 
 std::string RoleName(Role role) {
@@ -231,9 +264,7 @@ ParsedOptions ParseOptions(int argc, char** argv) {
       "these.",
       "winnowd");
   app.set_version_flag("--version", std::string("winnowd ") + kVersion);
-  app.set_config("--config", "", "file of key=value lines named as the flags are");
-  app.get_config_ptr()->envname("WINNOW_CONFIG")->type_name("FILE");
-  app.allow_config_extras(false);
+  AddConfigFile(app);
   app.footer(
       "Every flag can be given as a line of the --config file or in the environment, as "
       "WINNOW_<FLAG>; a flag\nwins over the environment, and that over the file. Exit code: 0 "

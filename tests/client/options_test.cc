@@ -1,0 +1,274 @@
+#include "services/winnowd/options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <map>
+#include <thread>
+
+#include "tests/cluster/process.h"
+
+namespace winnow {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+using Environment = std::map<std::string, std::string>;
+
+struct Outcome {
+  Options options;
+  std::optional<int> exit_code;
+  std::string out;
+  std::string err;
+};
+
+Outcome Parse(std::vector<std::string> args, const Environment& environment = {}) {
+  args.insert(args.begin(), "winnowd");
+  std::vector<char*> argv;
+  for (std::string& arg : args) argv.push_back(arg.data());
+  for (const auto& [name, value] : environment) setenv(name.c_str(), value.c_str(), 1);
+  ::testing::internal::CaptureStdout();
+  ::testing::internal::CaptureStderr();
+  ParsedOptions parsed = ParseOptions(static_cast<int>(argv.size()), argv.data());
+  Outcome outcome = {.options = std::move(parsed.options), .exit_code = parsed.exit_code};
+  outcome.out = ::testing::internal::GetCapturedStdout();
+  outcome.err = ::testing::internal::GetCapturedStderr();
+  for (const auto& [name, value] : environment) unsetenv(name.c_str());
+  return outcome;
+}
+
+Options Accepted(std::vector<std::string> args, const Environment& environment = {}) {
+  Outcome outcome = Parse(std::move(args), environment);
+  EXPECT_EQ(outcome.exit_code, std::nullopt) << outcome.err;
+  return outcome.options;
+}
+
+// The message of a refusal.
+std::string Refused(std::vector<std::string> args, const Environment& environment = {}) {
+  const Outcome outcome = Parse(args, environment);
+  EXPECT_EQ(outcome.exit_code, 2) << ::testing::PrintToString(args);
+  return outcome.err;
+}
+
+// "--max-message" as the environment names it.
+std::string EnvironmentName(const std::string& flag) {
+  std::string name = "WINNOW_";
+  for (const char c : flag.substr(2)) name += c == '-' ? '_' : static_cast<char>(std::toupper(c));
+  return name;
+}
+
+TEST(Options, Defaults) {
+  const Options options = Accepted({});
+  EXPECT_EQ(options.role, Role::kStandalone);
+  EXPECT_EQ(options.listen, "127.0.0.1:7600");
+  EXPECT_EQ(options.port_file, "");
+  EXPECT_EQ(options.shards, 4u);
+  EXPECT_THAT(options.shard_addresses, IsEmpty());
+  EXPECT_EQ(options.threads, std::max(1, static_cast<int>(std::thread::hardware_concurrency())));
+  EXPECT_EQ(options.kernels, "");
+  EXPECT_EQ(options.memory_budget_bytes, 0u);
+  EXPECT_EQ(options.max_message_bytes, 67108864u);
+  EXPECT_EQ(options.max_deadline, absl::Seconds(60));
+  EXPECT_EQ(options.selection_ttl, absl::Seconds(60));
+  EXPECT_EQ(options.max_selections, 4096u);
+  EXPECT_EQ(options.drain_timeout, absl::Seconds(10));
+  EXPECT_EQ(options.log_level, LogLevel::kInfo);
+  EXPECT_EQ(options.log_format, LogFormat::kText);
+}
+
+const Environment& Others() {
+  static const auto* others =
+      new Environment{{"--listen", "0.0.0.0:0"},  {"--port-file", "/tmp/port"},
+                      {"--shards", "7"},          {"--threads", "3"},
+                      {"--kernels", "portable"},  {"--memory-budget", "12GiB"},
+                      {"--max-message", "65536"}, {"--max-deadline", "24h"},
+                      {"--selection-ttl", "1ms"}, {"--max-selections", "16777216"},
+                      {"--drain-timeout", "0"},   {"--log-level", "error"},
+                      {"--log-format", "json"}};
+  return *others;
+}
+
+void ExpectOthers(const Options& options) {
+  EXPECT_EQ(options.listen, "0.0.0.0:0");
+  EXPECT_EQ(options.port_file, "/tmp/port");
+  EXPECT_EQ(options.shards, 7u);
+  EXPECT_EQ(options.threads, 3);
+  EXPECT_EQ(options.kernels, "portable");
+  EXPECT_EQ(options.memory_budget_bytes, size_t{12} << 30);
+  EXPECT_EQ(options.max_message_bytes, 65536u);
+  EXPECT_EQ(options.max_deadline, absl::Hours(24));
+  EXPECT_EQ(options.selection_ttl, absl::Milliseconds(1));
+  EXPECT_EQ(options.max_selections, 16777216u);
+  EXPECT_EQ(options.drain_timeout, absl::ZeroDuration());
+  EXPECT_EQ(options.log_level, LogLevel::kError);
+  EXPECT_EQ(options.log_format, LogFormat::kJson);
+}
+
+TEST(Options, EveryFlagCanBeGivenInThreePlaces) {
+  std::vector<std::string> flags;
+  Environment environment;
+  std::string lines;
+  for (const auto& [flag, value] : Others()) {
+    flags.push_back(flag + "=" + value);
+    environment[EnvironmentName(flag)] = value;
+    lines += flag.substr(2) + "=" + value + "\n";
+  }
+  ExpectOthers(Accepted(flags));
+  ExpectOthers(Accepted({}, environment));
+  const testing::TempDir dir;
+  ExpectOthers(Accepted({"--config", dir.Write("config", lines)}));
+}
+
+struct BadValue {
+  std::string flag;
+  std::string value;
+  std::string limit;
+};
+
+TEST(Options, BadValuesAreRefusedWithFlagValueAndLimit) {
+  const std::string address = "HOST:PORT with a port in 0..65535";
+  const std::string day = "a duration in 1ms..24h, like 500ms, 10s or 2m";
+  const testing::TempDir dir;
+  for (const BadValue& bad : std::vector<BadValue>{
+           {"--role", "king", "one of coordinator, shard, standalone"},
+           {"--listen", "nowhere", address},
+           {"--listen", ":7600", address},
+           {"--listen", "host:", address},
+           {"--listen", "host:65536", address},
+           {"--listen", "host:-1", address},
+           {"--shards", "0", "a whole number in 1..4096"},
+           {"--shards", "4097", "a whole number in 1..4096"},
+           {"--shards", "-1", "a whole number in 1..4096"},
+           {"--shards", "1.5", "a whole number in 1..4096"},
+           {"--shards", "4294967297", "a whole number in 1..4096"},
+           {"--threads", "-1", "a whole number in 0..1024"},
+           {"--threads", "1025", "a whole number in 0..1024"},
+           {"--kernels", "abacus", "one that this machine can run: reference, portable"},
+           {"--memory-budget", "lots", "a size in 0..1125899906842624 bytes, like 64MiB"},
+           {"--memory-budget", "1125899906842625", "a size in 0..1125899906842624 bytes"},
+           {"--memory-budget", "99999999999999999999", "a size in 0..1125899906842624 bytes"},
+           {"--memory-budget", "-1", "a size in 0..1125899906842624 bytes"},
+           {"--memory-budget", "1XB", "a size in 0..1125899906842624 bytes"},
+           {"--max-message", "65535", "a size in 65536..2147483647 bytes"},
+           {"--max-message", "2GiB", "a size in 65536..2147483647 bytes"},
+           {"--max-deadline", "soon", day},
+           {"--max-deadline", "60", day},
+           {"--max-deadline", "0s", day},
+           {"--max-deadline", "24h1ms", day},
+           {"--selection-ttl", "999us", day},
+           {"--selection-ttl", "inf", day},
+           {"--max-selections", "0", "a whole number in 1..16777216"},
+           {"--max-selections", "16777217", "a whole number in 1..16777216"},
+           {"--drain-timeout", "-1s", "a duration in 0..24h"},
+           {"--log-level", "loud", "one of debug, error, info, trace, warn"},
+           {"--log-format", "xml", "one of json, text"}}) {
+    const auto message = AllOf(HasSubstr(bad.flag + " is '" + bad.value + "'; it must be "),
+                               HasSubstr("it must be " + bad.limit));
+    EXPECT_THAT(Refused({bad.flag + "=" + bad.value}), message);
+    EXPECT_THAT(Refused({}, {{EnvironmentName(bad.flag), bad.value}}), message);
+    const std::string line = bad.flag.substr(2) + "=" + bad.value + "\n";
+    EXPECT_THAT(Refused({"--config=" + dir.Write("config", line)}), message);
+  }
+}
+
+TEST(Options, SizesTakeDecimalAndBinaryUnits) {
+  for (const auto& [text, bytes] : std::map<std::string, size_t>{{"0", 0},
+                                                                 {"100000", 100000},
+                                                                 {"1kb", 1000},
+                                                                 {"1KiB", 1024},
+                                                                 {"64MB", 64'000'000},
+                                                                 {"64MiB", size_t{64} << 20},
+                                                                 {"3 GiB", size_t{3} << 30},
+                                                                 {"1PiB", size_t{1} << 50}}) {
+    EXPECT_EQ(Accepted({"--memory-budget=" + text}).memory_budget_bytes, bytes) << text;
+  }
+}
+
+TEST(Options, ACoordinatorNeedsShards) {
+  EXPECT_THAT(Refused({"--role=coordinator"}), HasSubstr("needs --shard-address"));
+  for (const char* role : {"standalone", "shard"}) {
+    EXPECT_THAT(Refused({std::string("--role=") + role, "--shard-address=a:1"}),
+                HasSubstr("--shard-address is for --role coordinator only"));
+  }
+}
+
+TEST(Options, ShardAddressesKeepTheirOrderWhereverTheyAreGiven) {
+  const testing::TempDir dir;
+  const auto addresses = ElementsAre("b:2", "a:1", "c:3");
+  EXPECT_THAT(Accepted({"--role=coordinator", "--shard-address=b:2", "--shard-address=a:1,c:3"})
+                  .shard_addresses,
+              addresses);
+  EXPECT_THAT(
+      Accepted({"--role=coordinator"}, {{"WINNOW_SHARD_ADDRESS", "b:2,a:1,c:3"}}).shard_addresses,
+      addresses);
+  const std::string lines = "role=coordinator\nshard-address=[b:2, a:1, c:3]\n";
+  EXPECT_THAT(Accepted({"--config=" + dir.Write("config", lines)}).shard_addresses, addresses);
+}
+
+TEST(Options, ShardAddressesThatCannotBeAreRefused) {
+  const auto refused = [](const std::string& addresses) {
+    return Refused({"--role=coordinator", "--shard-address=" + addresses});
+  };
+  EXPECT_THAT(refused("a:1,nowhere"),
+              HasSubstr("--shard-address is 'nowhere'; it must be HOST:PORT"));
+  EXPECT_THAT(refused("a:1,b:1,a:1"), HasSubstr("--shard-address names a:1 twice"));
+  std::string many = "a:1";
+  for (int i = 0; i < 4096; ++i) many += ",h" + std::to_string(i) + ":1";
+  EXPECT_THAT(refused(many), AllOf(HasSubstr("given 4097 times"), HasSubstr("at most 4096")));
+}
+
+TEST(Options, WhatIsUnknownIsRefused) {
+  const testing::TempDir dir;
+  EXPECT_THAT(Refused({"--shrads=2"}), HasSubstr("shrads"));
+  EXPECT_THAT(Refused({"extra"}), HasSubstr("extra"));
+  EXPECT_THAT(Refused({"--shards"}), HasSubstr("--shards"));
+  EXPECT_THAT(Refused({"--config=" + dir.Write("config", "shrads=2\n")}), HasSubstr("shrads"));
+  EXPECT_THAT(Refused({"--config=" + dir.File("absent")}), HasSubstr("absent"));
+}
+
+TEST(Options, AFlagWinsOverTheEnvironmentAndTheFile) {
+  const testing::TempDir dir;
+  const std::string config = "--config=" + dir.Write("config", "shards=2\nthreads=2\n");
+  const Options options =
+      Accepted({"--shards=3", config}, {{"WINNOW_SHARDS", "5"}, {"WINNOW_MAX_SELECTIONS", "6"}});
+  EXPECT_EQ(options.shards, 3u);
+  EXPECT_EQ(options.threads, 2) << "from the file";
+  EXPECT_EQ(options.max_selections, 6u) << "from the environment";
+}
+
+TEST(Options, TheEnvironmentWinsOverTheFile) {
+  const testing::TempDir dir;
+  const std::string config = "--config=" + dir.Write("config", "shards=2\n");
+  EXPECT_EQ(Accepted({config}, {{"WINNOW_SHARDS", "5"}}).shards, 5u);
+}
+
+TEST(Options, TheEnvironmentNamesTheFile) {
+  const testing::TempDir dir;
+  EXPECT_EQ(Accepted({}, {{"WINNOW_CONFIG", dir.Write("config", "shards=2\n")}}).shards, 2u);
+  EXPECT_THAT(Refused({}, {{"WINNOW_CONFIG", dir.File("absent")}}), HasSubstr("absent"));
+}
+
+TEST(Options, HelpAndVersionExitWithZero) {
+  const Outcome help = Parse({"--help"});
+  EXPECT_EQ(help.exit_code, 0);
+  for (const auto& [flag, value] : Others()) EXPECT_THAT(help.out, HasSubstr("  " + flag));
+  const Outcome version = Parse({"--version"});
+  EXPECT_EQ(version.exit_code, 0);
+  EXPECT_THAT(version.out, HasSubstr("winnowd 0."));
+}
+
+TEST(Options, RolesAreCalledWhatTheFlagCallsThem) {
+  for (const Role role : {Role::kStandalone, Role::kCoordinator, Role::kShard}) {
+    const std::string name = RoleName(role);
+    std::vector<std::string> flags = {"--role=" + name};
+    if (role == Role::kCoordinator) flags.push_back("--shard-address=a:1");
+    EXPECT_EQ(Accepted(flags).role, role) << name;
+  }
+}
+
+}  // namespace
+}  // namespace winnow
