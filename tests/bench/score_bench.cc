@@ -1,0 +1,119 @@
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernels/backend.h"
+#include "kernels/read_floor.h"
+#include "tests/bench/benches.h"
+#include "tests/bench/memory.h"
+#include "tests/bench/peak.h"
+#include "tests/bench/timing.h"
+
+namespace winnow::bench {
+namespace {
+
+using kernels::KeyFormat;
+using kernels::kPageEntries;
+
+// The indexer of DeepSeek-V3.2.
+constexpr int kHeads = 64;
+constexpr int kDim = 128;
+constexpr int kTopK = 2048;
+
+struct Format {
+  const char* name;
+  KeyFormat format;
+  Operand operand;  // that multiplies it without loss
+};
+constexpr Format kFormats[] = {{"fp8", KeyFormat::kFp8E4M3, Operand::kBf16},
+                               {"int8", KeyFormat::kInt8, Operand::kInt8},
+                               {"bf16", KeyFormat::kBf16, Operand::kBf16},
+                               {"mxfp4", KeyFormat::kMxFp4, Operand::kBf16}};
+
+// Pages of keys, kept between benchmarks that want the same ones.
+class Keys {
+ public:
+  Keys(KeyFormat format, uint32_t entries)
+      : format_(format), memory_(entries / kPageEntries * kernels::KeyPageBytes(format, kDim)) {
+    const size_t page_bytes = kernels::KeyPageBytes(format, kDim);
+    for (uint32_t first = 0; first < entries; first += kPageEntries) {
+      pages_.push_back({.keys = memory_.data() + first / kPageEntries * page_bytes,
+                        .first_position = first,
+                        .entries = kPageEntries});
+    }
+  }
+
+  static const Keys& Of(KeyFormat format, uint32_t entries) {
+    static std::unique_ptr<Keys> kept;
+    if (kept == nullptr || kept->format_ != format ||
+        kept->pages_.size() * kPageEntries != entries) {
+      kept.reset();
+      kept = std::make_unique<Keys>(format, entries);
+    }
+    return *kept;
+  }
+
+  std::span<const kernels::KeyPage> pages() const { return pages_; }
+  std::span<const std::byte> bytes() const { return memory_.bytes(); }
+
+ private:
+  const KeyFormat format_;
+  RandomMemory memory_;
+  std::vector<kernels::KeyPage> pages_;
+};
+
+void ScoreTopK(benchmark::State& state, const Setup& setup, const Format& format, uint32_t entries,
+               int rows) {
+  const Keys& keys = Keys::Of(format.format, entries);
+  const size_t query_bytes = kernels::QueryBytes(format.format, kDim);
+  const RandomMemory queries(rows * kHeads * query_bytes);
+  std::vector<float> weights(rows * kHeads);
+  for (size_t i = 0; i < weights.size(); ++i) weights[i] = 0.5f + static_cast<float>(i % 7) / 8;
+  const std::vector<uint32_t> visible(rows, entries);
+  kernels::ScoreTopKResult result;
+  const double seconds = MedianSeconds(state, [&] {
+    setup.backend.ScoreTopK({.query = {.format = format.format,
+                                       .rows = rows,
+                                       .heads = kHeads,
+                                       .dim = kDim,
+                                       .queries = queries.bytes().data(),
+                                       .weights = weights.data()},
+                             .pages = keys.pages(),
+                             .visible_entries = visible,
+                             .k = kTopK,
+                             .cancelled = nullptr},
+                            setup.pool, &result);
+  });
+  const double read_seconds = kernels::MeasureReadSeconds(keys.bytes(), setup.pool);
+  const Peak peak = MeasurePeak(format.operand, setup.pool);
+  const double multiply_adds = double{1} * entries * kHeads * kDim * rows;
+  const double compute_seconds = multiply_adds / peak.multiply_adds_per_second;
+  ReportFloor(state, seconds, rows == 1 ? read_seconds : std::max(read_seconds, compute_seconds));
+  state.counters["read_GB/s"] = static_cast<double>(keys.bytes().size()) / read_seconds / 1e9;
+  state.counters["peak_GMAC/s"] = peak.multiply_adds_per_second / 1e9;
+  state.counters["machine_ratio"] = seconds / std::max(read_seconds, compute_seconds);
+  state.SetLabel(peak.unit);
+}
+
+}  // namespace
+
+void RegisterScoreBenches(const Setup& setup) {
+  const auto add = [&setup](const Format& format, uint32_t entries, int rows) {
+    std::string name = "ScoreTopK/" + std::string(format.name) + "/" + std::to_string(entries);
+    if (rows > 1) name += "/T" + std::to_string(rows);
+    benchmark::RegisterBenchmark(name.c_str(),
+                                 [&setup, &format, entries, rows](benchmark::State& state) {
+                                   ScoreTopK(state, setup, format, entries, rows);
+                                 })
+        ->UseManualTime()
+        ->Unit(benchmark::kMillisecond);
+  };
+  constexpr uint32_t kMillion = 1 << 20;
+  for (const Format& format : kFormats) {
+    add(format, kMillion, 1);
+    add(format, kMillion, 16);
+  }
+  add(kFormats[0], 16 * kMillion, 1);
+}
+
+}  // namespace winnow::bench
