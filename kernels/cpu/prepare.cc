@@ -1,6 +1,7 @@
 #include "kernels/cpu/prepare.h"
 
 #include <array>
+#include <bit>
 
 #include "kernels/reference/formats.h"
 
@@ -17,6 +18,18 @@ void PrepareFloatQuery(const ScoreQuery& query, std::byte* prepared) {
     DecodeCodes(query.format, query.dim, query.queries + i * query_bytes,
                 values + static_cast<size_t>(i) * query.dim);
   }
+}
+
+uint16_t E4m3ToBf16(uint8_t code) {
+  static const std::array<uint16_t, 256> table = [] {
+    std::array<uint16_t, 256> values;
+    for (int i = 0; i < 256; ++i) {
+      values[i] =
+          static_cast<uint16_t>(std::bit_cast<uint32_t>(DecodeE4m3(static_cast<uint8_t>(i))) >> 16);
+    }
+    return values;
+  }();
+  return table[code];
 }
 
 float Ue8m0ToFloat(uint8_t code) {

@@ -9,6 +9,9 @@ namespace winnow::kernels {
 size_t FloatQueryBytes(const ScoreQuery& query);
 void PrepareFloatQuery(const ScoreQuery& query, std::byte* prepared);
 
+// The bits of an e4m3 value as bf16, which holds each exactly.
+uint16_t E4m3ToBf16(uint8_t code);
+
 // 2^(code - 127), for any code but 255.
 float Ue8m0ToFloat(uint8_t code);
 

@@ -6,6 +6,7 @@
 
 #include "kernels/backend.h"
 #include "tests/kernels/random_data.h"
+#include "tests/kernels/tested_backends.h"
 
 namespace winnow::kernels {
 namespace {
@@ -88,7 +89,7 @@ class AttentionTest : public testing::TestWithParam<const Backend*> {
   RandomData random_;
 };
 
-INSTANTIATE_TEST_SUITE_P(EveryVariant, AttentionTest, testing::ValuesIn(AvailableBackends()),
+INSTANTIATE_TEST_SUITE_P(EveryVariant, AttentionTest, testing::ValuesIn(TestedBackends()),
                          [](const auto& info) { return std::string(info.param->name()); });
 
 TEST_P(AttentionTest, AgreesWithTheReferenceOnRandomShapes) {

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <set>
 #include <string>
 
 #include "kernels/backend.h"
-#include "kernels/reference/formats.h"
 #include "tests/kernels/random_data.h"
+#include "tests/kernels/score_case.h"
+#include "tests/kernels/tested_backends.h"
 
 namespace winnow::kernels {
 namespace {
@@ -16,125 +16,13 @@ namespace {
 constexpr KeyFormat kFormats[] = {KeyFormat::kFp8E4M3, KeyFormat::kMxFp4, KeyFormat::kBf16,
                                   KeyFormat::kInt8};
 
-// A query over keys, owning all it points to.
-struct Case {
-  KeyFormat format = KeyFormat::kFp8E4M3;
-  int dim = 128;
-  int heads = 64;
-  int rows = 1;
-  int k = 32;
-  std::vector<std::byte> keys;  // entry-major
-  std::vector<std::byte> queries;
-  std::vector<float> weights;
-  std::vector<uint32_t> visible;
-
-  size_t entries() const { return keys.size() / KeyBytes(format, dim); }
-};
-
-Case RandomCase(RandomData& random, KeyFormat format, int dim, int heads, int rows, int entries,
-                int k) {
-  Case c{.format = format, .dim = dim, .heads = heads, .rows = rows, .k = k};
-  c.keys = random.Keys(format, dim, entries);
-  c.queries = random.Queries(format, dim, rows * heads);
-  c.weights = random.Floats(rows * heads, -1.0f, 1.0f);
-  for (int row = 0; row < rows; ++row) {
-    c.visible.push_back(static_cast<uint32_t>(row == 0 ? entries : random.Int(0, entries)));
-  }
-  return c;
-}
-
-std::vector<KeyPage> Pages(const PagedKeys& paged, uint32_t first_position = 0) {
-  std::vector<KeyPage> pages;
-  for (size_t i = 0; i < paged.pages(); ++i) {
-    pages.push_back({.keys = paged.page(i),
-                     .first_position = first_position + static_cast<uint32_t>(i * kPageEntries),
-                     .entries = static_cast<uint32_t>(
-                         std::min<size_t>(kPageEntries, paged.entries() - i * kPageEntries))});
-  }
-  return pages;
-}
-
-std::vector<std::vector<Candidate>> Evaluate(const Backend& backend, const Case& c,
-                                             std::span<const KeyPage> pages, int threads = 2) {
-  WorkerPool pool(threads);
-  ScoreTopKResult result;
-  backend.ScoreTopK({.query = {.format = c.format,
-                               .rows = c.rows,
-                               .heads = c.heads,
-                               .dim = c.dim,
-                               .queries = c.queries.data(),
-                               .weights = c.weights.data()},
-                     .pages = pages,
-                     .visible_entries = c.visible,
-                     .k = c.k,
-                     .cancelled = nullptr},
-                    pool, &result);
-  EXPECT_TRUE(result.complete);
-  return result.selected;
-}
-
-std::vector<std::vector<Candidate>> Evaluate(const Backend& backend, const Case& c,
-                                             int threads = 2) {
-  const PagedKeys paged(c.format, c.dim, c.keys);
-  return Evaluate(backend, c, Pages(paged), threads);
-}
-
-const Backend& Reference() { return *ChooseBackend("reference"); }
-
-// How far an fp32 score may be from the reference: see kernels/README.md.
-double Bound(const Case& c, size_t position, int row) {
-  std::vector<float> key(c.dim), query(c.dim);
-  const std::byte* bytes = &c.keys[position * KeyBytes(c.format, c.dim)];
-  DecodeCodes(c.format, c.dim, bytes, key.data());
-  double sum = 0;
-  for (int head = 0; head < c.heads; ++head) {
-    const int q = row * c.heads + head;
-    DecodeCodes(c.format, c.dim, &c.queries[q * QueryBytes(c.format, c.dim)], query.data());
-    double magnitude = 0;
-    for (int d = 0; d < c.dim; ++d) magnitude += std::abs(double{query[d]} * key[d]);
-    sum += std::abs(double{c.weights[q]}) * magnitude;
-  }
-  const double scale = std::abs(DecodeKeyScale(c.format, c.dim, bytes));
-  return (c.dim + c.heads + 4) * std::ldexp(1.0, -24) * sum * scale + 1e-36;
-}
-
-// Scores within the bound, and the same selection but for entries whose scores are that close.
-void ExpectAgrees(const Case& c, const std::vector<std::vector<Candidate>>& got) {
-  Case all = c;
-  all.k = kMaxTopK;
-  const auto reference = Evaluate(Reference(), all, 1);
-  ASSERT_LE(c.entries(), static_cast<size_t>(kMaxTopK));
-  ASSERT_EQ(got.size(), reference.size());
-  for (int row = 0; row < c.rows; ++row) {
-    std::vector<float> score_of(c.entries());
-    for (const Candidate& r : reference[row]) score_of[r.position] = r.score;
-    const size_t expected = std::min<size_t>(c.k, reference[row].size());
-    ASSERT_EQ(got[row].size(), expected) << "row " << row;
-    if (expected == 0) continue;
-    const Candidate& last = reference[row][expected - 1];
-    std::set<uint32_t> seen;
-    for (size_t i = 0; i < expected; ++i) {
-      const Candidate& g = got[row][i];
-      ASSERT_LT(g.position, c.visible[row]);
-      ASSERT_TRUE(seen.insert(g.position).second) << "position " << g.position << " twice";
-      if (i > 0) {
-        ASSERT_TRUE(Better(got[row][i - 1], g));
-      }
-      const double bound = Bound(c, g.position, row);
-      ASSERT_NEAR(g.score, score_of[g.position], bound) << "position " << g.position;
-      ASSERT_GE(score_of[g.position], last.score - bound - Bound(c, last.position, row))
-          << "position " << g.position << " is not among the best";
-    }
-  }
-}
-
 class ScoreTest : public testing::TestWithParam<const Backend*> {
  protected:
   ScoreTest() : random_(TestSeed()) {}
   RandomData random_;
 };
 
-INSTANTIATE_TEST_SUITE_P(EveryVariant, ScoreTest, testing::ValuesIn(AvailableBackends()),
+INSTANTIATE_TEST_SUITE_P(EveryVariant, ScoreTest, testing::ValuesIn(TestedBackends()),
                          [](const auto& info) { return std::string(info.param->name()); });
 
 TEST_P(ScoreTest, AgreesWithTheReferenceOnRandomShapes) {
@@ -169,7 +57,7 @@ TEST_P(ScoreTest, ScoresOfSmallIntegersAreExact) {
   }
   for (std::byte& code : c.queries) code = sign();
   c.weights = {1, 2, 4, 8};
-  EXPECT_EQ(Evaluate(*GetParam(), c), Evaluate(Reference(), c));
+  EXPECT_EQ(Evaluate(*GetParam(), c), Evaluate(*ChooseBackend("reference"), c));
 }
 
 TEST_P(ScoreTest, TiesGoToTheLowerPosition) {
@@ -221,6 +109,42 @@ TEST_P(ScoreTest, HandlesSubnormalCodes) {
     for (int d = 0; d < c.dim; ++d) c.keys[i * 68 + d] &= std::byte{0x87};
   }
   ExpectAgrees(c, Evaluate(*GetParam(), c));
+}
+
+TEST_P(ScoreTest, HandlesSubnormalBf16) {
+  Case c = RandomCase(random_, KeyFormat::kBf16, 64, 4, 1, 200, 200);
+  for (size_t i = 0; i < c.keys.size(); i += 6) c.keys[i + 1] &= std::byte{0x80};
+  for (size_t i = 0; i < c.queries.size(); i += 10) c.queries[i + 1] &= std::byte{0x80};
+  ExpectAgrees(c, Evaluate(*GetParam(), c));
+}
+
+TEST_P(ScoreTest, AgreesOnEveryHeadCount) {
+  for (int heads = 1; heads <= kMaxIndexHeads; ++heads) {
+    const KeyFormat format = kFormats[heads % std::size(kFormats)];
+    const Case c = RandomCase(random_, format, 64, heads, 1, 70, 9);
+    ExpectAgrees(c, Evaluate(*GetParam(), c));
+  }
+}
+
+TEST_P(ScoreTest, AgreesOnEveryCountAroundAPage) {
+  for (int entries : {1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 4095, 4096, 4097}) {
+    const KeyFormat format = kFormats[entries % std::size(kFormats)];
+    const Case c = RandomCase(random_, format, 32, 3, 1, entries, 33);
+    ExpectAgrees(c, Evaluate(*GetParam(), c));
+  }
+}
+
+TEST_P(ScoreTest, OfEqualScoresTheLowestPositionsAreSelected) {
+  for (const KeyFormat format : kFormats) {
+    Case c = RandomCase(random_, format, 64, 5, 2, 9000, 2500);
+    for (float& weight : c.weights) weight = 0;
+    c.visible = {9000, 3000};
+    const auto selected = Evaluate(*GetParam(), c);
+    for (const auto& row : selected) {
+      ASSERT_EQ(row.size(), 2500u);
+      for (uint32_t i = 0; i < row.size(); ++i) ASSERT_EQ(row[i], (Candidate{0.0f, i}));
+    }
+  }
 }
 
 TEST_P(ScoreTest, DoesNotDependOnThreads) {

@@ -1,0 +1,33 @@
+#include "kernels/cpu/avx512_bf16.h"
+
+namespace winnow::kernels {
+namespace avx512_bf16 {
+namespace {
+
+bool RunsHere() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512bf16") &&
+         __builtin_cpu_supports("avx512vnni");
+}
+
+}  // namespace
+}  // namespace avx512_bf16
+
+const CpuVariant& Avx512Bf16Variant() {
+  static constexpr CpuVariant variant = {
+      .name = "avx512_bf16",
+      .runs_here = avx512_bf16::RunsHere,
+      .prepared_bytes = avx512_bf16::PreparedBytes,
+      .prepare = avx512_bf16::Prepare,
+      .enter = nullptr,
+      .leave = nullptr,
+      .score_scratch_bytes = avx512_bf16::ScoreScratchBytes,
+      .score_page = avx512_bf16::ScorePage,
+      .attend_scratch_bytes = avx512_bf16::AttendScratchBytes,
+      .attend = avx512_bf16::Attend,
+  };
+  return variant;
+}
+
+}  // namespace winnow::kernels

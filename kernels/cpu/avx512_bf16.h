@@ -1,0 +1,32 @@
+#ifndef WINNOW_KERNELS_CPU_AVX512_BF16_H_
+#define WINNOW_KERNELS_CPU_AVX512_BF16_H_
+
+#include <cstddef>
+
+#include "kernels/cpu/cpu_backend.h"
+
+namespace winnow::kernels {
+
+// AVX-512 with the dot products of BF16 and VNNI, and the byte permutes of VBMI: Sapphire Rapids,
+// Zen 4 and later.
+const CpuVariant& Avx512Bf16Variant();
+
+// Its parts; see CpuVariant.
+namespace avx512_bf16 {
+
+// By how much prepared query bytes are too large: VNNI multiplies unsigned by signed bytes.
+inline constexpr int kInt8Offset = 128;
+inline constexpr int kE2m1Offset = 16;  // of doubled values
+
+size_t PreparedBytes(const ScoreQuery& query);
+void Prepare(const ScoreQuery& query, std::byte* prepared);
+size_t ScoreScratchBytes(const ScoreQuery& query);
+void ScorePage(const ScoreQuery& query, const std::byte* prepared, const std::byte* page,
+               std::byte* scratch, float* scores);
+size_t AttendScratchBytes(const AttendParams& params);
+void Attend(const AttendParams& params, int first_head, int heads, std::byte* scratch);
+
+}  // namespace avx512_bf16
+}  // namespace winnow::kernels
+
+#endif  // WINNOW_KERNELS_CPU_AVX512_BF16_H_

@@ -1,0 +1,126 @@
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include "kernels/cpu/avx512_bf16.h"
+#include "kernels/reference/formats.h"
+
+#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,avx512vnni,fma,f16c")
+
+namespace winnow::kernels::avx512_bf16 {
+namespace {
+
+#include "kernels/cpu/bf16_attention.inc"
+
+// --- Attention: lanes are heads for the logits and latent dims for the outputs ---
+
+struct VectorEngine {
+  static constexpr int kHeadVectors = kAttendHeads / 16;
+  static constexpr int kTileRows = 8;
+  static constexpr int kTileHeads = 8;
+  static constexpr int kTileVectors = 2;
+
+  // logits (+)= scale * (words [first_word, first_word + words) of queries and rows).
+  //   scales  [kTileRows]; null for 1, and then logits are set
+  static void LogitTile(const RowShape& shape, const AttendScratch& s, int row, int first_word,
+                        int words, const float* scales, bool add) {
+    __m512 sums[kTileRows * kHeadVectors];
+    SetZero(sums);
+    const std::byte* queries = s.queries + size_t{4} * first_word * kAttendHeads;
+    const auto* values = reinterpret_cast<const uint32_t*>(s.rows) + row * shape.words + first_word;
+    for (int w = 0; w < words; ++w) {
+      __m512bh query[kHeadVectors], broadcast[kTileRows];
+#pragma GCC unroll 2
+      for (int v = 0; v < kHeadVectors; ++v) {
+        query[v] = (__m512bh)LoadBytes(queries + (w * kHeadVectors + v) * 64);
+      }
+#pragma GCC unroll 8
+      for (int r = 0; r < kTileRows; ++r) {
+        broadcast[r] = (__m512bh)Broadcast(values + r * shape.words + w);
+      }
+#pragma GCC unroll 16
+      for (int i = 0; i < kTileRows * kHeadVectors; ++i) {
+        sums[i] = _mm512_dpbf16_ps(sums[i], query[i % kHeadVectors], broadcast[i / kHeadVectors]);
+      }
+    }
+    float* logits = s.logits + row * kAttendHeads;
+#pragma GCC unroll 16
+    for (int i = 0; i < kTileRows * kHeadVectors; ++i) {
+      const __m512 before = add ? LoadFloats(logits + 16 * i) : _mm512_setzero_ps();
+      const __m512 scale = _mm512_set1_ps(scales == nullptr ? 1 : scales[i / kHeadVectors]);
+      StoreFloats(_mm512_fmadd_ps(sums[i], scale, before), logits + 16 * i);
+    }
+  }
+
+  static void Logits(const RowShape& shape, const AttendScratch& s, int rows) {
+    for (int row = 0; row < rows; row += kTileRows) {
+      for (int g = 0; g < shape.groups; ++g) {
+        LogitTile(shape, s, row, g * shape.group_words, shape.group_words,
+                  s.scales + g * kRowBlock + row, g > 0);
+      }
+      if (shape.rope > 0) {
+        LogitTile(shape, s, row, shape.latent / 2, shape.rope / 2, nullptr, true);
+      }
+    }
+  }
+
+  // sums += probabilities of kTileHeads heads times values.
+  static inline void AddParts(const __m512bh (&value)[kTileVectors], const std::byte* part,
+                              __m512 (&sums)[kTileHeads * kTileVectors]) {
+    const auto* words = reinterpret_cast<const uint32_t*>(part);
+    __m512bh broadcast[kTileHeads];
+#pragma GCC unroll 8
+    for (int h = 0; h < kTileHeads; ++h) broadcast[h] = (__m512bh)Broadcast(words + h);
+#pragma GCC unroll 16
+    for (int i = 0; i < kTileHeads * kTileVectors; ++i) {
+      sums[i] = _mm512_dpbf16_ps(sums[i], value[i % kTileVectors], broadcast[i / kTileVectors]);
+    }
+  }
+
+  static void OutputTile(const RowShape& shape, const AttendScratch& s, int head, int dim,
+                         int pairs) {
+    __m512 sums[kTileHeads * kTileVectors];
+    float* outputs = s.outputs + head * shape.latent + dim;
+#pragma GCC unroll 16
+    for (int i = 0; i < kTileHeads * kTileVectors; ++i) {
+      sums[i] = LoadFloats(outputs + i / kTileVectors * shape.latent + i % kTileVectors * 16);
+    }
+    const int group = dim / 2 / shape.group_words;
+    const std::byte* high = s.probabilities + group * 2 * kProbabilityBytes + 4 * head;
+    const std::byte* values = s.pairs + size_t{4} * dim;
+    for (int p = 0; p < pairs; ++p) {
+      __m512bh value[kTileVectors];
+#pragma GCC unroll 2
+      for (int v = 0; v < kTileVectors; ++v) {
+        value[v] = (__m512bh)LoadBytes(values + size_t{4} * p * shape.latent + 64 * v);
+      }
+      const std::byte* part = high + 4 * p * kAttendHeads;
+#pragma GCC unroll 2
+      for (int i = 0; i < 2; ++i) AddParts(value, part + i * kProbabilityBytes, sums);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kTileHeads * kTileVectors; ++i) {
+      StoreFloats(sums[i], outputs + i / kTileVectors * shape.latent + i % kTileVectors * 16);
+    }
+  }
+
+  static void AddOutputs(const RowShape& shape, const AttendScratch& s, int rows) {
+    for (int dim = 0; dim < shape.latent; dim += 16 * kTileVectors) {
+      for (int head = 0; head < kAttendHeads; head += kTileHeads) {
+        OutputTile(shape, s, head, dim, rows / 2);
+      }
+    }
+  }
+};
+
+}  // namespace
+
+size_t AttendScratchBytes(const AttendParams& params) { return Bf16AttendScratchBytes(params); }
+
+void Attend(const AttendParams& params, int first_head, int heads, std::byte* scratch) {
+  AttendWith<VectorEngine>(params, first_head, heads, scratch);
+}
+
+}  // namespace winnow::kernels::avx512_bf16

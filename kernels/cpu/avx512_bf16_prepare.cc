@@ -1,0 +1,67 @@
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "kernels/cpu/avx512_bf16.h"
+#include "kernels/cpu/prepare.h"
+#include "kernels/reference/formats.h"
+
+namespace winnow::kernels::avx512_bf16 {
+namespace {
+
+void PrepareMxFp4(const ScoreQuery& query, std::byte* prepared) {
+  const int heads = query.rows * query.heads;
+  const int blocks = query.dim / 32;
+  const size_t query_bytes = QueryBytes(query.format, query.dim);
+  auto* exponents = reinterpret_cast<float*>(prepared + size_t{1} * heads * query.dim);
+  for (int head = 0; head < heads; ++head) {
+    const auto* codes = reinterpret_cast<const uint8_t*>(query.queries) + head * query_bytes;
+    std::byte* values = prepared + size_t{1} * head * query.dim;
+    for (int d = 0; d < query.dim; ++d) {
+      const float value = DecodeE2m1(d % 2 == 0 ? codes[d / 2] & 0xf : codes[d / 2] >> 4);
+      values[d] = static_cast<std::byte>(static_cast<int>(2 * value) + kE2m1Offset);
+    }
+    for (int b = 0; b < blocks; ++b) {
+      // Both scales' bias, and one for each operand that was doubled.
+      exponents[head * blocks + b] = static_cast<float>(codes[query.dim / 2 + b] - 2 * 127 - 2);
+    }
+  }
+}
+
+}  // namespace
+
+size_t PreparedBytes(const ScoreQuery& query) {
+  const size_t heads = size_t{1} * query.rows * query.heads;
+  switch (query.format) {
+    case KeyFormat::kFp8E4M3:
+    case KeyFormat::kBf16:
+      return heads * query.dim * sizeof(uint16_t);
+    case KeyFormat::kInt8:
+      return heads * query.dim;
+    case KeyFormat::kMxFp4:
+      return heads * (query.dim + query.dim / 32 * sizeof(float));
+  }
+  return 0;
+}
+
+void Prepare(const ScoreQuery& query, std::byte* prepared) {
+  const size_t values = size_t{1} * query.rows * query.heads * query.dim;
+  switch (query.format) {
+    case KeyFormat::kFp8E4M3:
+      for (size_t i = 0; i < values; ++i) {
+        const uint16_t value = E4m3ToBf16(static_cast<uint8_t>(query.queries[i]));
+        std::memcpy(prepared + 2 * i, &value, sizeof value);
+      }
+      return;
+    case KeyFormat::kBf16:
+      std::memcpy(prepared, query.queries, 2 * values);
+      return;
+    case KeyFormat::kInt8:
+      for (size_t i = 0; i < values; ++i) prepared[i] = query.queries[i] ^ std::byte{0x80};
+      return;
+    case KeyFormat::kMxFp4:
+      return PrepareMxFp4(query, prepared);
+  }
+}
+
+}  // namespace winnow::kernels::avx512_bf16

@@ -1,0 +1,261 @@
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/cpu/avx512_bf16.h"
+#include "kernels/reference/formats.h"
+
+#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,avx512vnni,fma,f16c")
+
+namespace winnow::kernels::avx512_bf16 {
+namespace {
+
+#include "kernels/cpu/avx512_words.inc"
+
+// --- Scoring: lanes are entries, a word of the query is broadcast. Floor: one read of the page, or
+// heads * dim / 2 (BF16) or / 4 (VNNI) instructions for 16 entries, two of them in a cycle at best.
+
+constexpr int kEntryVectors = kPageEntries / 16;
+
+// Tiles compute q . k of kHeads heads, from the flat index `first_head` of all rows' heads on, and
+// kVectors vectors of 16 entries, from `first_vector` on.
+
+// In bf16 pairs; for fp8 (decoded into scratch) and bf16 (in place).
+struct Bf16Tile {
+  static constexpr int kVectors = 4;
+  const uint32_t* queries;  // [rows * heads, words]
+  const std::byte* keys;    // [4 vectors, words, 16 entries]
+  int words;
+
+  template <int kHeads>
+  void Dots(int first_head, int, __m512 (&dots)[kHeads * kVectors]) const {
+    SetZero(dots);
+    const uint32_t* query = queries + static_cast<size_t>(first_head) * words;
+    for (int w = 0; w < words; ++w) {
+      __m512bh key[kVectors], broadcast[kHeads];
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) key[v] = (__m512bh)LoadBytes(keys + (v * words + w) * 64);
+#pragma GCC unroll 4
+      for (int h = 0; h < kHeads; ++h) broadcast[h] = (__m512bh)Broadcast(query + h * words + w);
+#pragma GCC unroll 16
+      for (int i = 0; i < kHeads * kVectors; ++i) {
+        dots[i] = _mm512_dpbf16_ps(dots[i], key[i % kVectors], broadcast[i / kVectors]);
+      }
+    }
+  }
+};
+
+// Of int8. The instruction takes unsigned times signed bytes, so queries are 128 too large, and
+// sums start at -128 times the sum of the key.
+struct Int8Tile {
+  static constexpr int kVectors = 4;
+  const uint32_t* queries;  // [rows * heads, words]
+  const std::byte* keys;    // [4 vectors, words, 16 entries]
+  const int32_t* starts;    // [64 entries]
+  int words;
+
+  template <int kHeads>
+  void Dots(int first_head, int, __m512 (&dots)[kHeads * kVectors]) const {
+    Bytes sums[kHeads * kVectors];
+#pragma GCC unroll 16
+    for (int i = 0; i < kHeads * kVectors; ++i) sums[i] = LoadBytes(starts + i % kVectors * 16);
+    const uint32_t* query = queries + static_cast<size_t>(first_head) * words;
+    for (int w = 0; w < words; ++w) {
+      Bytes key[kVectors], broadcast[kHeads];
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) key[v] = LoadBytes(keys + (v * words + w) * 64);
+#pragma GCC unroll 4
+      for (int h = 0; h < kHeads; ++h) broadcast[h] = Broadcast(query + h * words + w);
+#pragma GCC unroll 16
+      for (int i = 0; i < kHeads * kVectors; ++i) {
+        sums[i] = _mm512_dpbusd_epi32(sums[i], broadcast[i / kVectors], key[i % kVectors]);
+      }
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kHeads * kVectors; ++i) dots[i] = _mm512_cvtepi32_ps(sums[i]);
+  }
+};
+
+// Of MXFP4: blocks of 32 dims as integers, scaled by powers of two as they are added.
+struct MxFp4Tile {
+  static constexpr int kVectors = 2;
+  static constexpr int kBlockWords = 8;
+  const uint32_t* queries;       // [rows * heads, words]
+  const float* query_exponents;  // [rows * heads, words / 8]
+  const std::byte* keys;         // [4 vectors, words, 16 entries]
+  const int32_t* starts;         // [words / 8, 64 entries]
+  const float* exponents;        // [words / 8, 64 entries]
+  int words;
+
+  template <int kHeads>
+  void Dots(int first_head, int first_vector, __m512 (&dots)[kHeads * kVectors]) const {
+    SetZero(dots);
+    const int blocks = words / kBlockWords;
+    for (int block = 0; block < blocks; ++block) {
+      AddBlock<kHeads>(block, queries + static_cast<size_t>(first_head) * words,
+                       query_exponents + static_cast<size_t>(first_head) * blocks + block,
+                       first_vector, dots);
+    }
+  }
+
+  template <int kHeads>
+  void AddBlock(int block, const uint32_t* query, const float* exponent, int first_vector,
+                __m512 (&dots)[kHeads * kVectors]) const {
+    const int entries = block * kPageEntries + first_vector * 16;
+    Bytes sums[kHeads * kVectors];
+#pragma GCC unroll 8
+    for (int i = 0; i < kHeads * kVectors; ++i) {
+      sums[i] = LoadBytes(starts + entries + i % kVectors * 16);
+    }
+    for (int w = block * kBlockWords; w < (block + 1) * kBlockWords; ++w) {
+      Bytes key[kVectors], broadcast[kHeads];
+#pragma GCC unroll 2
+      for (int v = 0; v < kVectors; ++v) {
+        key[v] = LoadBytes(keys + ((first_vector + v) * words + w) * 64);
+      }
+#pragma GCC unroll 4
+      for (int h = 0; h < kHeads; ++h) broadcast[h] = Broadcast(query + h * words + w);
+#pragma GCC unroll 8
+      for (int i = 0; i < kHeads * kVectors; ++i) {
+        sums[i] = _mm512_dpbusd_epi32(sums[i], broadcast[i / kVectors], key[i % kVectors]);
+      }
+    }
+    const int blocks = words / kBlockWords;
+#pragma GCC unroll 8
+    for (int i = 0; i < kHeads * kVectors; ++i) {
+      const __m512 both = _mm512_add_ps(_mm512_loadu_ps(exponents + entries + i % kVectors * 16),
+                                        _mm512_set1_ps(exponent[i / kVectors * blocks]));
+      dots[i] = _mm512_add_ps(dots[i], _mm512_scalef_ps(_mm512_cvtepi32_ps(sums[i]), both));
+    }
+  }
+};
+
+constexpr int kTileHeads = 4;
+
+// sums += w_j * max(0, q_j . k), heads in order.
+template <int kHeads, typename Tile>
+inline void AddHeads(const Tile& tile, const float* weights, int head, int vector,
+                     __m512 (&sums)[Tile::kVectors]) {
+  __m512 dots[kHeads * Tile::kVectors];
+  tile.template Dots<kHeads>(head, vector, dots);
+#pragma GCC unroll 16
+  for (int i = 0; i < kHeads * Tile::kVectors; ++i) {
+    __m512& sum = sums[i % Tile::kVectors];
+    sum = _mm512_fmadd_ps(_mm512_set1_ps(weights[head + i / Tile::kVectors]),
+                          _mm512_max_ps(dots[i], _mm512_setzero_ps()), sum);
+  }
+}
+
+// scales: [64 entries] fp32; null for 1.
+template <typename Tile>
+void ScoreRows(const ScoreQuery& query, const Tile& tile, const std::byte* scales, float* scores) {
+  for (int row = 0; row < query.rows; ++row) {
+    const int end = (row + 1) * query.heads;
+    for (int vector = 0; vector < kEntryVectors; vector += Tile::kVectors) {
+      __m512 sums[Tile::kVectors];
+      SetZero(sums);
+      int head = row * query.heads;
+      for (; head + kTileHeads <= end; head += kTileHeads) {
+        AddHeads<kTileHeads>(tile, query.weights, head, vector, sums);
+      }
+      for (; head < end; ++head) AddHeads<1>(tile, query.weights, head, vector, sums);
+#pragma GCC unroll 4
+      for (int v = 0; v < Tile::kVectors; ++v) {
+        const __m512 scale =
+            scales == nullptr ? _mm512_set1_ps(1) : _mm512_loadu_ps(scales + 64 * (vector + v));
+        StoreScores(sums[v], scale, scores + row * kPageEntries + 16 * (vector + v));
+      }
+    }
+  }
+}
+
+// What a sum must start at when each query byte is `offset` too large: -offset * (sum of the key).
+//   words  [words, 16 entries] signed bytes
+inline Bytes StartOf(const std::byte* keys, int words, int offset) {
+  Bytes sum = _mm512_setzero_si512();
+  for (int w = 0; w < words; ++w) {
+    sum = _mm512_dpbusd_epi32(sum, _mm512_set1_epi8(static_cast<char>(offset)),
+                              LoadBytes(keys + w * 64));
+  }
+  return _mm512_sub_epi32(_mm512_setzero_si512(), sum);
+}
+
+void ScoreMxFp4(const ScoreQuery& query, const std::byte* prepared, const std::byte* page,
+                std::byte* scratch, float* scores) {
+  const int words = query.dim / 4;
+  const int blocks = query.dim / 32;
+  std::byte* keys = scratch;
+  auto* starts = reinterpret_cast<int32_t*>(scratch + kPageEntries * query.dim);
+  auto* exponents = reinterpret_cast<float*>(starts + blocks * kPageEntries);
+  for (int v = 0; v < kEntryVectors; ++v) {
+    std::byte* block_words = keys + v * 16 * query.dim;
+    DecodeE2m1Block(page + v * 16 * query.dim / 2, query.dim, block_words);
+    for (int b = 0; b < blocks; ++b) {
+      StoreBytes(StartOf(block_words + b * 32 * 16, 32 / 4, kE2m1Offset),
+                 starts + b * kPageEntries + v * 16);
+    }
+  }
+  const std::byte* codes = page + kPageEntries * query.dim / 2;
+  for (int i = 0; i < blocks * kPageEntries; i += 16) {
+    const __m512i code =
+        _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes + i)));
+    _mm512_storeu_ps(exponents + i, _mm512_cvtepi32_ps(code));
+  }
+  const auto* queries = reinterpret_cast<const uint32_t*>(prepared);
+  const size_t query_words = size_t{1} * query.rows * query.heads * words;
+  ScoreRows(query,
+            MxFp4Tile{.queries = queries,
+                      .query_exponents = reinterpret_cast<const float*>(queries + query_words),
+                      .keys = keys,
+                      .starts = starts,
+                      .exponents = exponents,
+                      .words = words},
+            nullptr, scores);
+}
+
+}  // namespace
+
+void ScorePage(const ScoreQuery& query, const std::byte* prepared, const std::byte* page,
+               std::byte* scratch, float* scores) {
+  const auto* queries = reinterpret_cast<const uint32_t*>(prepared);
+  const std::byte* scales = page + kPageEntries * KeyCodeBytes(query.format, query.dim);
+  switch (query.format) {
+    case KeyFormat::kFp8E4M3:
+      DecodeE4m3Run(page, size_t{kPageEntries} * query.dim, scratch);
+      return ScoreRows(query, Bf16Tile{.queries = queries, .keys = scratch, .words = query.dim / 2},
+                       scales, scores);
+    case KeyFormat::kBf16:
+      return ScoreRows(query, Bf16Tile{.queries = queries, .keys = page, .words = query.dim / 2},
+                       nullptr, scores);
+    case KeyFormat::kInt8: {
+      auto* starts = reinterpret_cast<int32_t*>(scratch);
+      for (int v = 0; v < kEntryVectors; ++v) {
+        StoreBytes(StartOf(page + v * 16 * query.dim, query.dim / 4, kInt8Offset), starts + 16 * v);
+      }
+      return ScoreRows(
+          query,
+          Int8Tile{.queries = queries, .keys = page, .starts = starts, .words = query.dim / 4},
+          scales, scores);
+    }
+    case KeyFormat::kMxFp4:
+      return ScoreMxFp4(query, prepared, page, scratch, scores);
+  }
+}
+
+size_t ScoreScratchBytes(const ScoreQuery& query) {
+  const size_t entries = kPageEntries;
+  switch (query.format) {
+    case KeyFormat::kFp8E4M3:
+      return entries * query.dim * sizeof(uint16_t);
+    case KeyFormat::kBf16:
+      return 0;
+    case KeyFormat::kInt8:
+      return entries * sizeof(int32_t);
+    case KeyFormat::kMxFp4:
+      return entries * (query.dim + query.dim / 32 * (sizeof(int32_t) + sizeof(float)));
+  }
+  return 0;
+}
+
+}  // namespace winnow::kernels::avx512_bf16

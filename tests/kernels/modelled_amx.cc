@@ -1,0 +1,137 @@
+#include "tests/kernels/modelled_amx.h"
+
+#include <immintrin.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <type_traits>
+
+#include "kernels/cpu/avx512_bf16.h"
+#include "kernels/cpu/prepare.h"
+#include "kernels/reference/formats.h"
+
+namespace winnow::kernels {
+namespace {
+
+// A thread's tile registers: 0..3 sums, 4 and 5 operands A, 6 and 7 operands B.
+class TileFile {
+ public:
+  using Tile = std::byte[16][64];
+
+  static TileFile& OfThread() {
+    thread_local TileFile file;
+    return file;
+  }
+
+  // The unit holds nothing before it is configured and after it is released.
+  void Configure() {
+    configured_ = true;
+    std::memset(tiles_, 0, sizeof tiles_);
+  }
+  void Release() { configured_ = false; }
+
+  Tile& operator[](int tile) {
+    if (!configured_) {
+      std::fprintf(stderr, "tile %d was used outside Configure and Release\n", tile);
+      std::abort();
+    }
+    return tiles_[tile];
+  }
+
+ private:
+  bool configured_ = false;
+  Tile tiles_[8];
+};
+
+template <typename T>
+T Read(const std::byte* from) {
+  T value;
+  std::memcpy(&value, from, sizeof value);
+  return value;
+}
+
+// c[m][n] += dot(word w of a[m], word w of b[.][n]) over the words.
+template <typename Sum, typename DotFn>
+void Multiply(int c, int a, int b, DotFn dot) {
+  TileFile& file = TileFile::OfThread();
+  for (int m = 0; m < 16; ++m) {
+    for (int n = 0; n < 16; ++n) {
+      auto sum = Read<Sum>(&file[c][m][4 * n]);
+      for (int w = 0; w < 16; ++w) sum = dot(sum, &file[a][m][4 * w], &file[b][w][4 * n]);
+      std::memcpy(&file[c][m][4 * n], &sum, sizeof sum);
+    }
+  }
+}
+
+struct ModelTiles {
+  static void Configure() { TileFile::OfThread().Configure(); }
+  static void Release() { TileFile::OfThread().Release(); }
+
+  static void Load(int tile, const void* from, size_t stride_bytes) {
+    for (int row = 0; row < 16; ++row) {
+      std::memcpy(TileFile::OfThread()[tile][row],
+                  static_cast<const std::byte*>(from) + row * stride_bytes, 64);
+    }
+  }
+  template <int i>
+  static void LoadA(const void* from, size_t stride_bytes) {
+    Load(4 + i, from, stride_bytes);
+  }
+  template <int j>
+  static void LoadB(const void* from, size_t stride_bytes) {
+    Load(6 + j, from, stride_bytes);
+  }
+  template <int i, int j>
+  static void LoadC(const void* from, size_t stride_bytes) {
+    Load(2 * i + j, from, stride_bytes);
+  }
+  template <int i, int j>
+  static void ZeroC() {
+    std::memset(TileFile::OfThread()[2 * i + j], 0, sizeof(TileFile::Tile));
+  }
+  template <int i, int j>
+  static void StoreC(void* to, size_t stride_bytes) {
+    for (int row = 0; row < 16; ++row) {
+      std::memcpy(static_cast<std::byte*>(to) + row * stride_bytes,
+                  TileFile::OfThread()[2 * i + j][row], 64);
+    }
+  }
+  template <int i, int j>
+  static void MultiplyBf16() {
+    Multiply<float>(2 * i + j, 4 + i, 6 + j, [](float sum, const std::byte* a, const std::byte* b) {
+      for (int k = 0; k < 2; ++k) {
+        sum += DecodeBf16(a + 2 * k) * DecodeBf16(b + 2 * k);
+      }
+      return sum;
+    });
+  }
+  template <int i, int j>
+  static void MultiplyInt8() {
+    Multiply<int32_t>(2 * i + j, 4 + i, 6 + j,
+                      [](int32_t sum, const std::byte* a, const std::byte* b) {
+                        for (int k = 0; k < 4; ++k)
+                          sum += Read<int8_t>(a + k) * Read<int8_t>(b + k);
+                        return sum;
+                      });
+  }
+};
+
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,avx512vnni,fma,f16c")
+#include "kernels/cpu/amx_attention.inc"
+#pragma GCC pop_options
+
+}  // namespace
+
+const CpuVariant& ModelledAmxVariant() {
+  static constexpr CpuVariant variant =
+      MakeTileVariant<ModelTiles>("modelled_amx", [] { return Avx512Bf16Variant().runs_here(); });
+  return variant;
+}
+
+}  // namespace winnow::kernels

@@ -1,0 +1,16 @@
+#ifndef WINNOW_TESTS_KERNELS_TESTED_BACKENDS_H_
+#define WINNOW_TESTS_KERNELS_TESTED_BACKENDS_H_
+
+#include <vector>
+
+#include "kernels/backend.h"
+
+namespace winnow::kernels {
+
+// All variants that run here, and the AMX variant over a model of its tiles where the processor has
+// the vector instructions around them: its arithmetic is tested on machines without AMX too.
+std::vector<const Backend*> TestedBackends();
+
+}  // namespace winnow::kernels
+
+#endif  // WINNOW_TESTS_KERNELS_TESTED_BACKENDS_H_
