@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "kernels/cpu/free_list.h"
 #include "kernels/cpu/score_scan.h"
 #include "kernels/cpu/scratch.h"
 
@@ -17,7 +18,8 @@ class CpuBackend final : public Backend {
 
   void ScoreTopK(const ScoreTopKParams& params, WorkerPool& pool,
                  ScoreTopKResult* result) const override {
-    ScanPages(variant_, params, pool, result);
+    FreeList<ScanMemory>::Loan memory(&scan_memories_);
+    ScanPages(variant_, params, pool, &*memory, result);
   }
 
   void SparseAttention(const AttendParams& params, WorkerPool& pool) const override {
@@ -37,6 +39,7 @@ class CpuBackend final : public Backend {
 
  private:
   const CpuVariant& variant_;
+  mutable FreeList<ScanMemory> scan_memories_;
 };
 
 }  // namespace

@@ -3,91 +3,94 @@
 #include <algorithm>
 #include <array>
 
-#include "kernels/cpu/scratch.h"
-#include "kernels/cpu/top_k.h"
-
 namespace winnow::kernels {
 namespace {
 
 // Pages that a thread claims at once: 4096 keys, about half a megabyte.
 constexpr int kPagesPerTask = 64;
+constexpr size_t kCacheLineBytes = 64;
 
-// What one thread keeps through a call.
-struct Worker {
-  Scratch scratch;
-  std::vector<TopK> best;  // [rows]
-  bool used = false;
-};
+// Without a branch, so that the compiler compares a vector at a time.
+bool AnyAbove(const float* scores, uint32_t count, float threshold) {
+  int above = 0;
+  for (uint32_t i = 0; i < count; ++i) above |= static_cast<int>(scores[i] > threshold);
+  return above != 0;
+}
 
 // Offers the scores of a page to the row's best. Most pages have none that is above the threshold.
 void Offer(const float* scores, uint32_t first_position, uint32_t visible, TopK* best) {
-  if (best->full()) {
-    float highest = scores[0];
-    for (uint32_t i = 1; i < visible; ++i) highest = std::max(highest, scores[i]);
-    if (!(highest > best->threshold())) return;
-  }
+  if (best->full() && !AnyAbove(scores, visible, best->threshold())) return;
   for (uint32_t i = 0; i < visible; ++i) best->Push(scores[i], first_position + i);
+}
+
+// Asks for a page that is scored after the present one, whose arithmetic leaves memory idle.
+void PrefetchPage(const std::byte* page, size_t bytes) {
+  for (size_t at = 0; at < bytes; at += kCacheLineBytes) __builtin_prefetch(page + at, 0, 2);
 }
 
 class Scan {
  public:
-  Scan(const CpuVariant& variant, const ScoreTopKParams& params, int workers)
-      : variant_(variant), params_(params), workers_(workers) {
-    prepared_ = prepared_memory_.Get(variant.prepared_bytes(params.query));
+  Scan(const CpuVariant& variant, const ScoreTopKParams& params, int workers, ScanMemory* memory)
+      : variant_(variant), params_(params), memory_(*memory) {
+    prepared_ = memory_.prepared.Get(variant.prepared_bytes(params.query));
     variant.prepare(params.query, prepared_);
+    if (memory_.workers.size() < static_cast<size_t>(workers)) memory_.workers.resize(workers);
+    for (ScanMemory::Worker& worker : memory_.workers) worker.used = false;
   }
 
-  void ScorePages(int first_page, int last_page, Worker* worker) {
+  void ScorePages(int first_page, int last_page, int worker_number) {
     const ScoreQuery& query = params_.query;
-    if (!worker->used) Begin(worker);
-    std::byte* scratch = worker->scratch.Get(variant_.score_scratch_bytes(query));
+    ScanMemory::Worker& worker = memory_.workers[worker_number];
+    if (!worker.used) Begin(&worker);
+    std::byte* scratch = worker.scratch.Get(variant_.score_scratch_bytes(query));
+    const size_t page_bytes = KeyPageBytes(query.format, query.dim);
     alignas(kScratchAlignment) std::array<float, kMaxQueryRows * kPageEntries> scores;
     if (variant_.enter != nullptr) variant_.enter(query);
     for (int i = first_page; i < last_page; ++i) {
       const KeyPage& page = params_.pages[i];
+      if (i + 1 < last_page) PrefetchPage(params_.pages[i + 1].keys, page_bytes);
       variant_.score_page(query, prepared_, page.keys, scratch, scores.data());
       for (int row = 0; row < query.rows; ++row) {
         const uint32_t visible = params_.visible_entries[row];
         if (visible <= page.first_position) continue;
         Offer(&scores[static_cast<size_t>(row) * kPageEntries], page.first_position,
-              std::min(page.entries, visible - page.first_position), &worker->best[row]);
+              std::min(page.entries, visible - page.first_position), &worker.best[row]);
       }
     }
     if (variant_.leave != nullptr) variant_.leave();
   }
 
-  Worker* worker(int i) { return &workers_[i]; }
-
   void Merge(ScoreTopKResult* result) {
     for (int row = 0; row < params_.query.rows; ++row) {
-      std::vector<std::span<const Candidate>> lists;
-      for (Worker& worker : workers_) {
-        if (worker.used) lists.emplace_back(worker.best[row].Sorted());
+      memory_.lists.clear();
+      for (ScanMemory::Worker& worker : memory_.workers) {
+        if (worker.used) memory_.lists.emplace_back(worker.best[row].Sorted());
       }
-      MergeCandidates(lists, params_.k, &result->selected[row]);
+      MergeCandidates(memory_.lists, params_.k, &result->selected[row]);
     }
   }
 
  private:
-  void Begin(Worker* worker) {
+  void Begin(ScanMemory::Worker* worker) {
     worker->used = true;
-    worker->best.resize(params_.query.rows);
-    for (TopK& best : worker->best) best.Reset(params_.k);
+    const auto rows = static_cast<size_t>(params_.query.rows);
+    if (worker->best.size() < rows) worker->best.resize(rows);
+    for (size_t row = 0; row < rows; ++row) worker->best[row].Reset(params_.k);
   }
 
   const CpuVariant& variant_;
   const ScoreTopKParams& params_;
-  std::vector<Worker> workers_;
-  Scratch prepared_memory_;
+  ScanMemory& memory_;
   std::byte* prepared_ = nullptr;
 };
 
 }  // namespace
 
 void ScanPages(const CpuVariant& variant, const ScoreTopKParams& params, WorkerPool& pool,
-               ScoreTopKResult* result) {
-  result->selected.assign(params.query.rows, {});
-  Scan scan(variant, params, pool.threads());
+               ScanMemory* memory, ScoreTopKResult* result) {
+  result->selected.resize(params.query.rows);
+  for (std::vector<Candidate>& row : result->selected) row.clear();
+  Scan scan(variant, params, pool.threads(), memory);
   const auto pages = static_cast<int>(params.pages.size());
   const auto cancelled = [&params] {
     return params.cancelled != nullptr && params.cancelled->load(std::memory_order_relaxed);
@@ -95,7 +98,7 @@ void ScanPages(const CpuVariant& variant, const ScoreTopKParams& params, WorkerP
   pool.ParallelFor((pages + kPagesPerTask - 1) / kPagesPerTask, [&](int task, int worker) {
     if (cancelled()) return;
     const int first = task * kPagesPerTask;
-    scan.ScorePages(first, std::min(pages, first + kPagesPerTask), scan.worker(worker));
+    scan.ScorePages(first, std::min(pages, first + kPagesPerTask), worker);
   });
   result->complete = !cancelled();
   if (result->complete) scan.Merge(result);
