@@ -1,15 +1,18 @@
 #!/bin/bash
-# build_abseil.sh PREFIX: builds the installed version of abseil from Debian's source package with
-# ThreadSanitizer and installs it under PREFIX. Does nothing where PREFIX already holds that version.
+# build_abseil.sh PREFIX: builds the installed version of abseil from Debian's source package, its locks
+# with ThreadSanitizer, and installs it under PREFIX. Does nothing where PREFIX already holds that.
 #
 # absl::Mutex is a futex of abseil's own: ThreadSanitizer sees its happens-before edges only if abseil
 # itself is instrumented. The libraries keep Debian's sonames and ABI, so that gRPC, whose locks are
 # absl::Mutex too, loads these instead of the system's and its hand-over of calls becomes visible.
+# The rest of abseil is not instrumented, like gRPC, which passes abseil's statuses and cords from thread
+# to thread by atomics that ThreadSanitizer cannot see.
 set -euo pipefail
 
 prefix=$(realpath -m "${1:?usage: build_abseil.sh PREFIX}")
 version=$(dpkg-query -W -f='${Version}' libabsl-dev)
-[[ "$(cat "$prefix/version" 2>/dev/null || true)" != "$version" ]] || exit 0
+stamp="$version $(sha256sum <"$0")"
+[[ "$(cat "$prefix/stamp" 2>/dev/null || true)" != "$stamp" ]] || exit 0
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -27,12 +30,14 @@ cd "$work"
 apt-get "${apt_options[@]}" update
 apt-get "${apt_options[@]}" source "abseil=$version"
 
+sed -i '1i add_compile_options(-fsanitize=thread)\nadd_link_options(-fsanitize=thread)' \
+  abseil-*/absl/{base,synchronization}/CMakeLists.txt
 # C++17 because Debian's build is.
 cmake -S abseil-*/ -B build -G Ninja \
   -DCMAKE_BUILD_TYPE=RelWithDebInfo -DBUILD_SHARED_LIBS=ON -DCMAKE_CXX_STANDARD=17 \
   -DABSL_PROPAGATE_CXX_STD=ON -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_INSTALL_LIBDIR=lib \
   -DCMAKE_CXX_COMPILER_LAUNCHER=ccache \
-  -DCMAKE_CXX_FLAGS="-fsanitize=thread -fno-omit-frame-pointer -ffile-prefix-map=$work=."
+  -DCMAKE_CXX_FLAGS="-fno-omit-frame-pointer -ffile-prefix-map=$work=."
 rm -rf "$prefix"
 cmake --build build --target install --parallel "$(nproc)"
-echo "$version" >"$prefix/version"
+echo "$stamp" >"$prefix/stamp"

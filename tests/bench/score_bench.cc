@@ -28,7 +28,7 @@ struct Format {
 constexpr Format kFormats[] = {{"fp8", KeyFormat::kFp8E4M3, Operand::kBf16},
                                {"int8", KeyFormat::kInt8, Operand::kInt8},
                                {"bf16", KeyFormat::kBf16, Operand::kBf16},
-                               {"mxfp4", KeyFormat::kMxFp4, Operand::kBf16}};
+                               {"mxfp4", KeyFormat::kMxFp4, Operand::kInt8}};
 
 // Pages of keys, kept between benchmarks that want the same ones.
 class Keys {
