@@ -7,15 +7,30 @@
 #include "absl/strings/str_cat.h"
 #include "kernels/backend.h"
 #include "storage/error.h"
+#include "storage/stripe.h"
 
 namespace winnow::coordinator {
 namespace {
 
-bool IsValid(const std::vector<kernels::Candidate>& row, uint32_t visible, uint32_t top_k) {
-  if (row.size() > top_k) return false;
+// Entries that a row which sees `visible` finds in these stripes.
+uint64_t VisibleIn(const std::vector<uint32_t>& stripes, uint32_t visible) {
+  uint64_t entries = 0;
+  for (const uint32_t stripe : stripes) {
+    const uint64_t start = uint64_t{stripe} * kStripeEntries;
+    if (start < visible) entries += std::min<uint64_t>(kStripeEntries, visible - start);
+  }
+  return entries;
+}
+
+// `stripes` ascend.
+bool IsValid(const std::vector<kernels::Candidate>& row, const std::vector<uint32_t>& stripes,
+             uint32_t visible, uint32_t top_k) {
+  if (row.size() != std::min<uint64_t>(top_k, VisibleIn(stripes, visible))) return false;
   for (size_t i = 0; i < row.size(); ++i) {
     if (std::isnan(row[i].score) || row[i].position >= visible) return false;
     if (i > 0 && !kernels::Better(row[i - 1], row[i])) return false;
+    const uint32_t stripe = row[i].position / kStripeEntries;
+    if (!std::binary_search(stripes.begin(), stripes.end(), stripe)) return false;
   }
   return true;
 }
@@ -23,16 +38,17 @@ bool IsValid(const std::vector<kernels::Candidate>& row, uint32_t visible, uint3
 }  // namespace
 
 absl::Status CheckCandidates(const std::vector<shard::SelectResult>& results,
+                             const std::vector<std::vector<uint32_t>>& stripes,
                              const std::vector<uint32_t>& visible_entries, uint32_t top_k) {
   for (size_t shard = 0; shard < results.size(); ++shard) {
     const CandidateRows& rows = results[shard].candidates;
     bool valid = rows.size() == visible_entries.size();
     for (size_t row = 0; valid && row < rows.size(); ++row) {
-      valid = IsValid(rows[row], visible_entries[row], top_k);
+      valid = IsValid(rows[row], stripes[shard], visible_entries[row], top_k);
     }
     if (!valid) {
       return Error(absl::StatusCode::kInternal, "BAD_REPLY",
-                   absl::StrCat("shard ", shard, " sent candidates that cannot be a selection"));
+                   absl::StrCat("shard ", shard, " sent candidates that cannot be its best"));
     }
   }
   return absl::OkStatus();

@@ -14,9 +14,11 @@ namespace winnow::coordinator {
 
 using CandidateRows = std::vector<std::vector<kernels::Candidate>>;  // [T], each best first
 
-// That every shard's answer has a list for each row, of at most k visible candidates, best first.
-// INTERNAL BAD_REPLY otherwise.
+// That every shard sent, for each row, as many candidates as there are among its own entries, in
+// order, and no others: none is left out and none made up. INTERNAL BAD_REPLY otherwise.
+//   stripes  [shards] that each shard was asked to score, ascending
 absl::Status CheckCandidates(const std::vector<shard::SelectResult>& results,
+                             const std::vector<std::vector<uint32_t>>& stripes,
                              const std::vector<uint32_t>& visible_entries, uint32_t top_k);
 
 // The best k of each row over all shards.

@@ -66,9 +66,9 @@ absl::StatusOr<MergedSelection> Coordinator::Impl::MakeSelection(const ContextRo
       .top_k = query.top_k == 0 ? static_cast<uint32_t>(route.profile->top_k) : query.top_k};
   const uint64_t visible =
       *std::max_element(query.visible_entries.begin(), query.visible_entries.end());
+  const std::vector<std::vector<uint32_t>> stripes = PlanScan(map_, route.placement_key, visible);
   const std::vector<shard::Call> calls =
-      SelectCalls(route, layer, query, selection.top_k, selection.id,
-                  PlanScan(map_, route.placement_key, visible));
+      SelectCalls(route, layer, query, selection.top_k, selection.id, stripes);
   stats->shards = shards();
   stats->plan_us += watch.Lap();
   absl::StatusOr<std::vector<shard::SelectResult>> results =
@@ -81,7 +81,7 @@ absl::StatusOr<MergedSelection> Coordinator::Impl::MakeSelection(const ContextRo
   }
   const std::vector<uint32_t> visible_rows(query.visible_entries.begin(),
                                            query.visible_entries.end());
-  if (absl::Status status = CheckCandidates(*results, visible_rows, selection.top_k);
+  if (absl::Status status = CheckCandidates(*results, stripes, visible_rows, selection.top_k);
       !status.ok()) {
     return status;
   }
@@ -96,12 +96,6 @@ absl::StatusOr<MergedSelection> Coordinator::Impl::MakeSelection(const ContextRo
     for (const auto& row : result.candidates) stats->bytes_moved += row.size() * sizeof row[0];
   }
   selection.rows = MergeRows(*results, selection.top_k);
-  for (const auto& row : selection.rows) {
-    // Every row sees at least one entry, so some shard must have had a candidate.
-    if (row.empty()) {
-      return Error(absl::StatusCode::kInternal, "BAD_REPLY", "no shard sent a candidate");
-    }
-  }
   selection.thresholds = Thresholds(selection.rows);
   selection.winners_by_shard = WinnersByShard(*results, selection.thresholds);
   stats->merge_us += watch.Lap();

@@ -111,30 +111,45 @@ TEST(MergeRows, EqualsASortOnRandomAnswers) {
   }
 }
 
+// Shard 0 holds the first stripe and shard 1 the second.
+constexpr uint32_t kNext = kStripeEntries;
+const std::vector<std::vector<uint32_t>> kStripes = {{0}, {1}};
+
 TEST(CheckCandidates, AcceptsWhatAShardMaySend) {
+  EXPECT_TRUE(CheckCandidates(Results({{{{3, 9}, {3, 10}}}, {{{INFINITY, kNext}}}}), kStripes,
+                              {kNext + 1}, 2)
+                  .ok());
   EXPECT_TRUE(
-      CheckCandidates(Results({{{}, {}}, {{{1, 9}}, {{INFINITY, 1}, {0, 0}}}}), {10, 2}, 2).ok());
-  EXPECT_TRUE(CheckCandidates(Results({{{{0, 1}, {0, 2}, {-INFINITY, 0}}}}), {3}, 3).ok());
+      CheckCandidates(Results({{{{0, 1}, {0, 2}, {-INFINITY, 0}}}, {{}}}), kStripes, {3}, 3).ok());
 }
 
 TEST(CheckCandidates, RefusesEachKindOfBadAnswer) {
-  const float nan = std::nanf("");
+  // The first row sees five entries of shard 1, the second sees two; the best three are asked for.
+  const CandidateRows good = {{{4, kNext}, {3, kNext + 1}, {2, kNext + 2}},
+                              {{2, kNext + 1}, {1, kNext}}};
+  const CandidateRows first = {{{3, 0}, {2, 1}, {1, 2}}, {{3, 0}, {2, 1}, {1, 2}}};
+  const std::vector<uint32_t> visible = {kNext + 5, kNext + 2};
+  ASSERT_TRUE(CheckCandidates(Results({first, good}), kStripes, visible, 3).ok());
+  const auto with_first = [&](std::vector<kernels::Candidate> row) {
+    return CandidateRows{std::move(row), good[1]};
+  };
   const std::vector<std::pair<const char*, CandidateRows>> bad = {
       {"no rows", {}},
-      {"too few rows", {{}}},
-      {"too many rows", {{}, {}, {}}},
-      {"more than k", {{{4, 1}, {3, 2}, {2, 3}, {1, 4}}, {}}},
-      {"a position that is not visible", {{{1, 10}}, {}}},
-      {"a position visible to another row only", {{}, {{1, 5}}}},
-      {"a score that is no number", {{{nan, 1}}, {}}},
-      {"a score that is no number at the end", {{{1, 1}, {nan, 2}}, {}}},
-      {"ascending scores", {{{1, 1}, {2, 2}}, {}}},
-      {"a tie in the wrong order", {{{1, 2}, {1, 1}}, {}}},
-      {"a candidate twice", {{{1, 2}, {1, 2}}, {}}},
+      {"too few rows", {good[0]}},
+      {"too many rows", {good[0], good[1], good[1]}},
+      {"a candidate too few", with_first({{4, kNext}, {3, kNext + 1}})},
+      {"more than k", with_first({{4, kNext}, {3, kNext + 1}, {2, kNext + 2}, {1, kNext + 3}})},
+      {"a position that is not visible", with_first({{4, kNext}, {3, kNext + 1}, {2, kNext + 5}})},
+      {"a position visible to another row only", {good[0], {{2, kNext + 2}, {1, kNext}}}},
+      {"another shard's position", with_first({{4, kNext}, {3, kNext + 1}, {2, 7}})},
+      {"a score that is no number", with_first({{std::nanf(""), kNext}, good[0][1], good[0][2]})},
+      {"ascending scores", with_first({{1, kNext}, {2, kNext + 1}, {0, kNext + 2}})},
+      {"a tie in the wrong order", with_first({{1, kNext + 1}, {1, kNext}, {0, kNext + 2}})},
+      {"a candidate twice", with_first({{1, kNext}, {1, kNext}, {0, kNext + 2}})},
   };
   for (const auto& [what, rows] : bad) {
     SCOPED_TRACE(what);
-    const absl::Status status = CheckCandidates(Results({{{}, {}}, rows}), {10, 5}, 3);
+    const absl::Status status = CheckCandidates(Results({first, rows}), kStripes, visible, 3);
     ExpectError(status, StatusCode::kInternal, "BAD_REPLY");
     EXPECT_THAT(std::string(status.message()), ::testing::HasSubstr("shard 1"));
   }
