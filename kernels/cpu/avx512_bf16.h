@@ -2,6 +2,7 @@
 #define WINNOW_KERNELS_CPU_AVX512_BF16_H_
 
 #include <cstddef>
+#include <cstdint>
 
 #include "kernels/cpu/cpu_backend.h"
 
@@ -17,6 +18,19 @@ namespace avx512_bf16 {
 // By how much prepared query bytes are too large: VNNI multiplies unsigned by signed bytes.
 inline constexpr int kInt8Offset = 128;
 inline constexpr int kE2m1Offset = 16;  // of doubled values
+
+// Powers of two that a key's scale gives to the query's, so that neither overflows.
+inline constexpr int kMxFp4Shift = 12;
+
+// Where the parts of a prepared MXFP4 query lie.
+struct MxFp4Query {
+  MxFp4Query(const ScoreQuery& query, std::byte* prepared);
+
+  std::byte* values;           // [rows * heads, dim] doubled values + kE2m1Offset
+  float* exponents;            // [rows * heads, dim / 32]
+  float* factors;              // [rows * heads, dim / 32]
+  uint32_t* has_large_scales;  // whether a factor is not finite, so that exponents must be used
+};
 
 size_t PreparedBytes(const ScoreQuery& query);
 void Prepare(const ScoreQuery& query, std::byte* prepared);

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 
 #include "kernels/cpu/avx512_bf16.h"
 #include "kernels/reference/formats.h"
@@ -31,27 +32,20 @@ struct VectorEngine {
     const std::byte* queries = s.queries + size_t{4} * first_word * kAttendHeads;
     const auto* values = reinterpret_cast<const uint32_t*>(s.rows) + row * shape.words + first_word;
     for (int w = 0; w < words; ++w) {
-      __m512bh query[kHeadVectors], broadcast[kTileRows];
-#pragma GCC unroll 2
-      for (int v = 0; v < kHeadVectors; ++v) {
-        query[v] = (__m512bh)LoadBytes(queries + (w * kHeadVectors + v) * 64);
-      }
-#pragma GCC unroll 8
-      for (int r = 0; r < kTileRows; ++r) {
-        broadcast[r] = (__m512bh)Broadcast(values + r * shape.words + w);
-      }
-#pragma GCC unroll 16
-      for (int i = 0; i < kTileRows * kHeadVectors; ++i) {
-        sums[i] = _mm512_dpbf16_ps(sums[i], query[i % kHeadVectors], broadcast[i / kHeadVectors]);
-      }
+      Bytes query[kHeadVectors], broadcast[kTileRows];
+      Unrolled<kHeadVectors>(
+          [&](auto v) { query[v] = LoadBytes(queries + (w * kHeadVectors + v) * 64); });
+      Unrolled<kTileRows>([&](auto r) { broadcast[r] = Broadcast(values + r * shape.words + w); });
+      Unrolled<kTileRows * kHeadVectors>([&](auto i) {
+        sums[i] = AddDotBf16(sums[i], query[i % kHeadVectors], broadcast[i / kHeadVectors]);
+      });
     }
     float* logits = s.logits + row * kAttendHeads;
-#pragma GCC unroll 16
-    for (int i = 0; i < kTileRows * kHeadVectors; ++i) {
+    Unrolled<kTileRows * kHeadVectors>([&](auto i) {
       const __m512 before = add ? LoadFloats(logits + 16 * i) : _mm512_setzero_ps();
       const __m512 scale = _mm512_set1_ps(scales == nullptr ? 1 : scales[i / kHeadVectors]);
       StoreFloats(_mm512_fmadd_ps(sums[i], scale, before), logits + 16 * i);
-    }
+    });
   }
 
   static void Logits(const RowShape& shape, const AttendScratch& s, int rows) {
@@ -67,43 +61,36 @@ struct VectorEngine {
   }
 
   // sums += probabilities of kTileHeads heads times values.
-  static inline void AddParts(const __m512bh (&value)[kTileVectors], const std::byte* part,
+  static inline void AddParts(const Bytes (&value)[kTileVectors], const std::byte* part,
                               __m512 (&sums)[kTileHeads * kTileVectors]) {
     const auto* words = reinterpret_cast<const uint32_t*>(part);
-    __m512bh broadcast[kTileHeads];
-#pragma GCC unroll 8
-    for (int h = 0; h < kTileHeads; ++h) broadcast[h] = (__m512bh)Broadcast(words + h);
-#pragma GCC unroll 16
-    for (int i = 0; i < kTileHeads * kTileVectors; ++i) {
-      sums[i] = _mm512_dpbf16_ps(sums[i], value[i % kTileVectors], broadcast[i / kTileVectors]);
-    }
+    Bytes broadcast[kTileHeads];
+    Unrolled<kTileHeads>([&](auto h) { broadcast[h] = Broadcast(words + h); });
+    Unrolled<kTileHeads * kTileVectors>([&](auto i) {
+      sums[i] = AddDotBf16(sums[i], value[i % kTileVectors], broadcast[i / kTileVectors]);
+    });
   }
 
   static void OutputTile(const RowShape& shape, const AttendScratch& s, int head, int dim,
                          int pairs) {
     __m512 sums[kTileHeads * kTileVectors];
     float* outputs = s.outputs + head * shape.latent + dim;
-#pragma GCC unroll 16
-    for (int i = 0; i < kTileHeads * kTileVectors; ++i) {
+    Unrolled<kTileHeads * kTileVectors>([&](auto i) {
       sums[i] = LoadFloats(outputs + i / kTileVectors * shape.latent + i % kTileVectors * 16);
-    }
+    });
     const int group = dim / 2 / shape.group_words;
     const std::byte* high = s.probabilities + group * 2 * kProbabilityBytes + 4 * head;
     const std::byte* values = s.pairs + size_t{4} * dim;
     for (int p = 0; p < pairs; ++p) {
-      __m512bh value[kTileVectors];
-#pragma GCC unroll 2
-      for (int v = 0; v < kTileVectors; ++v) {
-        value[v] = (__m512bh)LoadBytes(values + size_t{4} * p * shape.latent + 64 * v);
-      }
+      Bytes value[kTileVectors];
+      Unrolled<kTileVectors>(
+          [&](auto v) { value[v] = LoadBytes(values + size_t{4} * p * shape.latent + 64 * v); });
       const std::byte* part = high + 4 * p * kAttendHeads;
-#pragma GCC unroll 2
-      for (int i = 0; i < 2; ++i) AddParts(value, part + i * kProbabilityBytes, sums);
+      Unrolled<2>([&](auto i) { AddParts(value, part + i * kProbabilityBytes, sums); });
     }
-#pragma GCC unroll 16
-    for (int i = 0; i < kTileHeads * kTileVectors; ++i) {
+    Unrolled<kTileHeads * kTileVectors>([&](auto i) {
       StoreFloats(sums[i], outputs + i / kTileVectors * shape.latent + i % kTileVectors * 16);
-    }
+    });
   }
 
   static void AddOutputs(const RowShape& shape, const AttendScratch& s, int rows) {

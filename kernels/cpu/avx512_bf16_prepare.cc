@@ -1,3 +1,4 @@
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -13,22 +14,36 @@ void PrepareMxFp4(const ScoreQuery& query, std::byte* prepared) {
   const int heads = query.rows * query.heads;
   const int blocks = query.dim / 32;
   const size_t query_bytes = QueryBytes(query.format, query.dim);
-  auto* exponents = reinterpret_cast<float*>(prepared + size_t{1} * heads * query.dim);
+  const MxFp4Query parts(query, prepared);
+  *parts.has_large_scales = 0;
   for (int head = 0; head < heads; ++head) {
     const auto* codes = reinterpret_cast<const uint8_t*>(query.queries) + head * query_bytes;
-    std::byte* values = prepared + size_t{1} * head * query.dim;
+    std::byte* values = parts.values + size_t{1} * head * query.dim;
     for (int d = 0; d < query.dim; ++d) {
       const float value = DecodeE2m1(d % 2 == 0 ? codes[d / 2] & 0xf : codes[d / 2] >> 4);
       values[d] = static_cast<std::byte>(static_cast<int>(2 * value) + kE2m1Offset);
     }
     for (int b = 0; b < blocks; ++b) {
       // Both scales' bias, and one for each operand that was doubled.
-      exponents[head * blocks + b] = static_cast<float>(codes[query.dim / 2 + b] - 2 * 127 - 2);
+      const int exponent = codes[query.dim / 2 + b] - 2 * 127 - 2;
+      const float factor = std::ldexp(1.0f, exponent + 127 + kMxFp4Shift);
+      parts.exponents[head * blocks + b] = static_cast<float>(exponent);
+      parts.factors[head * blocks + b] = factor;
+      if (!std::isfinite(factor)) *parts.has_large_scales = 1;
     }
   }
 }
 
 }  // namespace
+
+MxFp4Query::MxFp4Query(const ScoreQuery& query, std::byte* prepared) {
+  const size_t heads = size_t{1} * query.rows * query.heads;
+  const size_t blocks = heads * (query.dim / 32);
+  values = prepared;
+  exponents = reinterpret_cast<float*>(prepared + heads * query.dim);
+  factors = exponents + blocks;
+  has_large_scales = reinterpret_cast<uint32_t*>(factors + blocks);
+}
 
 size_t PreparedBytes(const ScoreQuery& query) {
   const size_t heads = size_t{1} * query.rows * query.heads;
@@ -39,7 +54,7 @@ size_t PreparedBytes(const ScoreQuery& query) {
     case KeyFormat::kInt8:
       return heads * query.dim;
     case KeyFormat::kMxFp4:
-      return heads * (query.dim + query.dim / 32 * sizeof(float));
+      return heads * (query.dim + query.dim / 32 * 2 * sizeof(float)) + sizeof(uint32_t);
   }
   return 0;
 }

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "kernels/cpu/avx512_bf16.h"
 #include "kernels/reference/formats.h"
@@ -33,15 +34,12 @@ struct Bf16Tile {
     SetZero(dots);
     const uint32_t* query = queries + static_cast<size_t>(first_head) * words;
     for (int w = 0; w < words; ++w) {
-      __m512bh key[kVectors], broadcast[kHeads];
-#pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) key[v] = (__m512bh)LoadBytes(keys + (v * words + w) * 64);
-#pragma GCC unroll 4
-      for (int h = 0; h < kHeads; ++h) broadcast[h] = (__m512bh)Broadcast(query + h * words + w);
-#pragma GCC unroll 16
-      for (int i = 0; i < kHeads * kVectors; ++i) {
-        dots[i] = _mm512_dpbf16_ps(dots[i], key[i % kVectors], broadcast[i / kVectors]);
-      }
+      Bytes key[kVectors], broadcast[kHeads];
+      Unrolled<kVectors>([&](auto v) { key[v] = LoadBytes(keys + (v * words + w) * 64); });
+      Unrolled<kHeads>([&](auto h) { broadcast[h] = Broadcast(query + h * words + w); });
+      Unrolled<kHeads * kVectors>([&](auto i) {
+        dots[i] = AddDotBf16(dots[i], key[i % kVectors], broadcast[i / kVectors]);
+      });
     }
   }
 };
@@ -58,34 +56,31 @@ struct Int8Tile {
   template <int kHeads>
   void Dots(int first_head, int, __m512 (&dots)[kHeads * kVectors]) const {
     Bytes sums[kHeads * kVectors];
-#pragma GCC unroll 16
-    for (int i = 0; i < kHeads * kVectors; ++i) sums[i] = LoadBytes(starts + i % kVectors * 16);
+    Unrolled<kHeads * kVectors>([&](auto i) { sums[i] = LoadBytes(starts + i % kVectors * 16); });
     const uint32_t* query = queries + static_cast<size_t>(first_head) * words;
     for (int w = 0; w < words; ++w) {
       Bytes key[kVectors], broadcast[kHeads];
-#pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) key[v] = LoadBytes(keys + (v * words + w) * 64);
-#pragma GCC unroll 4
-      for (int h = 0; h < kHeads; ++h) broadcast[h] = Broadcast(query + h * words + w);
-#pragma GCC unroll 16
-      for (int i = 0; i < kHeads * kVectors; ++i) {
-        sums[i] = _mm512_dpbusd_epi32(sums[i], broadcast[i / kVectors], key[i % kVectors]);
-      }
+      Unrolled<kVectors>([&](auto v) { key[v] = LoadBytes(keys + (v * words + w) * 64); });
+      Unrolled<kHeads>([&](auto h) { broadcast[h] = Broadcast(query + h * words + w); });
+      Unrolled<kHeads * kVectors>([&](auto i) {
+        sums[i] = AddDotBytes(sums[i], broadcast[i / kVectors], key[i % kVectors]);
+      });
     }
-#pragma GCC unroll 16
-    for (int i = 0; i < kHeads * kVectors; ++i) dots[i] = _mm512_cvtepi32_ps(sums[i]);
+    Unrolled<kHeads * kVectors>([&](auto i) { dots[i] = _mm512_cvtepi32_ps(sums[i]); });
   }
 };
 
-// Of MXFP4: blocks of 32 dims as integers, scaled by powers of two as they are added.
+// Of MXFP4: blocks of 32 dims as integers, scaled by powers of two as they are added. Scales are
+// factors; a query with scales so large that a factor would not fit has exponents instead.
+template <bool kExponents>
 struct MxFp4Tile {
   static constexpr int kVectors = 2;
   static constexpr int kBlockWords = 8;
-  const uint32_t* queries;       // [rows * heads, words]
-  const float* query_exponents;  // [rows * heads, words / 8]
-  const std::byte* keys;         // [4 vectors, words, 16 entries]
-  const int32_t* starts;         // [words / 8, 64 entries]
-  const float* exponents;        // [words / 8, 64 entries]
+  const uint32_t* queries;    // [rows * heads, words]
+  const float* query_scales;  // [rows * heads, words / 8]
+  const std::byte* keys;      // [4 vectors, words, 16 entries]
+  const int32_t* starts;      // [words / 8, 64 entries]
+  const float* scales;        // [words / 8, 64 entries]
   int words;
 
   template <int kHeads>
@@ -94,40 +89,38 @@ struct MxFp4Tile {
     const int blocks = words / kBlockWords;
     for (int block = 0; block < blocks; ++block) {
       AddBlock<kHeads>(block, queries + static_cast<size_t>(first_head) * words,
-                       query_exponents + static_cast<size_t>(first_head) * blocks + block,
+                       query_scales + static_cast<size_t>(first_head) * blocks + block,
                        first_vector, dots);
     }
   }
 
   template <int kHeads>
-  void AddBlock(int block, const uint32_t* query, const float* exponent, int first_vector,
+  void AddBlock(int block, const uint32_t* query, const float* query_scale, int first_vector,
                 __m512 (&dots)[kHeads * kVectors]) const {
     const int entries = block * kPageEntries + first_vector * 16;
     Bytes sums[kHeads * kVectors];
-#pragma GCC unroll 8
-    for (int i = 0; i < kHeads * kVectors; ++i) {
-      sums[i] = LoadBytes(starts + entries + i % kVectors * 16);
-    }
+    Unrolled<kHeads * kVectors>(
+        [&](auto i) { sums[i] = LoadBytes(starts + entries + i % kVectors * 16); });
     for (int w = block * kBlockWords; w < (block + 1) * kBlockWords; ++w) {
       Bytes key[kVectors], broadcast[kHeads];
-#pragma GCC unroll 2
-      for (int v = 0; v < kVectors; ++v) {
-        key[v] = LoadBytes(keys + ((first_vector + v) * words + w) * 64);
-      }
-#pragma GCC unroll 4
-      for (int h = 0; h < kHeads; ++h) broadcast[h] = Broadcast(query + h * words + w);
-#pragma GCC unroll 8
-      for (int i = 0; i < kHeads * kVectors; ++i) {
-        sums[i] = _mm512_dpbusd_epi32(sums[i], broadcast[i / kVectors], key[i % kVectors]);
-      }
+      Unrolled<kVectors>(
+          [&](auto v) { key[v] = LoadBytes(keys + ((first_vector + v) * words + w) * 64); });
+      Unrolled<kHeads>([&](auto h) { broadcast[h] = Broadcast(query + h * words + w); });
+      Unrolled<kHeads * kVectors>([&](auto i) {
+        sums[i] = AddDotBytes(sums[i], broadcast[i / kVectors], key[i % kVectors]);
+      });
     }
     const int blocks = words / kBlockWords;
-#pragma GCC unroll 8
-    for (int i = 0; i < kHeads * kVectors; ++i) {
-      const __m512 both = _mm512_add_ps(_mm512_loadu_ps(exponents + entries + i % kVectors * 16),
-                                        _mm512_set1_ps(exponent[i / kVectors * blocks]));
-      dots[i] = _mm512_add_ps(dots[i], _mm512_scalef_ps(_mm512_cvtepi32_ps(sums[i]), both));
-    }
+    Unrolled<kHeads * kVectors>([&](auto i) {
+      const __m512 sum = _mm512_cvtepi32_ps(sums[i]);
+      const __m512 key = _mm512_loadu_ps(scales + entries + i % kVectors * 16);
+      const __m512 other = _mm512_set1_ps(query_scale[i / kVectors * blocks]);
+      if constexpr (kExponents) {
+        dots[i] = _mm512_add_ps(dots[i], _mm512_scalef_ps(sum, _mm512_add_ps(key, other)));
+      } else {
+        dots[i] = _mm512_fmadd_ps(_mm512_mul_ps(sum, key), other, dots[i]);
+      }
+    });
   }
 };
 
@@ -139,12 +132,11 @@ inline void AddHeads(const Tile& tile, const float* weights, int head, int vecto
                      __m512 (&sums)[Tile::kVectors]) {
   __m512 dots[kHeads * Tile::kVectors];
   tile.template Dots<kHeads>(head, vector, dots);
-#pragma GCC unroll 16
-  for (int i = 0; i < kHeads * Tile::kVectors; ++i) {
+  Unrolled<kHeads * Tile::kVectors>([&](auto i) {
     __m512& sum = sums[i % Tile::kVectors];
     sum = _mm512_fmadd_ps(_mm512_set1_ps(weights[head + i / Tile::kVectors]),
                           _mm512_max_ps(dots[i], _mm512_setzero_ps()), sum);
-  }
+  });
 }
 
 // scales: [64 entries] fp32; null for 1.
@@ -160,12 +152,11 @@ void ScoreRows(const ScoreQuery& query, const Tile& tile, const std::byte* scale
         AddHeads<kTileHeads>(tile, query.weights, head, vector, sums);
       }
       for (; head < end; ++head) AddHeads<1>(tile, query.weights, head, vector, sums);
-#pragma GCC unroll 4
-      for (int v = 0; v < Tile::kVectors; ++v) {
+      Unrolled<Tile::kVectors>([&](auto v) {
         const __m512 scale =
             scales == nullptr ? _mm512_set1_ps(1) : _mm512_loadu_ps(scales + 64 * (vector + v));
         StoreScores(sums[v], scale, scores + row * kPageEntries + 16 * (vector + v));
-      }
+      });
     }
   }
 }
@@ -181,13 +172,27 @@ inline Bytes StartOf(const std::byte* keys, int words, int offset) {
   return _mm512_sub_epi32(_mm512_setzero_si512(), sum);
 }
 
-void ScoreMxFp4(const ScoreQuery& query, const std::byte* prepared, const std::byte* page,
+// Codes of a page's scales as exponents, or as 2^(code - 127 - kMxFp4Shift): the largest block, of
+// 32 * 12 * 12 and the largest code, stays finite, and the smallest product is exact.
+template <bool kExponents>
+void DecodeScales(const std::byte* codes, int count, float* scales) {
+  for (int i = 0; i < count; i += 16) {
+    const __m512i code =
+        _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes + i)));
+    const __m512 exponent = _mm512_cvtepi32_ps(code);
+    const __m512 factor = _mm512_scalef_ps(
+        _mm512_set1_ps(1), _mm512_sub_ps(exponent, _mm512_set1_ps(127 + kMxFp4Shift)));
+    _mm512_storeu_ps(scales + i, kExponents ? exponent : factor);
+  }
+}
+
+template <bool kExponents>
+void ScoreMxFp4(const ScoreQuery& query, const MxFp4Query& prepared, const std::byte* page,
                 std::byte* scratch, float* scores) {
-  const int words = query.dim / 4;
   const int blocks = query.dim / 32;
   std::byte* keys = scratch;
   auto* starts = reinterpret_cast<int32_t*>(scratch + kPageEntries * query.dim);
-  auto* exponents = reinterpret_cast<float*>(starts + blocks * kPageEntries);
+  auto* scales = reinterpret_cast<float*>(starts + blocks * kPageEntries);
   for (int v = 0; v < kEntryVectors; ++v) {
     std::byte* block_words = keys + v * 16 * query.dim;
     DecodeE2m1Block(page + v * 16 * query.dim / 2, query.dim, block_words);
@@ -196,22 +201,16 @@ void ScoreMxFp4(const ScoreQuery& query, const std::byte* prepared, const std::b
                  starts + b * kPageEntries + v * 16);
     }
   }
-  const std::byte* codes = page + kPageEntries * query.dim / 2;
-  for (int i = 0; i < blocks * kPageEntries; i += 16) {
-    const __m512i code =
-        _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes + i)));
-    _mm512_storeu_ps(exponents + i, _mm512_cvtepi32_ps(code));
-  }
-  const auto* queries = reinterpret_cast<const uint32_t*>(prepared);
-  const size_t query_words = size_t{1} * query.rows * query.heads * words;
-  ScoreRows(query,
-            MxFp4Tile{.queries = queries,
-                      .query_exponents = reinterpret_cast<const float*>(queries + query_words),
-                      .keys = keys,
-                      .starts = starts,
-                      .exponents = exponents,
-                      .words = words},
-            nullptr, scores);
+  DecodeScales<kExponents>(page + kPageEntries * query.dim / 2, blocks * kPageEntries, scales);
+  ScoreRows(
+      query,
+      MxFp4Tile<kExponents>{.queries = reinterpret_cast<const uint32_t*>(prepared.values),
+                            .query_scales = kExponents ? prepared.exponents : prepared.factors,
+                            .keys = keys,
+                            .starts = starts,
+                            .scales = scales,
+                            .words = query.dim / 4},
+      nullptr, scores);
 }
 
 }  // namespace
@@ -238,8 +237,11 @@ void ScorePage(const ScoreQuery& query, const std::byte* prepared, const std::by
           Int8Tile{.queries = queries, .keys = page, .starts = starts, .words = query.dim / 4},
           scales, scores);
     }
-    case KeyFormat::kMxFp4:
-      return ScoreMxFp4(query, prepared, page, scratch, scores);
+    case KeyFormat::kMxFp4: {
+      const MxFp4Query mxfp4(query, const_cast<std::byte*>(prepared));
+      return *mxfp4.has_large_scales ? ScoreMxFp4<true>(query, mxfp4, page, scratch, scores)
+                                     : ScoreMxFp4<false>(query, mxfp4, page, scratch, scores);
+    }
   }
 }
 

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <limits>
 #include <type_traits>
+#include <utility>
 
 #include "kernels/cpu/avx512_bf16.h"
 #include "kernels/cpu/prepare.h"

@@ -103,6 +103,21 @@ TEST_P(ScoreTest, HandlesExtremeScales) {
   }
 }
 
+TEST_P(ScoreTest, HandlesExtremeBlockScales) {
+  // Codes of key and query scales: their product is always in range, they are not.
+  for (const auto& [key_code, query_code] :
+       {std::pair{0, 200}, {252, 2}, {3, 251}, {120, 130}, {245, 10}, {20, 246}}) {
+    Case c = RandomCase(random_, KeyFormat::kMxFp4, 64, 6, 2, 150, 150);
+    for (size_t i = 0; i < c.keys.size(); i += 34) {
+      c.keys[i + 32] = c.keys[i + 33] = static_cast<std::byte>(key_code);
+    }
+    for (size_t i = 0; i < c.queries.size(); i += 34) {
+      c.queries[i + 32] = c.queries[i + 33] = static_cast<std::byte>(query_code);
+    }
+    ExpectAgrees(c, Evaluate(*GetParam(), c));
+  }
+}
+
 TEST_P(ScoreTest, HandlesSubnormalCodes) {
   Case c = RandomCase(random_, KeyFormat::kFp8E4M3, 64, 4, 1, 200, 40);
   for (size_t i = 0; i < c.entries(); ++i) {
