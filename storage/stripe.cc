@@ -39,12 +39,15 @@ uint32_t FirstDifference(const std::byte* a, const std::byte* b, uint32_t count,
 struct Stripe::Layer {
   // Published with release after the bytes and page pointers below it were written.
   std::atomic<uint32_t> entries = 0;
-  std::array<PageArena::Page, kStripePages> key_pages;
-  std::array<PageArena::Page, kStripePages> row_pages;
+  std::array<Page, kStripePages> key_pages;
+  std::array<Page, kStripePages> row_pages;
 };
 
-Stripe::Stripe(std::shared_ptr<const Profile> profile, PageArena* arena)
-    : profile_(std::move(profile)), arena_(arena), layers_(profile_->layers.size()) {
+Stripe::Stripe(std::shared_ptr<const Profile> profile, PageArena* arena, PageMirror* mirror)
+    : profile_(std::move(profile)),
+      arena_(arena),
+      mirror_(mirror),
+      layers_(profile_->layers.size()) {
   for (size_t i = 0; i < layers_.size(); ++i) {
     if (profile_->stores(static_cast<int>(i))) layers_[i] = std::make_unique<Layer>();
   }
@@ -56,13 +59,16 @@ uint32_t Stripe::entries(int layer) const {
   return layers_[layer] == nullptr ? 0 : layers_[layer]->entries.load(std::memory_order_acquire);
 }
 
-const std::byte* Stripe::KeyPage(int layer, uint32_t page) const {
-  return layers_[layer]->key_pages[page].get();
+Place Stripe::KeyPage(int layer, uint32_t page) const {
+  const Page& found = layers_[layer]->key_pages[page];
+  return {.host = found.host.get(), .device = found.copy.get()};
 }
 
-const std::byte* Stripe::KvRow(int layer, uint32_t offset) const {
-  return layers_[layer]->row_pages[offset / kPageEntries].get() +
-         offset % kPageEntries * profile_->row_bytes();
+Place Stripe::KvRow(int layer, uint32_t offset) const {
+  const Page& page = layers_[layer]->row_pages[offset / kPageEntries];
+  const size_t at = offset % kPageEntries * profile_->row_bytes();
+  return {.host = page.host.get() + at,
+          .device = page.copy == nullptr ? nullptr : page.copy.get() + at};
 }
 
 absl::Status Stripe::CheckOverlap(uint32_t offset, uint32_t count, const LayerBytes& bytes) const {
@@ -82,11 +88,11 @@ absl::Status Stripe::CheckOverlap(uint32_t offset, uint32_t count, const LayerBy
       offset, std::min(held, offset + count),
       [&](uint32_t page, uint32_t first, uint32_t entries, uint32_t before) {
         uint32_t same =
-            FirstDifference(layer.row_pages[page].get() + first * row_bytes,
+            FirstDifference(layer.row_pages[page].host.get() + first * row_bytes,
                             bytes.kv_rows.data() + before * row_bytes, entries, row_bytes);
         if (key_bytes != 0) {
           kernels::ExtractKeys(profile_->key_format, profile_->index_dim,
-                               layer.key_pages[page].get(), static_cast<int>(first),
+                               layer.key_pages[page].host.get(), static_cast<int>(first),
                                static_cast<int>(entries), keys.data());
           same = std::min(same,
                           FirstDifference(keys.data(), bytes.index_keys.data() + before * key_bytes,
@@ -110,23 +116,52 @@ absl::Status Stripe::Compare(uint32_t offset, uint32_t count,
   return absl::OkStatus();
 }
 
+absl::StatusOr<Stripe::Page> Stripe::AllocatePage(size_t page_bytes) const {
+  absl::StatusOr<PageArena::Page> host = arena_->Allocate(page_bytes);
+  if (!host.ok()) return host.status();
+  return Page{.host = *std::move(host),
+              .copy = mirror_ == nullptr ? nullptr : mirror_->Add(page_bytes)};
+}
+
 absl::Status Stripe::AllocatePages(int layer, uint32_t end, std::vector<NewPage>* pages) const {
   const uint32_t held_pages = (entries(layer) + kPageEntries - 1) / kPageEntries;
   const uint32_t needed_pages = (end + kPageEntries - 1) / kPageEntries;
   for (uint32_t page = held_pages; page < needed_pages; ++page) {
     NewPage fresh = {.layer = layer, .page = page};
     if (profile_->has_index(layer)) {
-      absl::StatusOr<PageArena::Page> keys =
-          arena_->Allocate(kernels::KeyPageBytes(profile_->key_format, profile_->index_dim));
+      absl::StatusOr<Page> keys =
+          AllocatePage(kernels::KeyPageBytes(profile_->key_format, profile_->index_dim));
       if (!keys.ok()) return keys.status();
       fresh.keys = *std::move(keys);
     }
-    absl::StatusOr<PageArena::Page> rows = arena_->Allocate(kPageEntries * profile_->row_bytes());
+    absl::StatusOr<Page> rows = AllocatePage(kPageEntries * profile_->row_bytes());
     if (!rows.ok()) return rows.status();
     fresh.rows = *std::move(rows);
     pages->push_back(std::move(fresh));
   }
   return absl::OkStatus();
+}
+
+// An append does not depend on the device: one that failed says so to every query.
+void Stripe::MirrorEntries(const Page& keys, const Page& rows, uint32_t first,
+                           uint32_t count) const {
+  if (keys.copy != nullptr) {
+    // The entries' bytes lie all over the page. What the page held before is sent again as it is,
+    // so a kernel that reads it meanwhile finds no difference.
+    mirror_
+        ->Write(keys.copy, 0,
+                {keys.host.get(), kernels::KeyPageBytes(profile_->key_format, profile_->index_dim)})
+        .IgnoreError();
+  }
+  if (rows.copy != nullptr) {
+    const size_t at = first * profile_->row_bytes();
+    mirror_->Write(rows.copy, at, {rows.host.get() + at, count * profile_->row_bytes()})
+        .IgnoreError();
+  }
+}
+
+void Stripe::PublishMirror() const {
+  if (mirror_ != nullptr) mirror_->Publish().IgnoreError();
 }
 
 void Stripe::Write(uint32_t offset, uint32_t count, const LayerBytes& bytes) {
@@ -138,13 +173,14 @@ void Stripe::Write(uint32_t offset, uint32_t count, const LayerBytes& bytes) {
   ForEachPage(
       held, offset + count, [&](uint32_t page, uint32_t first, uint32_t entries, uint32_t before) {
         const size_t from = held - offset + before;
-        std::memcpy(layer.row_pages[page].get() + first * row_bytes,
+        std::memcpy(layer.row_pages[page].host.get() + first * row_bytes,
                     bytes.kv_rows.data() + from * row_bytes, entries * row_bytes);
         if (has_index) {
           kernels::ArrangeKeys(profile_->key_format, profile_->index_dim,
                                bytes.index_keys.data() + from * key_bytes, static_cast<int>(first),
-                               static_cast<int>(entries), layer.key_pages[page].get());
+                               static_cast<int>(entries), layer.key_pages[page].host.get());
         }
+        MirrorEntries(layer.key_pages[page], layer.row_pages[page], first, entries);
         return true;
       });
 }
@@ -168,6 +204,7 @@ absl::StatusOr<uint64_t> Stripe::Append(uint32_t offset, uint32_t count,
     Write(offset, count, bytes);
     written += end - entries(bytes.layer);
   }
+  PublishMirror();
   for (const LayerBytes& bytes : layers) {
     std::atomic<uint32_t>& published = layers_[bytes.layer]->entries;
     if (published.load(std::memory_order_relaxed) < end) {
@@ -184,21 +221,22 @@ absl::Status Stripe::CopyPartialPage(const Layer& from, int layer, uint32_t entr
   std::vector<NewPage> fresh;
   if (absl::Status status = AllocatePages(layer, entries, &fresh); !status.ok()) return status;
   NewPage& copy = fresh.back();
-  std::memcpy(copy.rows.get(), from.row_pages[page].get(), count * profile_->row_bytes());
-  if (copy.keys != nullptr) {
+  std::memcpy(copy.rows.host.get(), from.row_pages[page].host.get(), count * profile_->row_bytes());
+  if (copy.keys.host != nullptr) {
     std::vector<std::byte> keys(count * profile_->key_bytes());
-    kernels::ExtractKeys(profile_->key_format, profile_->index_dim, from.key_pages[page].get(), 0,
-                         static_cast<int>(count), keys.data());
+    kernels::ExtractKeys(profile_->key_format, profile_->index_dim, from.key_pages[page].host.get(),
+                         0, static_cast<int>(count), keys.data());
     kernels::ArrangeKeys(profile_->key_format, profile_->index_dim, keys.data(), 0,
-                         static_cast<int>(count), copy.keys.get());
+                         static_cast<int>(count), copy.keys.host.get());
   }
+  MirrorEntries(copy.keys, copy.rows, 0, count);
   to->key_pages[page] = std::move(copy.keys);
   to->row_pages[page] = std::move(copy.rows);
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::shared_ptr<Stripe>> Stripe::Fork(uint32_t entries) const {
-  auto fork = std::make_shared<Stripe>(profile_, arena_);
+  auto fork = std::make_shared<Stripe>(profile_, arena_, mirror_);
   for (size_t i = 0; i < layers_.size(); ++i) {
     if (layers_[i] == nullptr) continue;
     const auto layer = static_cast<int>(i);
@@ -214,6 +252,7 @@ absl::StatusOr<std::shared_ptr<Stripe>> Stripe::Fork(uint32_t entries) const {
     }
     to.entries.store(kept, std::memory_order_release);
   }
+  fork->PublishMirror();
   return fork;
 }
 

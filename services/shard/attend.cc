@@ -38,7 +38,7 @@ absl::StatusOr<WinnerRows> FindRows(const Context& context, int layer,
                                   "; append it before attending"),
                      {{"layer", absl::StrCat(layer)}, {"position", absl::StrCat(winner.position)}});
       }
-      pointers.push_back(stripe->KvRow(layer, offset));
+      pointers.push_back(stripe->KvRow(layer, offset).host);
     }
   }
   return found;

@@ -73,7 +73,7 @@ void AddPages(const Context& context, int layer, uint32_t first_position, uint32
               std::shared_ptr<const Stripe> stripe, Snapshot* snapshot) {
   for (uint32_t at = 0; at < needed; at += kPageEntries) {
     const uint32_t entries = std::min<uint32_t>(kPageEntries, needed - at);
-    const std::byte* keys = stripe->KeyPage(layer, at / kPageEntries);
+    const std::byte* keys = stripe->KeyPage(layer, at / kPageEntries).host;
     if (entries < kPageEntries) keys = CopyOpenPage(context.profile(), keys, entries, snapshot);
     snapshot->pages.push_back(
         {.keys = keys, .first_position = first_position + at, .entries = entries});

@@ -74,13 +74,13 @@ testing::AssertionResult StripeData::Matches(const Stripe& stripe, int layer, ui
   const size_t row_bytes = profile_.row_bytes();
   std::vector<std::byte> key(key_bytes);
   for (uint32_t entry = first; entry < first + count; ++entry) {
-    if (std::memcmp(stripe.KvRow(layer, entry), &layers_[layer].rows[entry * row_bytes],
+    if (std::memcmp(stripe.KvRow(layer, entry).host, &layers_[layer].rows[entry * row_bytes],
                     row_bytes) != 0) {
       return testing::AssertionFailure() << "row " << entry << " of layer " << layer << " differs";
     }
     if (!profile_.has_index(layer)) continue;
     kernels::ExtractKeys(profile_.key_format, profile_.index_dim,
-                         stripe.KeyPage(layer, entry / kPageEntries),
+                         stripe.KeyPage(layer, entry / kPageEntries).host,
                          static_cast<int>(entry % kPageEntries), 1, key.data());
     if (std::memcmp(key.data(), &layers_[layer].keys[entry * key_bytes], key_bytes) != 0) {
       return testing::AssertionFailure() << "key " << entry << " of layer " << layer << " differs";
