@@ -1,0 +1,94 @@
+#include <algorithm>
+
+#include "kernels/cuda/sparse_attention.h"
+
+namespace winnow::kernels::cuda {
+namespace {
+
+// A split's part is written and read again, so it should be worth some multiplying.
+constexpr int kLeastBlocksPerSplit = 2;
+constexpr int kMergeThreads = 128;
+constexpr size_t kReservedSharedBytes = 1024;  // of each block, by CUDA
+constexpr int kBlocksByRegisters = 2;          // a multiprocessor, by the launch bounds
+
+std::string CheckShape(const AttendShape& s) {
+  const int latent_step = s.format == RowFormat::kFp8FlashMla ? kLatentScaleGroup : 32;
+  if (s.latent_dim < 32 || s.latent_dim > kMaxLatentDim || s.latent_dim % latent_step != 0) {
+    return "attention over " + std::to_string(s.latent_dim) + " latent dims; these kernels take " +
+           "multiples of " + std::to_string(latent_step) + " up to " +
+           std::to_string(kMaxLatentDim);
+  }
+  if (s.rope_dim < 0 || s.rope_dim > kMaxRopeDim || s.rope_dim % 16 != 0) {
+    return "attention over " + std::to_string(s.rope_dim) +
+           " rope dims; these kernels take multiples of 16 up to " + std::to_string(kMaxRopeDim);
+  }
+  if (s.heads < 1 || s.heads > kMaxQueryHeads || s.queries < 1 || s.queries > kMaxQueryRows) {
+    return "attention with " + std::to_string(s.heads) + " heads and " + std::to_string(s.queries) +
+           " query rows; at most " + std::to_string(kMaxQueryHeads) + " and " +
+           std::to_string(kMaxQueryRows) + " are possible";
+  }
+  return "";
+}
+
+AttendMemory LayOutAttendMemory(RowFormat format, int latent_dim, int rope_dim, int row_block) {
+  const int width = latent_dim + rope_dim;
+  const bool fp8 = format == RowFormat::kFp8FlashMla;
+  const int groups = fp8 ? latent_dim / kLatentScaleGroup : 1;
+  const int row_bytes = fp8 ? latent_dim + 4 * groups + 2 * rope_dim : 2 * width;
+  const int heads = 16 * HeadTilesPerBlock(latent_dim);
+  AttendMemory m{};
+  m.value_stride = 2 * width + 16;
+  m.raw_stride = (row_bytes + 15) / 16 * 16;
+  m.score_stride = row_block + 4;
+  m.groups = groups;
+  m.values = m.queries + heads * m.value_stride;
+  m.raw = m.values + row_block * m.value_stride;
+  m.scores = m.raw + row_block * m.raw_stride;
+  m.scales = m.scores + heads * m.score_stride * 4;
+  m.factors = m.scales + groups * row_block * 4;
+  m.largest = m.factors + heads * 4;
+  m.sums = m.largest + heads * 4;
+  m.bytes = m.sums + heads * 4;
+  return m;
+}
+
+int ChooseSplits(const DeviceLimits& limits, const AttendShape& shape, const AttendPlan& plan,
+                 int blocks) {
+  const int by_memory = static_cast<int>(limits.shared_bytes_per_multiprocessor /
+                                         (plan.attend.shared_bytes + kReservedSharedBytes));
+  const int resident = limits.multiprocessors * std::clamp(by_memory, 1, kBlocksByRegisters);
+  const auto row_blocks = static_cast<int>((shape.most_rows + plan.row_block - 1) / plan.row_block);
+  const int useful = std::min(kMostSplits, row_blocks / kLeastBlocksPerSplit);
+  return std::max(1, std::min(resident / blocks, useful));
+}
+
+}  // namespace
+
+std::string PlanAttend(const DeviceLimits& limits, const AttendShape& shape, AttendPlan* plan) {
+  if (std::string error = CheckShape(shape); !error.empty()) return error;
+  size_t bytes = 0;
+  for (const int row_block : {32, 16}) {
+    plan->row_block = row_block;
+    plan->memory = LayOutAttendMemory(shape.format, shape.latent_dim, shape.rope_dim, row_block);
+    bytes = plan->memory.bytes;
+    if (bytes <= limits.shared_bytes_per_block) break;
+  }
+  if (bytes > limits.shared_bytes_per_block) {
+    return "attention over " + std::to_string(shape.latent_dim + shape.rope_dim) + " dims needs " +
+           std::to_string(bytes) + " bytes of shared memory; a block has " +
+           std::to_string(limits.shared_bytes_per_block) + " on this device";
+  }
+  const int heads_per_block = 16 * HeadTilesPerBlock(shape.latent_dim);
+  const int head_blocks = (shape.heads + heads_per_block - 1) / heads_per_block;
+  plan->attend = {.threads = 32 * kAttendWarps, .shared_bytes = bytes};
+  plan->splits = ChooseSplits(limits, shape, *plan, head_blocks * shape.queries);
+  plan->attend.blocks_x = head_blocks * plan->splits;
+  plan->attend.blocks_y = shape.queries;
+  plan->merge = {.blocks_x = shape.heads,
+                 .blocks_y = shape.queries,
+                 .threads = kMergeThreads,
+                 .shared_bytes = kMostSplits * sizeof(float)};
+  return "";
+}
+
+}  // namespace winnow::kernels::cuda

@@ -1,0 +1,72 @@
+#include "kernels/cuda/cuda_backend.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "kernels/cuda/attend_call.h"
+#include "kernels/cuda/score_call.h"
+
+namespace winnow::kernels::cuda {
+
+Error CudaBackend::Create(DeviceApi& device, const CudaBackendOptions& options,
+                          std::unique_ptr<CudaBackend>* backend) {
+  std::unique_ptr<CudaBackend> made(new CudaBackend(device, options));
+  Error error = StreamPool::Create(device, options.concurrent_queries, options.workspace_bytes,
+                                   options.pinned_bytes, &made->slots_);
+  if (!error.empty()) return error;
+  *backend = std::move(made);
+  return "";
+}
+
+Error CudaBackend::TryScoreTopK(const ScoreTopKParams& params, ScoreTopKResult* result) const {
+  result->selected.assign(params.query.rows, {});
+  result->complete = false;
+  StreamPool::Lease lease = slots_->Take();
+  ScoreCall call(device_, lease.slot(), params);
+  Error error = call.Prepare();
+  if (error.empty() && options_.uploads != nullptr) {
+    error = options_.uploads->Order(lease.slot().stream);
+  }
+  if (error.empty()) error = call.Start();
+  if (error.empty()) error = lease.Finish();
+  if (error.empty()) call.Collect(result);
+  return error;
+}
+
+Error CudaBackend::TryAttend(const AttendBatch& batch) const {
+  StreamPool::Lease lease = slots_->Take();
+  AttendCall call(device_, lease.slot(), batch);
+  Error error = call.Prepare();
+  if (error.empty() && options_.uploads != nullptr) {
+    error = options_.uploads->Order(lease.slot().stream);
+  }
+  if (error.empty()) error = call.Start();
+  if (error.empty()) error = lease.Finish();
+  if (error.empty()) call.Collect();
+  return error;
+}
+
+void CudaBackend::ScoreTopK(const ScoreTopKParams& params, WorkerPool&,
+                            ScoreTopKResult* result) const {
+  if (!TryScoreTopK(params, result).empty()) result->complete = false;
+}
+
+void CudaBackend::SparseAttention(const AttendParams& params, WorkerPool&) const {
+  const std::span<const std::byte* const> rows(params.rows, params.row_count);
+  const Error error = TryAttend({.format = params.format,
+                                 .queries = 1,
+                                 .heads = params.heads,
+                                 .latent_dim = params.latent_dim,
+                                 .rope_dim = params.rope_dim,
+                                 .softmax_scale = params.softmax_scale,
+                                 .query = params.queries,
+                                 .rows = std::span(&rows, 1),
+                                 .outputs = params.outputs,
+                                 .lse = params.lse});
+  if (error.empty()) return;
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  std::fill_n(params.outputs, size_t{1} * params.heads * params.latent_dim, kNan);
+  std::fill_n(params.lse, params.heads, kNan);
+}
+
+}  // namespace winnow::kernels::cuda

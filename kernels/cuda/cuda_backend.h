@@ -1,0 +1,73 @@
+#ifndef WINNOW_KERNELS_CUDA_CUDA_BACKEND_H_
+#define WINNOW_KERNELS_CUDA_CUDA_BACKEND_H_
+
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "kernels/backend.h"
+#include "kernels/cuda/device_api.h"
+#include "kernels/cuda/stream_pool.h"
+#include "kernels/cuda/upload_queue.h"
+
+namespace winnow::kernels::cuda {
+
+struct CudaBackendOptions {
+  int concurrent_queries = 4;
+  // Of each concurrent query. Scoring needs ScoreWorkspaceBytesPerRow(pages) for each query row
+  // that shares a pass, and fewer rows share one where there is less.
+  size_t workspace_bytes = size_t{256} << 20;
+  size_t pinned_bytes = size_t{32} << 20;
+  UploadQueue* uploads = nullptr;  // whose uploads a query sees; may be null
+};
+
+// Several query rows' attention in one launch; as AttendParams otherwise.
+struct AttendBatch {
+  RowFormat format;
+  int queries;  // T, 1..64
+  int heads;
+  int latent_dim;
+  int rope_dim;
+  float softmax_scale;
+  const std::byte* query;  // [queries, heads, latent + rope] bf16, host
+  std::span<const std::span<const std::byte* const>> rows;  // [queries], pointers to device memory
+  float* outputs;                                           // [queries, heads, latent_dim], host
+  float* lse;                                               // [queries, heads], host
+};
+
+// kernels::Backend on a GPU. Queries, weights and results are in host memory; pages and rows are
+// pointers to device memory, 64- and 4-byte aligned. Thread-safe; as many calls run at once as
+// there are slots, and the others wait. Scores do not depend on the device or on how entries were
+// paged. Attention depends on how rows were divided among blocks, which follows from the shape of
+// the batch and the device: equal calls give equal bits.
+class CudaBackend final : public Backend {
+ public:
+  // The device and options.uploads must outlive the backend.
+  [[nodiscard]] static Error Create(DeviceApi& device, const CudaBackendOptions& options,
+                                    std::unique_ptr<CudaBackend>* backend);
+
+  std::string_view name() const override { return "cuda"; }
+
+  // Backend's operations have no way to report an error of the device. These leave complete =
+  // false, or NaN in all outputs; better call what follows. `pool` is not used.
+  void ScoreTopK(const ScoreTopKParams& params, WorkerPool& pool,
+                 ScoreTopKResult* result) const override;
+  void SparseAttention(const AttendParams& params, WorkerPool& pool) const override;
+
+  // A cancelled call returns no error, but complete = false. After an error the results mean
+  // nothing.
+  [[nodiscard]] Error TryScoreTopK(const ScoreTopKParams& params, ScoreTopKResult* result) const;
+  [[nodiscard]] Error TryAttend(const AttendBatch& batch) const;
+
+ private:
+  CudaBackend(DeviceApi& device, const CudaBackendOptions& options)
+      : device_(device), options_(options) {}
+
+  DeviceApi& device_;
+  const CudaBackendOptions options_;
+  std::unique_ptr<StreamPool> slots_;
+};
+
+}  // namespace winnow::kernels::cuda
+
+#endif  // WINNOW_KERNELS_CUDA_CUDA_BACKEND_H_

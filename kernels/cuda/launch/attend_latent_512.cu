@@ -1,0 +1,7 @@
+#include "kernels/cuda/launch/attend_launch.cuh"
+
+namespace winnow::kernels::cuda {
+
+template cudaError_t LaunchAttend<2, 8>(const LaunchShape&, const AttendArgs&, cudaStream_t);
+
+}  // namespace winnow::kernels::cuda

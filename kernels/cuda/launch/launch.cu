@@ -1,0 +1,62 @@
+#include "kernels/cuda/launch/launch.cuh"
+#include "kernels/cuda/merge.cuh"
+#include "kernels/cuda/select.cuh"
+
+namespace winnow::kernels::cuda {
+namespace {
+
+__global__ void __launch_bounds__(1024) Filter(const __grid_constant__ FilterArgs args) {
+  FilterBody(args);
+}
+__global__ void __launch_bounds__(1024) Select(const __grid_constant__ SelectArgs args) {
+  SelectBody(args);
+}
+__global__ void __launch_bounds__(1024) Merge(const __grid_constant__ MergeArgs args) {
+  MergeBody(args);
+}
+__global__ void __launch_bounds__(1024) AttendMerge(const __grid_constant__ AttendMergeArgs args) {
+  AttendMergeBody(args);
+}
+
+struct Launcher {
+  const LaunchShape& shape;
+  cudaStream_t stream;
+
+  cudaError_t operator()(const ScoreArgs& args) const {
+    return ForDimBlocks(
+        args.dim, [&]<int kDimBlocks>() { return LaunchScore<kDimBlocks>(shape, args, stream); });
+  }
+  cudaError_t operator()(const AttendArgs& args) const {
+    return ForLatentTiles(args.latent_dim, [&]<int kHeadTiles, int kLatentTiles>() {
+      return LaunchAttend<kHeadTiles, kLatentTiles>(shape, args, stream);
+    });
+  }
+  cudaError_t operator()(const FilterArgs& args) const { return LaunchFilter(shape, args, stream); }
+  cudaError_t operator()(const SelectArgs& args) const { return LaunchSelect(shape, args, stream); }
+  cudaError_t operator()(const MergeArgs& args) const { return LaunchMerge(shape, args, stream); }
+  cudaError_t operator()(const AttendMergeArgs& args) const {
+    return LaunchAttendMerge(shape, args, stream);
+  }
+};
+
+}  // namespace
+
+cudaError_t LaunchFilter(const LaunchShape& shape, const FilterArgs& args, cudaStream_t stream) {
+  return Launch<&Filter>(shape, args, stream);
+}
+cudaError_t LaunchSelect(const LaunchShape& shape, const SelectArgs& args, cudaStream_t stream) {
+  return Launch<&Select>(shape, args, stream);
+}
+cudaError_t LaunchMerge(const LaunchShape& shape, const MergeArgs& args, cudaStream_t stream) {
+  return Launch<&Merge>(shape, args, stream);
+}
+cudaError_t LaunchAttendMerge(const LaunchShape& shape, const AttendMergeArgs& args,
+                              cudaStream_t stream) {
+  return Launch<&AttendMerge>(shape, args, stream);
+}
+
+cudaError_t LaunchKernel(const LaunchShape& shape, const KernelCall& call, cudaStream_t stream) {
+  return std::visit(Launcher{shape, stream}, call);
+}
+
+}  // namespace winnow::kernels::cuda

@@ -1,0 +1,28 @@
+#ifndef WINNOW_KERNELS_CUDA_LAUNCH_LAUNCH_H_
+#define WINNOW_KERNELS_CUDA_LAUNCH_LAUNCH_H_
+
+#include <cuda_runtime_api.h>
+
+#include "kernels/cuda/kernel_call.h"
+
+// Launches of the kernels; each instantiation is compiled in a small file of its own.
+namespace winnow::kernels::cuda {
+
+template <int kDimBlocks>
+cudaError_t LaunchScore(const LaunchShape& shape, const ScoreArgs& args, cudaStream_t stream);
+
+template <int kHeadTiles, int kLatentTiles>
+cudaError_t LaunchAttend(const LaunchShape& shape, const AttendArgs& args, cudaStream_t stream);
+
+cudaError_t LaunchFilter(const LaunchShape& shape, const FilterArgs& args, cudaStream_t stream);
+cudaError_t LaunchSelect(const LaunchShape& shape, const SelectArgs& args, cudaStream_t stream);
+cudaError_t LaunchMerge(const LaunchShape& shape, const MergeArgs& args, cudaStream_t stream);
+cudaError_t LaunchAttendMerge(const LaunchShape& shape, const AttendMergeArgs& args,
+                              cudaStream_t stream);
+
+// Any of them.
+cudaError_t LaunchKernel(const LaunchShape& shape, const KernelCall& call, cudaStream_t stream);
+
+}  // namespace winnow::kernels::cuda
+
+#endif  // WINNOW_KERNELS_CUDA_LAUNCH_LAUNCH_H_

@@ -1,0 +1,8 @@
+#include "kernels/cuda/launch/score_launch.cuh"
+
+namespace winnow::kernels::cuda {
+
+template cudaError_t LaunchScore<1>(const LaunchShape&, const ScoreArgs&, cudaStream_t);
+template cudaError_t LaunchScore<2>(const LaunchShape&, const ScoreArgs&, cudaStream_t);
+
+}  // namespace winnow::kernels::cuda

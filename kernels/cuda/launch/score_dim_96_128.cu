@@ -1,0 +1,8 @@
+#include "kernels/cuda/launch/score_launch.cuh"
+
+namespace winnow::kernels::cuda {
+
+template cudaError_t LaunchScore<3>(const LaunchShape&, const ScoreArgs&, cudaStream_t);
+template cudaError_t LaunchScore<4>(const LaunchShape&, const ScoreArgs&, cudaStream_t);
+
+}  // namespace winnow::kernels::cuda

@@ -1,0 +1,22 @@
+#ifndef WINNOW_KERNELS_CUDA_LAUNCH_SCORE_LAUNCH_CUH_
+#define WINNOW_KERNELS_CUDA_LAUNCH_SCORE_LAUNCH_CUH_
+
+#include "kernels/cuda/launch/launch.cuh"
+#include "kernels/cuda/score_topk.cuh"
+
+namespace winnow::kernels::cuda {
+
+// At most 16 warps of 128 registers; kernels/cuda/score_plan.cc counts on it.
+template <int kDimBlocks>
+__global__ void __launch_bounds__(512, 1) ScoreTopK(const __grid_constant__ ScoreArgs args) {
+  ScoreBody<kDimBlocks>(args);
+}
+
+template <int kDimBlocks>
+cudaError_t LaunchScore(const LaunchShape& shape, const ScoreArgs& args, cudaStream_t stream) {
+  return Launch<&ScoreTopK<kDimBlocks>>(shape, args, stream);
+}
+
+}  // namespace winnow::kernels::cuda
+
+#endif  // WINNOW_KERNELS_CUDA_LAUNCH_SCORE_LAUNCH_CUH_

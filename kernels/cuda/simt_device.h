@@ -1,0 +1,124 @@
+#ifndef WINNOW_KERNELS_CUDA_SIMT_DEVICE_H_
+#define WINNOW_KERNELS_CUDA_SIMT_DEVICE_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#define WINNOW_DEVICE __device__ __forceinline__
+#define WINNOW_UNROLL _Pragma("unroll")
+
+// kernels/cuda/simt.h in instructions of sm_80 and later.
+namespace winnow::kernels::simt {
+
+inline constexpr uint32_t kWholeWarp = 0xffffffffu;
+
+WINNOW_DEVICE int ThreadInBlock() { return static_cast<int>(threadIdx.x); }
+WINNOW_DEVICE int ThreadsInBlock() { return static_cast<int>(blockDim.x); }
+WINNOW_DEVICE int Lane() { return static_cast<int>(threadIdx.x & 31); }
+WINNOW_DEVICE int Warp() { return static_cast<int>(threadIdx.x >> 5); }
+WINNOW_DEVICE int Warps() { return static_cast<int>(blockDim.x >> 5); }
+WINNOW_DEVICE int BlockX() { return static_cast<int>(blockIdx.x); }
+WINNOW_DEVICE int BlockY() { return static_cast<int>(blockIdx.y); }
+WINNOW_DEVICE int BlockZ() { return static_cast<int>(blockIdx.z); }
+WINNOW_DEVICE int BlocksX() { return static_cast<int>(gridDim.x); }
+
+WINNOW_DEVICE std::byte* SharedMemory() {
+  extern __shared__ __align__(128) unsigned char winnow_shared[];
+  return reinterpret_cast<std::byte*>(winnow_shared);
+}
+
+WINNOW_DEVICE void SyncBlock() { __syncthreads(); }
+WINNOW_DEVICE void SyncWarp() { __syncwarp(); }
+template <typename T>
+WINNOW_DEVICE T Shuffle(T value, int lane) {
+  return __shfl_sync(kWholeWarp, value, lane);
+}
+template <typename T>
+WINNOW_DEVICE T ShuffleXor(T value, int mask) {
+  return __shfl_xor_sync(kWholeWarp, value, mask);
+}
+WINNOW_DEVICE uint32_t Ballot(bool vote) { return __ballot_sync(kWholeWarp, vote); }
+WINNOW_DEVICE uint32_t ReduceMax(uint32_t value) { return __reduce_max_sync(kWholeWarp, value); }
+
+WINNOW_DEVICE uint32_t LoadRelaxed(const uint32_t* from) {
+  uint32_t value;
+  asm volatile("ld.relaxed.gpu.global.u32 %0, [%1];" : "=r"(value) : "l"(from) : "memory");
+  return value;
+}
+WINNOW_DEVICE uint32_t AtomicAdd(uint32_t* to, uint32_t value) { return atomicAdd(to, value); }
+WINNOW_DEVICE uint32_t AtomicMax(uint32_t* to, uint32_t value) { return atomicMax(to, value); }
+WINNOW_DEVICE uint32_t AtomicAddShared(uint32_t* to, uint32_t value) {
+  return atomicAdd(to, value);
+}
+
+WINNOW_DEVICE uint32_t SharedAddress(const void* shared) {
+  return static_cast<uint32_t>(__cvta_generic_to_shared(shared));
+}
+WINNOW_DEVICE void CopyAsync16(void* shared, const void* global) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(SharedAddress(shared)), "l"(global)
+               : "memory");
+}
+WINNOW_DEVICE void CopyAsync4(void* shared, const void* global) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" ::"r"(SharedAddress(shared)), "l"(global)
+               : "memory");
+}
+WINNOW_DEVICE void CopyAsyncCommit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+template <int kGroupsLeft>
+WINNOW_DEVICE void CopyAsyncWait() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(kGroupsLeft) : "memory");
+}
+
+WINNOW_DEVICE void MmaBf16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+      "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+WINNOW_DEVICE void LoadMatrix4(uint32_t (&r)[4], const void* row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+               : "r"(SharedAddress(row))
+               : "memory");
+}
+WINNOW_DEVICE void LoadMatrix2(uint32_t (&r)[2], const void* row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%0, %1}, [%2];"
+               : "=r"(r[0]), "=r"(r[1])
+               : "r"(SharedAddress(row))
+               : "memory");
+}
+WINNOW_DEVICE void LoadMatrix2Transposed(uint32_t (&r)[2], const void* row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0, %1}, [%2];"
+               : "=r"(r[0]), "=r"(r[1])
+               : "r"(SharedAddress(row))
+               : "memory");
+}
+
+WINNOW_DEVICE float Fma(float a, float b, float c) { return __fmaf_rn(a, b, c); }
+WINNOW_DEVICE float Mul(float a, float b) { return __fmul_rn(a, b); }
+WINNOW_DEVICE float Add(float a, float b) { return __fadd_rn(a, b); }
+WINNOW_DEVICE float Divide(float a, float b) { return __fdiv_rn(a, b); }
+WINNOW_DEVICE float Max(float a, float b) { return fmaxf(a, b); }
+WINNOW_DEVICE float Exp2(float x) { return exp2f(x); }
+WINNOW_DEVICE float Log(float x) { return logf(x); }
+WINNOW_DEVICE uint32_t AsBits(float x) { return __float_as_uint(x); }
+WINNOW_DEVICE float AsFloat(uint32_t x) { return __uint_as_float(x); }
+WINNOW_DEVICE uint32_t Permute(uint32_t a, uint32_t b, uint32_t selector) {
+  return __byte_perm(a, b, selector);
+}
+WINNOW_DEVICE int PopCount(uint32_t x) { return __popc(x); }
+// Both halves times both halves; subnormals count.
+WINNOW_DEVICE uint32_t MultiplyBf16x2(uint32_t a, uint32_t b) {
+  uint32_t product;
+  asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(product) : "r"(a), "r"(b), "r"(0x80008000u));
+  return product;
+}
+// Rounded to nearest even, `low` in the low half.
+WINNOW_DEVICE uint32_t PackBf16x2(float low, float high) {
+  uint32_t packed;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(packed) : "f"(high), "f"(low));
+  return packed;
+}
+
+}  // namespace winnow::kernels::simt
+
+#endif  // WINNOW_KERNELS_CUDA_SIMT_DEVICE_H_

@@ -1,0 +1,108 @@
+#ifndef WINNOW_KERNELS_CUDA_SIMULATOR_SIMT_HOST_H_
+#define WINNOW_KERNELS_CUDA_SIMULATOR_SIMT_HOST_H_
+
+#include <atomic>
+#include <bit>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/cuda/simulator/simulator.h"
+
+#define WINNOW_DEVICE inline
+#define WINNOW_UNROLL
+
+// kernels/cuda/simt.h on the simulator.
+namespace winnow::kernels::simt {
+
+using simulator::Location;
+
+WINNOW_DEVICE int ThreadInBlock() { return simulator::Here().thread; }
+WINNOW_DEVICE int ThreadsInBlock() { return simulator::Here().shape->threads; }
+WINNOW_DEVICE int Lane() { return ThreadInBlock() % 32; }
+WINNOW_DEVICE int Warp() { return ThreadInBlock() / 32; }
+WINNOW_DEVICE int Warps() { return ThreadsInBlock() / 32; }
+WINNOW_DEVICE int BlockX() { return simulator::Here().block_x; }
+WINNOW_DEVICE int BlockY() { return simulator::Here().block_y; }
+WINNOW_DEVICE int BlockZ() { return simulator::Here().block_z; }
+WINNOW_DEVICE int BlocksX() { return simulator::Here().shape->blocks_x; }
+WINNOW_DEVICE std::byte* SharedMemory() { return simulator::Here().shared; }
+
+WINNOW_DEVICE void SyncBlock(const Location& where = {__builtin_FILE(), __builtin_LINE()}) {
+  simulator::MeetBlock(where);
+}
+void SyncWarp(const Location& where = {__builtin_FILE(), __builtin_LINE()});
+uint32_t Ballot(bool vote, const Location& where = {__builtin_FILE(), __builtin_LINE()});
+uint32_t ReduceMax(uint32_t value, const Location& where = {__builtin_FILE(), __builtin_LINE()});
+// The bits of `value`, at most 8 bytes of them, of the lane `source`.
+uint64_t ShuffleBits(uint64_t bits, int source, const Location& where);
+
+template <typename T>
+WINNOW_DEVICE T Shuffle(T value, int lane,
+                        const Location& where = {__builtin_FILE(), __builtin_LINE()}) {
+  if constexpr (sizeof(T) == 8) {
+    return std::bit_cast<T>(ShuffleBits(std::bit_cast<uint64_t>(value), lane, where));
+  } else {
+    const uint64_t bits = ShuffleBits(std::bit_cast<uint32_t>(value), lane, where);
+    return std::bit_cast<T>(static_cast<uint32_t>(bits));
+  }
+}
+template <typename T>
+WINNOW_DEVICE T ShuffleXor(T value, int mask,
+                           const Location& where = {__builtin_FILE(), __builtin_LINE()}) {
+  return Shuffle(value, Lane() ^ mask, where);
+}
+
+WINNOW_DEVICE uint32_t LoadRelaxed(const uint32_t* from) {
+  return std::atomic_ref(*const_cast<uint32_t*>(from)).load(std::memory_order_relaxed);
+}
+WINNOW_DEVICE uint32_t AtomicAdd(uint32_t* to, uint32_t value) {
+  return std::atomic_ref(*to).fetch_add(value, std::memory_order_relaxed);
+}
+uint32_t AtomicMax(uint32_t* to, uint32_t value);
+WINNOW_DEVICE uint32_t AtomicAddShared(uint32_t* to, uint32_t value) {
+  const uint32_t before = *to;
+  *to += value;
+  return before;
+}
+
+WINNOW_DEVICE void CopyAsync16(void* shared, const void* global) {
+  simulator::CopyAsync(shared, global, 16);
+}
+WINNOW_DEVICE void CopyAsync4(void* shared, const void* global) {
+  simulator::CopyAsync(shared, global, 4);
+}
+WINNOW_DEVICE void CopyAsyncCommit() { simulator::CopyAsyncCommit(); }
+template <int kGroupsLeft>
+WINNOW_DEVICE void CopyAsyncWait() {
+  simulator::CopyAsyncWait(kGroupsLeft);
+}
+
+// Products are exact; each half of k is added at once and truncated, the worst that is known of
+// tensor cores.
+void MmaBf16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1,
+             const Location& where = {__builtin_FILE(), __builtin_LINE()});
+void LoadMatrix4(uint32_t (&r)[4], const void* row,
+                 const Location& where = {__builtin_FILE(), __builtin_LINE()});
+void LoadMatrix2(uint32_t (&r)[2], const void* row,
+                 const Location& where = {__builtin_FILE(), __builtin_LINE()});
+void LoadMatrix2Transposed(uint32_t (&r)[2], const void* row,
+                           const Location& where = {__builtin_FILE(), __builtin_LINE()});
+
+WINNOW_DEVICE float Fma(float a, float b, float c) { return std::fma(a, b, c); }
+WINNOW_DEVICE float Mul(float a, float b) { return a * b; }
+WINNOW_DEVICE float Add(float a, float b) { return a + b; }
+WINNOW_DEVICE float Divide(float a, float b) { return a / b; }
+WINNOW_DEVICE float Max(float a, float b) { return std::fmax(a, b); }
+WINNOW_DEVICE float Exp2(float x) { return std::exp2(x); }
+WINNOW_DEVICE float Log(float x) { return std::log(x); }
+WINNOW_DEVICE uint32_t AsBits(float x) { return std::bit_cast<uint32_t>(x); }
+WINNOW_DEVICE float AsFloat(uint32_t x) { return std::bit_cast<float>(x); }
+WINNOW_DEVICE int PopCount(uint32_t x) { return std::popcount(x); }
+uint32_t Permute(uint32_t a, uint32_t b, uint32_t selector);
+uint32_t MultiplyBf16x2(uint32_t a, uint32_t b);
+uint32_t PackBf16x2(float low, float high);
+
+}  // namespace winnow::kernels::simt
+
+#endif  // WINNOW_KERNELS_CUDA_SIMULATOR_SIMT_HOST_H_

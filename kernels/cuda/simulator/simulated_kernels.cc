@@ -1,0 +1,34 @@
+#include "kernels/cuda/simulator/simulated_kernels.h"
+
+#include "kernels/cuda/merge.cuh"
+#include "kernels/cuda/score_topk.cuh"
+#include "kernels/cuda/select.cuh"
+#include "kernels/cuda/sparse_attention.cuh"
+
+namespace winnow::kernels::simulator {
+namespace {
+
+void Body(const cuda::ScoreArgs& args) {
+  cuda::ForDimBlocks(args.dim, [&]<int kDimBlocks>() { cuda::ScoreBody<kDimBlocks>(args); });
+}
+
+void Body(const cuda::AttendArgs& args) {
+  cuda::ForLatentTiles(args.latent_dim, [&]<int kHeadTiles, int kLatentTiles>() {
+    cuda::AttendBody<kHeadTiles, kLatentTiles>(args);
+  });
+}
+
+void Body(const cuda::FilterArgs& args) { cuda::FilterBody(args); }
+void Body(const cuda::SelectArgs& args) { cuda::SelectBody(args); }
+void Body(const cuda::MergeArgs& args) { cuda::MergeBody(args); }
+void Body(const cuda::AttendMergeArgs& args) { cuda::AttendMergeBody(args); }
+
+}  // namespace
+
+std::string RunKernel(const cuda::LaunchShape& shape, const cuda::KernelCall& call,
+                      const Options& options) {
+  return std::visit(
+      [&](const auto& args) { return Simulate(shape, options, [&args] { Body(args); }); }, call);
+}
+
+}  // namespace winnow::kernels::simulator

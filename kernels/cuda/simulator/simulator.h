@@ -1,0 +1,65 @@
+#ifndef WINNOW_KERNELS_CUDA_SIMULATOR_SIMULATOR_H_
+#define WINNOW_KERNELS_CUDA_SIMULATOR_SIMULATOR_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "kernels/cuda/launch_shape.h"
+
+// Runs a kernel's source on the CPU, each thread of a block as a fiber. What it finds:
+//   * lanes or threads that do not meet in the same collective: the launch fails, saying who waits
+//     where
+//   * a barrier that is missing: threads advance in a random order
+//   * a missing wait for an asynchronous copy, or a copy into what is still being read: copies are
+//     done either at once or as late as their wait allows, as the seed has it
+//   * reads of shared memory that nobody wrote: it starts as NaNs of every format
+//   * accesses out of bounds, under AddressSanitizer: shared memory has exactly its size
+namespace winnow::kernels::simulator {
+
+struct Options {
+  uint64_t seed = 1;
+  int os_threads = 1;  // that run blocks at the same time, each several in turn
+};
+
+// Runs body() in every thread of the launch. Returns what went wrong, empty if nothing did.
+std::string Simulate(const cuda::LaunchShape& shape, const Options& options,
+                     const std::function<void()>& body);
+
+// The rest is for simt_host.h.
+
+// A place in a kernel's source.
+struct Location {
+  const char* file = "";
+  int line = 0;
+};
+
+// Where the calling simulated thread is.
+struct Place {
+  int thread = 0;
+  int block_x = 0;
+  int block_y = 0;
+  int block_z = 0;
+  const cuda::LaunchShape* shape = nullptr;
+  std::byte* shared = nullptr;
+};
+const Place& Here();
+
+// Waits for the whole warp; the last lane runs run(operands of the 32 lanes) for all.
+void MeetWarp(const char* what, const Location& where, void* operand,
+              void (*run)(void* const* operands));
+
+// Waits for the whole block.
+void MeetBlock(const Location& where);
+
+void CopyAsync(void* shared, const void* global, size_t bytes);
+void CopyAsyncCommit();
+void CopyAsyncWait(int groups_left);
+
+// Ends the launch with an error.
+[[noreturn]] void Fail(std::string message);
+
+}  // namespace winnow::kernels::simulator
+
+#endif  // WINNOW_KERNELS_CUDA_SIMULATOR_SIMULATOR_H_

@@ -1,0 +1,101 @@
+#ifndef WINNOW_KERNELS_CUDA_SPARSE_ATTENTION_H_
+#define WINNOW_KERNELS_CUDA_SPARSE_ATTENTION_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "kernels/cuda/launch_shape.h"
+#include "kernels/cuda/score_topk.h"
+#include "kernels/layout.h"
+
+// Sparse attention over gathered rows, for several query rows in one launch. The rows of a query
+// may be divided over `splits` blocks, whose parts AttendMergeArgs then merges by log-sum-exp.
+namespace winnow::kernels::cuda {
+
+// Where the parts of a block's shared memory begin, and how it is laid out.
+struct AttendMemory {
+  int value_stride;  // bytes from a row of queries or values to the next; an odd multiple of 16
+                     // bytes modulo 128, so that LoadMatrix meets no bank twice
+  int raw_stride;    // bytes from a row as stored to the next
+  int score_stride;  // floats from a head to the next
+  int groups;        // of latent dims that share a scale
+  int queries;       // [heads, value_stride] bf16
+  int values;        // [row_block, value_stride] bf16, fp8 without their scales
+  int raw;           // [row_block, raw_stride]
+  int scores;        // [heads, score_stride] fp32 logits, then probabilities
+  int scales;        // [groups, row_block] fp32
+  int factors;       // [heads] fp32, what the outputs shrink by
+  int largest;       // [heads] fp32, logit so far
+  int sums;          // [heads] fp32, of probabilities
+  int bytes;         // in all
+};
+
+struct AttendArgs {
+  RowFormat format;
+  int queries;     // T, query rows
+  int heads;       // 1..256
+  int latent_dim;  // multiple of 32 (of 128 for kFp8FlashMla) in 32..1024
+  int rope_dim;    // multiple of 16 in 0..256
+  int splits;      // 1..kMostSplits
+  int row_block;   // rows multiplied at once, 16 or 32
+  int row_stride;  // between the lists of rows
+  float softmax_scale;
+  AttendMemory memory;
+  const std::byte* query;        // [queries, heads, latent_dim + rope_dim] bf16, 16-byte aligned
+  const std::byte* const* rows;  // [queries, row_stride] pointers to RowBytes, 4-byte aligned each;
+                                 // read faster where aligned to 16
+  const uint32_t* row_counts;    // [queries], each at most row_stride
+  float* outputs;                // [splits, queries, heads, latent_dim]; 0 of no rows
+  float* lse;                    // [splits, queries, heads] natural; -inf of no rows
+};
+
+struct AttendMergeArgs {
+  int queries;
+  int heads;
+  int latent_dim;
+  int splits;
+  const float* part_outputs;  // [splits, queries, heads, latent_dim]
+  const float* part_lse;      // [splits, queries, heads]
+  float* outputs;             // [queries, heads, latent_dim]
+  float* lse;                 // [queries, heads]
+};
+
+struct AttendShape {
+  RowFormat format = RowFormat::kBf16;
+  int queries = 1;
+  int heads = 1;
+  int latent_dim = 512;
+  int rope_dim = 64;
+  uint32_t most_rows = 0;  // of any query row
+};
+
+struct AttendPlan {
+  int splits = 1;
+  int row_block = 32;
+  AttendMemory memory;
+  LaunchShape attend;
+  LaunchShape merge;  // needed where splits > 1
+};
+
+inline constexpr int kMostSplits = 64;
+inline constexpr int kAttendWarps = 8;
+
+// Tiles of 8 latent dims that each warp accumulates: 1, 2, 4, 8 or 16.
+constexpr int LatentTilesPerWarp(int latent_dim) {
+  int tiles = 1;
+  while (tiles * 8 * kAttendWarps < latent_dim) tiles *= 2;
+  return tiles;
+}
+// Tiles of 16 heads of a block: as many as the accumulators have registers.
+constexpr int HeadTilesPerBlock(int latent_dim) {
+  return LatentTilesPerWarp(latent_dim) > 8 ? 1 : 2;
+}
+
+// Returns what is wrong, empty if nothing is.
+[[nodiscard]] std::string PlanAttend(const DeviceLimits& limits, const AttendShape& shape,
+                                     AttendPlan* plan);
+
+}  // namespace winnow::kernels::cuda
+
+#endif  // WINNOW_KERNELS_CUDA_SPARSE_ATTENTION_H_

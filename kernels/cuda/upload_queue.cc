@@ -1,0 +1,115 @@
+#include "kernels/cuda/upload_queue.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace winnow::kernels::cuda {
+
+Error UploadQueue::Create(DeviceApi& device, size_t buffer_bytes, int buffers,
+                          std::unique_ptr<UploadQueue>* queue) {
+  std::unique_ptr<UploadQueue> made(new UploadQueue(device, buffer_bytes));
+  Error error = device.CreateStream(&made->stream_);
+  for (int i = 0; i < buffers && error.empty(); ++i) error = made->AddBuffer();
+  if (!error.empty()) return error;
+  *queue = std::move(made);
+  return "";
+}
+
+Error UploadQueue::AddBuffer() {
+  Buffer& buffer = buffers_.emplace_back();
+  Error error = device_.AllocatePinned(bytes_, &buffer.memory);
+  return error.empty() ? device_.CreateEvent(&buffer.copied) : error;
+}
+
+UploadQueue::~UploadQueue() {
+  // The device must not read the buffers any more. If it is broken, there is nothing left to do.
+  for (Buffer& buffer : buffers_) (void)Settle(&buffer);
+  for (const Buffer& buffer : buffers_) {
+    if (buffer.copied != nullptr) device_.DestroyEvent(buffer.copied);
+    if (buffer.memory != nullptr) device_.FreePinned(buffer.memory);
+  }
+  if (stream_ != nullptr) device_.DestroyStream(stream_);
+}
+
+Error UploadQueue::Upload(std::byte* to, std::span<const std::byte> from) {
+  const std::scoped_lock lock(mu_);
+  while (!from.empty() && broken_.empty()) {
+    Buffer& buffer = buffers_[current_];
+    if (buffer.on_its_way) {
+      (void)Keep(Settle(&buffer));
+      continue;
+    }
+    const size_t bytes = std::min(from.size(), bytes_ - buffer.used);
+    (void)Keep(Stage(to, from.first(bytes)));
+    to += bytes;
+    from = from.subspan(bytes);
+  }
+  return broken_;
+}
+
+Error UploadQueue::Stage(std::byte* to, std::span<const std::byte> from) {
+  Buffer& buffer = buffers_[current_];
+  std::memcpy(buffer.memory + buffer.used, from.data(), from.size());
+  if (!buffer.pieces.empty() && buffer.pieces.back().to + buffer.pieces.back().bytes == to) {
+    buffer.pieces.back().bytes += from.size();
+  } else {
+    buffer.pieces.push_back({to, buffer.used, from.size()});
+  }
+  buffer.used += from.size();
+  return buffer.used == bytes_ ? Start() : "";
+}
+
+Error UploadQueue::Start() {
+  Buffer& buffer = buffers_[current_];
+  if (buffer.used == 0 || buffer.on_its_way) return "";
+  // Marked first: even if only some copies can be started, the buffer must be waited for.
+  buffer.on_its_way = true;
+  for (const Piece& piece : buffer.pieces) {
+    Error error = device_.Copy(stream_, piece.to, buffer.memory + piece.offset, piece.bytes);
+    if (!error.empty()) return error;
+  }
+  if (Error error = device_.Record(buffer.copied, stream_); !error.empty()) return error;
+  last_ = buffer.copied;
+  current_ = (current_ + 1) % buffers_.size();
+  return "";
+}
+
+Error UploadQueue::Settle(Buffer* buffer) {
+  if (!buffer->on_its_way) return "";
+  // A buffer that could not be marked when it was started is marked now.
+  Error error;
+  if (!broken_.empty()) error = device_.Record(buffer->copied, stream_);
+  if (error.empty()) error = device_.Synchronize(buffer->copied);
+  buffer->on_its_way = false;
+  buffer->used = 0;
+  buffer->pieces.clear();
+  return error;
+}
+
+Error UploadQueue::Keep(Error error) {
+  if (broken_.empty()) broken_ = std::move(error);
+  return broken_;
+}
+
+Error UploadQueue::Flush() {
+  const std::scoped_lock lock(mu_);
+  return broken_.empty() ? Keep(Start()) : broken_;
+}
+
+Error UploadQueue::Order(Stream stream) {
+  const std::scoped_lock lock(mu_);
+  if (broken_.empty()) (void)Keep(Start());
+  if (!broken_.empty() || last_ == nullptr) return broken_;
+  return device_.Wait(stream, last_);
+}
+
+Error UploadQueue::Finish() {
+  const std::scoped_lock lock(mu_);
+  if (broken_.empty()) (void)Keep(Start());
+  for (Buffer& buffer : buffers_) {
+    if (broken_.empty()) (void)Keep(Settle(&buffer));
+  }
+  return broken_;
+}
+
+}  // namespace winnow::kernels::cuda

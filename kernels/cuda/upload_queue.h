@@ -1,0 +1,82 @@
+#ifndef WINNOW_KERNELS_CUDA_UPLOAD_QUEUE_H_
+#define WINNOW_KERNELS_CUDA_UPLOAD_QUEUE_H_
+
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "kernels/cuda/device_api.h"
+
+namespace winnow::kernels::cuda {
+
+// Brings appended bytes to the device, gathered in pinned staging buffers and copied on a stream of
+// its own. The rule that makes an append visible: the one who appends calls Upload for its pieces
+// and then Flush, and acknowledges if that succeeds; a query calls Order with its stream before its
+// first kernel, and that kernel sees every upload that had returned by then.
+//
+// An append to a page that queries read must leave the bytes of earlier entries as they are; to
+// upload them again, equal, is harmless. So a page's touched blocks of 16 entries may go up whole.
+//
+// After an error the queue stays broken and repeats it, as what was uploaded since is lost.
+// Thread-safe.
+class UploadQueue {
+ public:
+  // The device must outlive the queue.
+  [[nodiscard]] static Error Create(DeviceApi& device, size_t buffer_bytes, int buffers,
+                                    std::unique_ptr<UploadQueue>* queue);
+  ~UploadQueue();
+  UploadQueue(const UploadQueue&) = delete;
+  UploadQueue& operator=(const UploadQueue&) = delete;
+
+  // Will copy `from` to device memory; takes the bytes before it returns. Waits while all staging
+  // buffers are on their way.
+  [[nodiscard]] Error Upload(std::byte* to, std::span<const std::byte> from);
+
+  // Starts what has been uploaded; does not wait for it.
+  [[nodiscard]] Error Flush();
+
+  // Makes the stream's later work wait for all uploads so far, starting them if need be.
+  [[nodiscard]] Error Order(Stream stream);
+
+  // Waits on the host until all uploads so far have arrived.
+  [[nodiscard]] Error Finish();
+
+ private:
+  struct Piece {
+    std::byte* to;
+    size_t offset;  // in the buffer
+    size_t bytes;
+  };
+  struct Buffer {
+    std::byte* memory = nullptr;
+    Event copied = nullptr;
+    bool on_its_way = false;
+    size_t used = 0;
+    std::vector<Piece> pieces;
+  };
+
+  UploadQueue(DeviceApi& device, size_t buffer_bytes) : device_(device), bytes_(buffer_bytes) {}
+  Error AddBuffer();
+  Error Stage(std::byte* to, std::span<const std::byte> from);
+  Error Start();
+  Error Settle(Buffer* buffer);
+  Error Keep(Error error);
+
+  // Constant after construction.
+  DeviceApi& device_;
+  const size_t bytes_;
+  Stream stream_ = nullptr;
+
+  std::mutex mu_;
+  // Guarded by mu_.
+  std::vector<Buffer> buffers_;
+  size_t current_ = 0;    // being filled
+  Event last_ = nullptr;  // of the buffer that was started last
+  Error broken_;
+};
+
+}  // namespace winnow::kernels::cuda
+
+#endif  // WINNOW_KERNELS_CUDA_UPLOAD_QUEUE_H_
