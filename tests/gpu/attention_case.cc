@@ -1,0 +1,106 @@
+#include "tests/gpu/attention_case.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/reference/reference_backend.h"
+#include "tests/gpu/device_array.h"
+
+namespace winnow::kernels::cuda {
+namespace {
+
+constexpr float kPoison = -7;
+
+// Pointers to the rows of query row q, based at `rows`.
+std::vector<const std::byte*> RowsOf(const AttentionCase& c, size_t q, const std::byte* rows) {
+  std::vector<const std::byte*> pointers;
+  for (int i = 0; i < c.row_counts[q]; ++i) {
+    pointers.push_back(rows + (q + i) * RowBytes(c.format, c.latent_dim, c.rope_dim));
+  }
+  return pointers;
+}
+
+AttentionResult Empty(const AttentionCase& c) {
+  const size_t heads = c.row_counts.size() * c.heads;
+  return {std::vector<float>(heads * c.latent_dim, kPoison), std::vector<float>(heads, kPoison)};
+}
+
+AttentionResult ByReference(const AttentionCase& c, const AttentionInputs& in) {
+  AttentionResult out = Empty(c);
+  WorkerPool pool(1);
+  for (size_t q = 0; q < c.row_counts.size(); ++q) {
+    const auto rows = RowsOf(c, q, in.rows.data());
+    const size_t head = q * c.heads;
+    ReferenceBackend()->SparseAttention(
+        {.format = c.format,
+         .heads = c.heads,
+         .latent_dim = c.latent_dim,
+         .rope_dim = c.rope_dim,
+         .softmax_scale = c.softmax_scale,
+         .queries = &in.queries[head * (c.latent_dim + c.rope_dim) * 2],
+         .rows = rows.data(),
+         .row_count = c.row_counts[q],
+         .outputs = &out.outputs[head * c.latent_dim],
+         .lse = &out.lse[head]},
+        pool);
+  }
+  return out;
+}
+
+bool LseAgrees(float got, float expected, double relative) {
+  if (std::isinf(expected)) return got == expected;
+  return std::abs(double{got} - expected) <= relative * std::max(1.0, std::abs(double{expected}));
+}
+
+}  // namespace
+
+AttentionInputs RandomInputs(RandomData& random, const AttentionCase& c) {
+  const int most = *std::max_element(c.row_counts.begin(), c.row_counts.end());
+  const int queries = static_cast<int>(c.row_counts.size());
+  return {random.Bf16(queries * c.heads * (c.latent_dim + c.rope_dim)),
+          random.Rows(c.format, c.latent_dim, c.rope_dim, most + queries)};
+}
+
+AttentionResult Evaluate(DeviceApi& device, const CudaBackend& backend, const AttentionCase& c,
+                         const AttentionInputs& in) {
+  DeviceArray<std::byte> rows(device, in.rows);
+  std::vector<std::vector<const std::byte*>> lists;
+  for (size_t q = 0; q < c.row_counts.size(); ++q) lists.push_back(RowsOf(c, q, rows.data()));
+  const std::vector<std::span<const std::byte* const>> spans(lists.begin(), lists.end());
+  AttentionResult out = Empty(c);
+  Must(backend.TryAttend({.format = c.format,
+                          .queries = static_cast<int>(c.row_counts.size()),
+                          .heads = c.heads,
+                          .latent_dim = c.latent_dim,
+                          .rope_dim = c.rope_dim,
+                          .softmax_scale = c.softmax_scale,
+                          .query = in.queries.data(),
+                          .rows = spans,
+                          .outputs = out.outputs.data(),
+                          .lse = out.lse.data()}));
+  return out;
+}
+
+Error Disagreement(const AttentionCase& c, const AttentionInputs& in, const AttentionResult& got,
+                   double relative) {
+  const AttentionResult expected = ByReference(c, in);
+  for (size_t head = 0; head < expected.lse.size(); ++head) {
+    if (!LseAgrees(got.lse[head], expected.lse[head], relative)) {
+      return "lse of head " + std::to_string(head) + " is " + std::to_string(got.lse[head]) +
+             " instead of " + std::to_string(expected.lse[head]);
+    }
+    const float* want = &expected.outputs[head * c.latent_dim];
+    double largest = 1e-30;
+    for (int d = 0; d < c.latent_dim; ++d) largest = std::max(largest, std::abs(double{want[d]}));
+    for (int d = 0; d < c.latent_dim; ++d) {
+      const float value = got.outputs[head * c.latent_dim + d];
+      if (!(std::abs(double{value} - want[d]) <= relative * largest)) {
+        return "dim " + std::to_string(d) + " of head " + std::to_string(head) + " is " +
+               std::to_string(value) + " instead of " + std::to_string(want[d]);
+      }
+    }
+  }
+  return "";
+}
+
+}  // namespace winnow::kernels::cuda

@@ -1,0 +1,44 @@
+#ifndef WINNOW_TESTS_GPU_ATTENTION_CASE_H_
+#define WINNOW_TESTS_GPU_ATTENTION_CASE_H_
+
+#include <cstddef>
+#include <vector>
+
+#include "kernels/cuda/cuda_backend.h"
+#include "tests/kernels/random_data.h"
+
+namespace winnow::kernels::cuda {
+
+struct AttentionCase {
+  RowFormat format = RowFormat::kBf16;
+  int heads = 8;
+  int latent_dim = 128;
+  int rope_dim = 64;
+  float softmax_scale = 0.05f;
+  std::vector<int> row_counts = {50};  // of each query row
+};
+
+struct AttentionResult {
+  std::vector<float> outputs;
+  std::vector<float> lse;
+};
+
+// Queries, and rows that are shared by all query rows, each of which begins at another.
+struct AttentionInputs {
+  std::vector<std::byte> queries;
+  std::vector<std::byte> rows;
+};
+
+AttentionInputs RandomInputs(RandomData& random, const AttentionCase& c);
+
+AttentionResult Evaluate(DeviceApi& device, const CudaBackend& backend, const AttentionCase& c,
+                         const AttentionInputs& in);
+
+// Where a result is not the reference's: an output that is off by more than `relative` of the
+// head's largest, or an LSE. Empty if nowhere.
+Error Disagreement(const AttentionCase& c, const AttentionInputs& in, const AttentionResult& got,
+                   double relative = 2e-3);
+
+}  // namespace winnow::kernels::cuda
+
+#endif  // WINNOW_TESTS_GPU_ATTENTION_CASE_H_

@@ -1,0 +1,145 @@
+#include "tests/gpu/check/correctness.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "kernels/backend.h"
+#include "tests/gpu/attention_case.h"
+#include "tests/gpu/device_array.h"
+#include "tests/gpu/score_case.h"
+
+namespace winnow::kernels::cuda {
+namespace {
+
+constexpr KeyFormat kFormats[] = {KeyFormat::kFp8E4M3, KeyFormat::kMxFp4, KeyFormat::kBf16,
+                                  KeyFormat::kInt8};
+
+class Checker {
+ public:
+  Checker(DeviceApi& device, bool small) : device_(device), small_(small), random_(TestSeed()) {
+    Must(CudaBackend::Create(device, {.concurrent_queries = 1}, &backend_));
+  }
+
+  int Run() {
+    for (int round = 0; round < (small_ ? 1 : 10); ++round) {
+      for (const KeyFormat format : kFormats) CheckRandomScores(format);
+      for (const RowFormat format : {RowFormat::kBf16, RowFormat::kFp8FlashMla}) {
+        CheckRandomAttention(format);
+      }
+      CheckMerge();
+    }
+    CheckTies(small_ ? 300 : 100000);
+    if (!small_) CheckPublishedShapes();
+    std::printf("%d of %d cases disagree with the reference\n", disagreements_, cases_);
+    return disagreements_;
+  }
+
+ private:
+  void Note(const char* what, const Error& error) {
+    ++cases_;
+    if (error.empty()) return;
+    ++disagreements_;
+    std::printf("%s: %s\n", what, error.c_str());
+  }
+
+  void CheckScores(const char* what, const ScoreCase& c) {
+    Note(what, Disagreement(c, Evaluate(device_, *backend_, c)));
+  }
+
+  void CheckRandomScores(KeyFormat format) {
+    const int most = small_ ? 200 : 1500;
+    ScoreCase c = RandomScoreCase(random_, format, 32 * random_.Int(1, 8), random_.Int(1, 128),
+                                  random_.Int(1, 3), random_.Int(0, most), random_.Int(1, 300));
+    CheckScores("random scores", c);
+    for (float& weight : c.weights) weight = -std::abs(weight);
+    CheckScores("negative scores", c);
+  }
+
+  void CheckTies(int entries) {
+    ScoreCase c = RandomScoreCase(random_, KeyFormat::kFp8E4M3, 32, 1, 1, 1, 100);
+    const std::vector<std::byte> one = c.keys;
+    for (int i = 1; i < entries; ++i) c.keys.insert(c.keys.end(), one.begin(), one.end());
+    c.visible = {static_cast<uint32_t>(entries)};
+    const Selection got = Evaluate(device_, *backend_, c);
+    bool in_order = got[0].size() == 100;
+    for (uint32_t i = 0; in_order && i < 100; ++i) in_order = got[0][i].position == i;
+    Note("ties", in_order ? "" : "they do not go to the lower positions");
+  }
+
+  void CheckRandomAttention(RowFormat format) {
+    AttentionCase c{.format = format, .heads = random_.Int(1, 130)};
+    const bool fp8 = format == RowFormat::kFp8FlashMla;
+    c.latent_dim = fp8 ? 128 * random_.Int(1, 4) : 32 * random_.Int(1, 16);
+    c.rope_dim = 16 * random_.Int(0, 4);
+    c.softmax_scale = 0.03f;
+    c.row_counts.clear();
+    for (int q = random_.Int(1, 3); q > 0; --q) {
+      c.row_counts.push_back(random_.Int(0, small_ ? 70 : 500));
+    }
+    CheckAttention("random attention", c);
+  }
+
+  void CheckAttention(const char* what, const AttentionCase& c) {
+    const AttentionInputs in = RandomInputs(random_, c);
+    Note(what, Disagreement(c, in, Evaluate(device_, *backend_, c, in)));
+  }
+
+  void CheckMerge() {
+    constexpr uint32_t kLists = 5, kStride = 400;
+    const auto k = static_cast<uint32_t>(random_.Int(1, 900));
+    std::vector<Candidate> items(kLists * kStride);
+    std::vector<uint32_t> lengths;
+    std::vector<std::span<const Candidate>> spans;
+    for (uint32_t list = 0; list < kLists; ++list) {
+      lengths.push_back(static_cast<uint32_t>(random_.Int(0, kStride)));
+      Candidate* first = &items[list * kStride];
+      for (uint32_t i = 0; i < lengths[list]; ++i) {
+        first[i] = {static_cast<float>(random_.Int(-20, 20)), list * kStride + i};
+      }
+      std::sort(first, first + lengths[list], Better);
+      spans.emplace_back(first, lengths[list]);
+    }
+    std::vector<Candidate> expected;
+    MergeCandidates(spans, k, &expected);
+    const uint32_t merged_count = static_cast<uint32_t>(expected.size());
+    expected.resize(k, {-5, 5});
+    DeviceArray<Candidate> on_device(device_, items),
+        merged(device_, std::vector(k, Candidate{-5, 5}));
+    DeviceArray<uint32_t> device_lengths(device_, lengths), count(device_, {77});
+    merged.Run(PlanMerge(kLists, kStride),
+               MergeArgs{kLists, kStride, k, on_device.data(), device_lengths.data(), merged.data(),
+                         count.data()});
+    const bool same = count.Read()[0] == merged_count && merged.Read() == expected;
+    Note("merge", same ? "" : "it is not the host's");
+  }
+
+  void CheckPublishedShapes() {
+    for (const KeyFormat format : kFormats) {
+      CheckScores("published scores", RandomScoreCase(random_, format, 128, 64, 2, 6000, 2048));
+    }
+    CheckScores("64 query rows",
+                RandomScoreCase(random_, KeyFormat::kFp8E4M3, 128, 32, kMaxQueryRows, 700, 100));
+    for (const RowFormat format : {RowFormat::kBf16, RowFormat::kFp8FlashMla}) {
+      CheckAttention("published attention", {.format = format,
+                                             .heads = 128,
+                                             .latent_dim = 512,
+                                             .rope_dim = 64,
+                                             .softmax_scale = 0.0722f,
+                                             .row_counts = {2048, 1, 77}});
+    }
+  }
+
+  DeviceApi& device_;
+  const bool small_;
+  RandomData random_;
+  std::unique_ptr<CudaBackend> backend_;
+  int cases_ = 0;
+  int disagreements_ = 0;
+};
+
+}  // namespace
+
+int CountDisagreements(DeviceApi& device, bool small) { return Checker(device, small).Run(); }
+
+}  // namespace winnow::kernels::cuda

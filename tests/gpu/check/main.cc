@@ -1,0 +1,84 @@
+#include <cstdio>
+#include <string_view>
+
+#include "tests/gpu/check/correctness.h"
+#include "tests/gpu/check/timing.h"
+#include "tests/gpu/device_array.h"
+
+namespace winnow::kernels::cuda {
+namespace {
+
+std::vector<Measurement> Measure(DeviceApi& device) {
+  std::vector<Measurement> all;
+  cudaStream_t stream;
+  Check(cudaStreamCreate(&stream));
+  Peaks peaks;
+  peaks.read_bytes = ReadBytesPerMicrosecond(stream);
+  peaks.mma_operations =
+      MmaOperationsPerMicrosecond(stream, device.properties().limits.multiprocessors);
+  const double copy = CopyBytesPerMicrosecond(stream);
+  Check(cudaStreamDestroy(stream));
+  const auto rate = [](double per_microsecond, const char* unit) {
+    char text[64];
+    std::snprintf(text, sizeof text, "%.2f T%s/s", per_microsecond / 1e6, unit);
+    return std::string(text);
+  };
+  all.push_back({"reading 1 GiB", 1073741824 / peaks.read_bytes, 0, rate(peaks.read_bytes, "B")});
+  all.push_back({"copying 512 MiB", 2 * 536870912.0 / copy, 0, rate(copy, "B") + " both ways"});
+  all.push_back({"1 GFLOP by mma.sync bf16", 1e9 / peaks.mma_operations, 0,
+                 rate(peaks.mma_operations, "FLOP")});
+  BenchScore(device, peaks, &all);
+  BenchAttend(device, peaks, &all);
+  BenchQuery(device, peaks, &all);
+  return all;
+}
+
+void WriteJson(const char* path, const DeviceProperties& device, int disagreements,
+               const std::vector<Measurement>& all) {
+  std::FILE* file = std::fopen(path, "w");
+  if (file == nullptr) Must(std::string("cannot write ") + path);
+  std::fprintf(file, "{\"device\": \"%s\", \"disagreements\": %d, \"measurements\": [",
+               device.name.c_str(), disagreements);
+  const char* separator = "\n";
+  for (const Measurement& m : all) {
+    std::fprintf(file, "%s  {\"name\": \"%s\", \"us\": %.2f, \"floor_us\": %.2f, \"note\": \"%s\"}",
+                 separator, m.name.c_str(), m.microseconds, m.floor_microseconds, m.note.c_str());
+    separator = ",\n";
+  }
+  std::fprintf(file, "\n]}\n");
+  std::fclose(file);
+}
+
+void PrintTable(const DeviceProperties& device, const std::vector<Measurement>& all) {
+  std::printf("%s\n%-32s %12s %12s %7s  %s\n", device.name.c_str(), "what", "median us", "floor us",
+              "ratio", "");
+  for (const Measurement& m : all) {
+    const double ratio = m.floor_microseconds > 0 ? m.microseconds / m.floor_microseconds : 1;
+    std::printf("%-32s %12.1f %12.1f %7.2f  %s\n", m.name.c_str(), m.microseconds,
+                m.floor_microseconds, ratio, m.note.c_str());
+  }
+}
+
+// gpu_check small | full | bench PATH_OF_JSON
+int Main(std::string_view mode, const char* json) {
+  std::unique_ptr<DeviceApi> device;
+  if (const Error error = OpenCudaDevice(0, &device); !error.empty()) {
+    std::printf("no check: %s\n", error.c_str());
+    return 77;
+  }
+  if (mode == "small" || mode == "full") {
+    return CountDisagreements(*device, mode == "small") == 0 ? 0 : 1;
+  }
+  const int disagreements = CountDisagreements(*device, true);
+  const std::vector<Measurement> all = Measure(*device);
+  WriteJson(json, device->properties(), disagreements, all);
+  PrintTable(device->properties(), all);
+  return disagreements == 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace winnow::kernels::cuda
+
+int main(int argc, char** argv) {
+  return winnow::kernels::cuda::Main(argc > 1 ? argv[1] : "full", argc > 2 ? argv[2] : "gpu.json");
+}

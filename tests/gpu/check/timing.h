@@ -1,0 +1,49 @@
+#ifndef WINNOW_TESTS_GPU_CHECK_TIMING_H_
+#define WINNOW_TESTS_GPU_CHECK_TIMING_H_
+
+#include <cuda_runtime_api.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "kernels/cuda/device_api.h"
+
+namespace winnow::kernels::cuda {
+
+// One line of the table.
+struct Measurement {
+  std::string name;
+  double microseconds = 0;
+  double floor_microseconds = 0;  // 0 where it is a floor itself
+  std::string note;
+};
+
+// Ends the process if there is an error.
+void Check(cudaError_t error);
+
+// The median time of run(i), for i from 0 up, by events on the stream; warmed up before.
+double MedianMicroseconds(cudaStream_t stream, int rounds, const std::function<void(int)>& run);
+
+// What this device does at best, measured: bytes per microsecond that a kernel reads, and
+// floating-point operations per microsecond of mma.sync on bf16.
+double ReadBytesPerMicrosecond(cudaStream_t stream);
+double CopyBytesPerMicrosecond(cudaStream_t stream);
+double MmaOperationsPerMicrosecond(cudaStream_t stream, int multiprocessors);
+
+struct Peaks {
+  double read_bytes = 0;      // per microsecond
+  double mma_operations = 0;  // per microsecond
+};
+
+// Each appends its measurements.
+void BenchScore(DeviceApi& device, const Peaks& peaks, std::vector<Measurement>* out);
+void BenchAttend(DeviceApi& device, const Peaks& peaks, std::vector<Measurement>* out);
+void BenchQuery(DeviceApi& device, const Peaks& peaks, std::vector<Measurement>* out);
+
+// fp8 pages of 128 dims as they lie in memory, of random finite keys.
+std::vector<std::byte> RandomPages(int pages, uint64_t seed);
+
+}  // namespace winnow::kernels::cuda
+
+#endif  // WINNOW_TESTS_GPU_CHECK_TIMING_H_

@@ -1,0 +1,251 @@
+#include "kernels/cuda/cuda_backend.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <thread>
+
+#include "kernels/cuda/simulator/simulated_kernels.h"
+#include "tests/gpu/fake_device.h"
+#include "tests/gpu/score_case.h"
+#include "tests/gpu/test_device.h"
+
+namespace winnow::kernels::cuda {
+namespace {
+
+using Call = FakeDevice::Call;
+
+constexpr CudaBackendOptions kSmall = {
+    .concurrent_queries = 2, .workspace_bytes = size_t{4} << 20, .pinned_bytes = size_t{1} << 20};
+
+std::unique_ptr<CudaBackend> MakeBackend(DeviceApi& device,
+                                         const CudaBackendOptions& options = kSmall) {
+  std::unique_ptr<CudaBackend> backend;
+  EXPECT_EQ(CudaBackend::Create(device, options, &backend), "");
+  return backend;
+}
+
+// A case whose pages lie in device memory.
+struct PlacedCase {
+  ScoreCase c;
+  DeviceArray<std::byte> memory;
+  std::vector<KeyPage> pages;
+
+  PlacedCase(DeviceApi& device, const ScoreCase& given)
+      : c(given), memory(device, Arranged(given)) {
+    for (uint32_t at = 0; at < c.entries(); at += kPageEntries) {
+      const auto count = static_cast<uint32_t>(std::min<size_t>(kPageEntries, c.entries() - at));
+      pages.push_back(
+          {memory.data() + at / kPageEntries * KeyPageBytes(c.format, c.dim), at, count});
+    }
+  }
+
+  static std::vector<std::byte> Arranged(const ScoreCase& c) {
+    const PagedKeys paged(c.format, c.dim, c.keys);
+    return {paged.page(0), paged.page(paged.pages())};
+  }
+
+  ScoreTopKParams params(const std::atomic<bool>* cancelled = nullptr) const {
+    return {.query = {c.format, c.rows, c.heads, c.dim, c.queries.data(), c.weights.data()},
+            .pages = pages,
+            .visible_entries = c.visible,
+            .k = c.k,
+            .cancelled = cancelled};
+  }
+};
+
+class CudaBackendTest : public testing::Test {
+ protected:
+  ScoreCase SmallCase() { return RandomScoreCase(random_, KeyFormat::kFp8E4M3, 64, 5, 2, 300, 20); }
+  RandomData random_{TestSeed()};
+};
+
+TEST_F(CudaBackendTest, ScoresDoNotDependOnTheDevice) {
+  const ScoreCase c = RandomScoreCase(random_, KeyFormat::kFp8E4M3, 64, 7, 2, 3000, 300);
+  Selection first;
+  for (const int multiprocessors : {1, 2, 7, 132}) {
+    FakeDevice device(TestSeed() + multiprocessors, multiprocessors);
+    device.UseThreads(multiprocessors == 7 ? 3 : 1);
+    if (multiprocessors == 2) device.LimitSharedMemory(size_t{100} << 10);
+    const Selection got = Evaluate(device, *MakeBackend(device), c);
+    if (first.empty()) first = got;
+    EXPECT_EQ(got, first);
+  }
+  EXPECT_EQ(Disagreement(c, first), "");
+}
+
+TEST_F(CudaBackendTest, RowsTakeSeveralPassesWhereTheWorkspaceIsSmall) {
+  const ScoreCase c = RandomScoreCase(random_, KeyFormat::kInt8, 32, 3, 9, 500, 30);
+  FakeDevice device(TestSeed());
+  const auto backend = MakeBackend(
+      device, {.concurrent_queries = 1, .workspace_bytes = 400000, .pinned_bytes = 100000});
+  EXPECT_EQ(Disagreement(c, Evaluate(device, *backend, c)), "");
+  EXPECT_EQ(device.calls(Call::kLaunch), 9 * 3);
+}
+
+TEST_F(CudaBackendTest, SaysHowMuchMemoryAQueryNeeds) {
+  const ScoreCase c = SmallCase();
+  FakeDevice device(TestSeed());
+  const PlacedCase placed(device, c);
+  ScoreTopKResult result;
+  const auto small_workspace = MakeBackend(
+      device, {.concurrent_queries = 1, .workspace_bytes = 200000, .pinned_bytes = 100000});
+  EXPECT_NE(small_workspace->TryScoreTopK(placed.params(), &result).find("workspace of"),
+            std::string::npos);
+  const auto small_staging = MakeBackend(
+      device, {.concurrent_queries = 1, .workspace_bytes = size_t{4} << 20, .pinned_bytes = 300});
+  EXPECT_NE(small_staging->TryScoreTopK(placed.params(), &result).find("pinned memory"),
+            std::string::npos);
+}
+
+TEST_F(CudaBackendTest, ReportsEveryKindOfFailureAndGoesOn) {
+  const ScoreCase c = SmallCase();
+  FakeDevice device(TestSeed());
+  device.DelayWork(true);
+  const auto backend = MakeBackend(device);
+  const PlacedCase placed(device, c);
+  ScoreTopKResult result;
+  for (const auto& [call, n] : std::vector<std::pair<Call, int>>{{Call::kCopy, 1},
+                                                                 {Call::kCopy, 2},
+                                                                 {Call::kCopy, 3},
+                                                                 {Call::kFillZero, 1},
+                                                                 {Call::kLaunch, 1},
+                                                                 {Call::kLaunch, 2},
+                                                                 {Call::kLaunch, 3},
+                                                                 {Call::kRecord, 1},
+                                                                 {Call::kSynchronize, 1}}) {
+    device.Fail(call, n);
+    EXPECT_NE(backend->TryScoreTopK(placed.params(), &result), "");
+    EXPECT_FALSE(result.complete);
+    ASSERT_EQ(backend->TryScoreTopK(placed.params(), &result), "");
+    EXPECT_EQ(Disagreement(c, result.selected), "");
+  }
+}
+
+TEST_F(CudaBackendTest, LeavesNothingBehindWhenItCannotBeMade) {
+  FakeDevice device(TestSeed());
+  for (const Call call :
+       {Call::kCreateStream, Call::kCreateEvent, Call::kAllocate, Call::kAllocatePinned}) {
+    for (int n = 1; n <= 2; ++n) {
+      device.Fail(call, n);
+      std::unique_ptr<CudaBackend> backend;
+      EXPECT_NE(CudaBackend::Create(device, kSmall, &backend), "");
+      EXPECT_EQ(device.live(), 0u);
+    }
+  }
+  device.LimitMemory(kSmall.workspace_bytes);
+  std::unique_ptr<CudaBackend> backend;
+  EXPECT_NE(CudaBackend::Create(device, kSmall, &backend).find("out of memory"), std::string::npos);
+  EXPECT_EQ(device.live(), 0u);
+}
+
+TEST_F(CudaBackendTest, StopsWhenCancelled) {
+  FakeDevice device(TestSeed());
+  const auto backend = MakeBackend(device);
+  const PlacedCase placed(device, SmallCase());
+  const std::atomic<bool> cancelled = true;
+  ScoreTopKResult result;
+  EXPECT_EQ(backend->TryScoreTopK(placed.params(&cancelled), &result), "");
+  EXPECT_FALSE(result.complete);
+  EXPECT_EQ(device.calls(Call::kLaunch), 0);
+}
+
+TEST_F(CudaBackendTest, ServesMoreQueriesThanItHasStreams) {
+  const ScoreCase c = SmallCase();
+  FakeDevice device(TestSeed());
+  device.DelayWork(true);
+  const auto backend = MakeBackend(device);
+  const PlacedCase placed(device, c);
+  std::vector<ScoreTopKResult> results(9);
+  {
+    std::vector<std::jthread> threads;
+    for (ScoreTopKResult& result : results) {
+      threads.emplace_back([&] { EXPECT_EQ(backend->TryScoreTopK(placed.params(), &result), ""); });
+    }
+  }
+  for (const ScoreTopKResult& result : results) EXPECT_EQ(result.selected, results[0].selected);
+  EXPECT_EQ(Disagreement(c, results[0].selected), "");
+}
+
+TEST_F(CudaBackendTest, AQuerySeesKeysAppendedBefore) {
+  FakeDevice device(TestSeed());
+  device.DelayWork(true);
+  std::unique_ptr<UploadQueue> uploads;
+  ASSERT_EQ(UploadQueue::Create(device, 1000, 2, &uploads), "");
+  CudaBackendOptions options = kSmall;
+  options.uploads = uploads.get();
+  const auto backend = MakeBackend(device, options);
+  PlacedCase placed(device, SmallCase());
+  const ScoreCase later = SmallCase();
+  placed.c = later;
+  ASSERT_EQ(uploads->Upload(placed.memory.data(), PlacedCase::Arranged(later)), "");
+  ASSERT_EQ(uploads->Flush(), "");
+  ScoreTopKResult result;
+  ASSERT_EQ(backend->TryScoreTopK(placed.params(), &result), "");
+  EXPECT_EQ(Disagreement(later, result.selected), "");
+}
+
+TEST_F(CudaBackendTest, AsABackendAFailureCannotBeTakenForAnAnswer) {
+  FakeDevice device(TestSeed());
+  const auto backend = MakeBackend(device);
+  const PlacedCase placed(device, SmallCase());
+  WorkerPool pool(1);
+  ScoreTopKResult result;
+  device.Fail(Call::kLaunch, 1);
+  backend->ScoreTopK(placed.params(), pool, &result);
+  EXPECT_FALSE(result.complete);
+  const std::vector<std::byte> query(64);
+  std::vector<float> out(32), lse(1);
+  device.Fail(Call::kLaunch, 1);
+  backend->SparseAttention({.format = RowFormat::kBf16,
+                            .heads = 1,
+                            .latent_dim = 32,
+                            .rope_dim = 0,
+                            .softmax_scale = 1,
+                            .queries = query.data(),
+                            .rows = nullptr,
+                            .row_count = 0,
+                            .outputs = out.data(),
+                            .lse = lse.data()},
+                           pool);
+  for (const float value : out) EXPECT_TRUE(std::isnan(value));
+  EXPECT_TRUE(std::isnan(lse[0]));
+}
+
+// Blocks run one after another here, so a floor is as fresh as can be.
+TEST_F(CudaBackendTest, ScoringKeepsFewOfMany) {
+  ScoreCase c = RandomScoreCase(random_, KeyFormat::kFp8E4M3, 32, 8, 1, 50000, 64);
+  for (float& weight : c.weights) weight = std::abs(weight);
+  FakeDevice device(TestSeed(), 1);
+  const PlacedCase placed(device, c);
+  std::vector<DevicePage> pages;
+  for (const KeyPage& page : placed.pages) {
+    pages.push_back({page.keys, page.first_position, page.entries});
+  }
+  const auto page_count = static_cast<uint32_t>(pages.size());
+  ScorePlan plan;
+  ASSERT_EQ(PlanScore(device.properties().limits,
+                      {c.format, 1, c.heads, c.dim, static_cast<uint32_t>(c.k), page_count}, &plan),
+            "");
+  RowState state{};
+  std::vector<CandidateKey> kept(size_t{64} * page_count);
+  const ScoreArgs args{c.format,
+                       1,
+                       c.heads,
+                       c.dim,
+                       static_cast<uint32_t>(c.k),
+                       page_count,
+                       64 * page_count,
+                       pages.data(),
+                       c.queries.data(),
+                       c.weights.data(),
+                       c.visible.data(),
+                       &state,
+                       kept.data()};
+  ASSERT_EQ(simulator::RunKernel(plan.score, args, {.seed = TestSeed()}), "");
+  EXPECT_GE(state.kept, 64u);
+  EXPECT_LT(state.kept, 10000u);
+}
+
+}  // namespace
+}  // namespace winnow::kernels::cuda

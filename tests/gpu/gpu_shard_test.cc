@@ -1,0 +1,214 @@
+// A shard whose pages have copies on a GPU of the stand-in: exact answers from hot and warm pages.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "services/shard/gpu_compute.h"
+#include "services/shard/shard.h"
+#include "storage/error.h"
+#include "tests/gpu/fake_device.h"
+#include "tests/support/sample.h"
+
+namespace winnow::shard {
+namespace {
+
+using kernels::cuda::FakeDevice;
+using winnow::testing::CandidateRows;
+using winnow::testing::ExpectError;
+using winnow::testing::Sample;
+using winnow::testing::SampleQuery;
+using winnow::testing::TinyProfile;
+using DeviceCall = FakeDevice::Call;
+
+constexpr uint32_t kEntries = 700;
+constexpr uint64_t kKey = 77;
+
+constexpr GpuOptions kRoomy = {.page_bytes = size_t{64} << 20,
+                               .concurrent_queries = 2,
+                               .workspace_bytes = size_t{4} << 20,
+                               .pinned_bytes = size_t{2} << 20,
+                               .staging_bytes = size_t{256} << 10};
+
+class GpuShardTest : public ::testing::Test {
+ protected:
+  void Start(const GpuOptions& options = kRoomy) {
+    auto device = std::make_unique<FakeDevice>(kernels::TestSeed());
+    device_ = device.get();
+    device_->DelayWork(true);
+    auto gpu = GpuCompute::Create(std::move(device), "cuda:0 stand-in", options);
+    ASSERT_TRUE(gpu.ok()) << gpu.status();
+    gpu_ = *std::move(gpu);
+    shard_ = std::make_unique<Shard>(ShardOptions{}, gpu_.get());
+    ASSERT_TRUE(Ask(CreateContext{.context_id = "t/a",
+                                  .tenant = "t",
+                                  .profile = sample_.profile(),
+                                  .placement_key = kKey})
+                    .ok());
+  }
+
+  absl::StatusOr<Result> Ask(const Call& call) {
+    return shard_->Handle(call, absl::InfiniteFuture());
+  }
+  uint64_t tag() const { return ContextTag(kKey, Fingerprint(*sample_.profile())); }
+
+  void Append(uint32_t start, uint32_t count) {
+    const auto result = Ask(shard::Append{.context_id = "t/a",
+                                          .context_tag = tag(),
+                                          .stripe = 0,
+                                          .offset = start,
+                                          .count = count,
+                                          .layers = sample_.Layers(start, count)});
+    ASSERT_TRUE(result.ok()) << result.status();
+  }
+
+  absl::StatusOr<Result> Select(const SampleQuery& query, uint64_t id) {
+    return Ask(shard::Select{
+        .context_id = "t/a",
+        .context_tag = tag(),
+        .layer = 0,
+        .queries = query.index_queries,
+        .weights = std::as_bytes(std::span(query.weights)),
+        .visible_entries = {query.visible_entries.begin(), query.visible_entries.end()},
+        .top_k = static_cast<uint32_t>(sample_.profile()->top_k),
+        .stripes = {0},
+        .selection_id = id});
+  }
+
+  // That the shard selects what the reference does, but for scores that fp32 cannot tell apart, and
+  // attends over it within the bound.
+  void ExpectAnswers(const SampleQuery& query, uint64_t id) {
+    const absl::StatusOr<Result> selected = Select(query, id);
+    ASSERT_TRUE(selected.ok()) << selected.status();
+    const CandidateRows& rows = std::get<SelectResult>(*selected).candidates;
+    const CandidateRows all = sample_.Selected(query, 0, kEntries);
+    ASSERT_EQ(rows.size(), all.size());
+    std::vector<kernels::Candidate> thresholds;
+    for (size_t t = 0; t < rows.size(); ++t) {
+      ASSERT_EQ(rows[t].size(), std::min<size_t>(sample_.profile()->top_k, all[t].size()));
+      std::map<uint32_t, float> score_of;
+      float largest = 0;
+      for (const kernels::Candidate& candidate : all[t]) {
+        score_of[candidate.position] = candidate.score;
+        largest = std::max(largest, std::abs(candidate.score));
+      }
+      const float tolerance = 1e-5f * largest + 1e-4f;
+      for (size_t i = 0; i < rows[t].size(); ++i) {
+        EXPECT_NEAR(rows[t][i].score, all[t][i].score, tolerance);
+        EXPECT_NEAR(rows[t][i].score, score_of.at(rows[t][i].position), tolerance);
+      }
+      thresholds.push_back(rows[t].back());
+    }
+    const absl::StatusOr<Result> attended = Ask(shard::Attend{.selection_id = id,
+                                                              .context_id = "t/a",
+                                                              .context_tag = tag(),
+                                                              .layer = 0,
+                                                              .thresholds = thresholds,
+                                                              .path = AttendPath::kPushDown,
+                                                              .queries = query.queries});
+    ASSERT_TRUE(attended.ok()) << attended.status();
+    const auto expected = sample_.Attended(query, rows);
+    winnow::testing::ExpectClose(std::get<AttendResult>(*attended).outputs, expected.outputs,
+                                 2e-3f);
+    winnow::testing::ExpectClose(std::get<AttendResult>(*attended).lse, expected.lse, 2e-3f);
+  }
+
+  Sample sample_{TinyProfile(), kEntries, kernels::TestSeed()};
+  FakeDevice* device_ = nullptr;  // of gpu_
+  std::unique_ptr<GpuCompute> gpu_;
+  std::unique_ptr<Shard> shard_;
+};
+
+TEST_F(GpuShardTest, AnswersFromCopiesOfItsPages) {
+  Start();
+  for (const auto& [start, count] : {std::pair{0u, 100u}, {100, 29}, {129, 500}, {629, 71}}) {
+    Append(start, count);
+    ExpectAnswers(sample_.Query({start + count, 1, start + 1}), start + 1);
+  }
+}
+
+TEST_F(GpuShardTest, StreamsPagesThatTheDeviceHasNoRoomFor) {
+  GpuOptions options = kRoomy;
+  // A slab of 2 MiB holds the pages of one size only, so rows or keys have none; and four pages
+  // of keys are staged at a time.
+  options.page_bytes = size_t{2} << 20;
+  options.staging_bytes =
+      4 * kernels::KeyPageBytes(sample_.profile()->key_format, sample_.profile()->index_dim) + 4096;
+  Start(options);
+  Append(0, kEntries);
+  ExpectAnswers(sample_.Query({kEntries, 65, kEntries - 1}), 1);
+}
+
+TEST_F(GpuShardTest, SaysWhatAQueryRowNeedsThatCannotBeStaged) {
+  GpuOptions options = kRoomy;
+  options.page_bytes = size_t{2} << 20;
+  options.staging_bytes = 2560;
+  Start(options);
+  Append(0, kEntries);
+  const SampleQuery query = sample_.Query({kEntries});
+  const absl::StatusOr<Result> selected = Select(query, 1);
+  const absl::Status status =
+      !selected.ok()
+          ? selected.status()
+          : Ask(shard::Attend{
+                    .selection_id = 1,
+                    .context_id = "t/a",
+                    .context_tag = tag(),
+                    .layer = 0,
+                    .thresholds = {std::get<SelectResult>(*selected).candidates[0].back()},
+                    .path = AttendPath::kPushDown,
+                    .queries = query.queries})
+                .status();
+  ExpectError(status, absl::StatusCode::kResourceExhausted, "DEVICE_MEMORY");
+}
+
+TEST_F(GpuShardTest, QueriesAtOnceWaitForTheirTurn) {
+  Start();
+  Append(0, kEntries);
+  std::vector<SampleQuery> queries;
+  for (int i = 0; i < 6; ++i) queries.push_back(sample_.Query({kEntries}));
+  {
+    std::vector<std::jthread> threads;
+    for (size_t i = 0; i < queries.size(); ++i) {
+      threads.emplace_back([&, i] { ExpectAnswers(queries[i], i + 1); });
+    }
+  }
+}
+
+TEST_F(GpuShardTest, AFailedKernelIsAnErrorAndTheNextQueryAnswers) {
+  Start();
+  Append(0, kEntries);
+  const SampleQuery query = sample_.Query({kEntries});
+  device_->Fail(DeviceCall::kLaunch, 1);
+  ExpectError(Select(query, 1).status(), absl::StatusCode::kInternal, "DEVICE_FAILED");
+  ExpectAnswers(query, 2);
+}
+
+TEST_F(GpuShardTest, AfterAFailedCopyEveryQuerySaysSoAndAppendsAreStillHeld) {
+  Start();
+  Append(0, 100);
+  device_->Fail(DeviceCall::kCopy, 1);
+  Append(100, 100);
+  ExpectError(Select(sample_.Query({200}), 1).status(), absl::StatusCode::kInternal,
+              "DEVICE_FAILED");
+  Append(200, 100);
+  ExpectError(Select(sample_.Query({300}), 2).status(), absl::StatusCode::kInternal,
+              "DEVICE_FAILED");
+  const auto state = Ask(Describe{.context_id = "t/a"});
+  ASSERT_TRUE(state.ok());
+  EXPECT_EQ(std::get<ContextState>(*state).layer_entries[0], 300u);
+}
+
+TEST_F(GpuShardTest, ADeviceThatIsTooSmallIsRefused) {
+  auto device = std::make_unique<FakeDevice>(kernels::TestSeed());
+  GpuOptions options = kRoomy;
+  options.page_bytes = size_t{1} << 60;
+  ExpectError(GpuCompute::Create(std::move(device), "cuda:0", options).status(),
+              absl::StatusCode::kResourceExhausted, "DEVICE_MEMORY");
+}
+
+}  // namespace
+}  // namespace winnow::shard

@@ -1,0 +1,37 @@
+#ifndef WINNOW_TESTS_GPU_TEST_DEVICE_H_
+#define WINNOW_TESTS_GPU_TEST_DEVICE_H_
+
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <memory>
+
+#include "kernels/cuda/cuda_backend.h"
+#include "kernels/cuda/device_api.h"
+#include "tests/gpu/device_array.h"
+
+namespace winnow::kernels::cuda {
+
+// The device that this executable tests on: the simulator's or a real one; or why there is none.
+[[nodiscard]] Error OpenTestDevice(std::unique_ptr<DeviceApi>* device);
+
+// Skips its tests where there is no device.
+class GpuTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (const Error error = OpenTestDevice(&device_); !error.empty()) GTEST_SKIP() << error;
+    ASSERT_EQ(CudaBackend::Create(*device_,
+                                  {.concurrent_queries = 2,
+                                   .workspace_bytes = size_t{32} << 20,
+                                   .pinned_bytes = size_t{8} << 20},
+                                  &backend_),
+              "");
+  }
+
+  std::unique_ptr<DeviceApi> device_;
+  std::unique_ptr<CudaBackend> backend_;
+};
+
+}  // namespace winnow::kernels::cuda
+
+#endif  // WINNOW_TESTS_GPU_TEST_DEVICE_H_
