@@ -14,7 +14,7 @@ namespace {
 
 // Rows of winners, and the stripes that keep them readable.
 struct WinnerRows {
-  std::vector<std::vector<const std::byte*>> rows;  // [T]
+  std::vector<std::vector<Place>> rows;  // [T]
   std::map<uint32_t, std::shared_ptr<const Stripe>> stripes;
 };
 
@@ -22,8 +22,8 @@ absl::StatusOr<WinnerRows> FindRows(const Context& context, int layer,
                                     const Selection::Rows& winners) {
   WinnerRows found;
   for (const std::vector<kernels::Candidate>& row : winners) {
-    std::vector<const std::byte*>& pointers = found.rows.emplace_back();
-    pointers.reserve(row.size());
+    std::vector<Place>& places = found.rows.emplace_back();
+    places.reserve(row.size());
     for (const kernels::Candidate& winner : row) {
       const uint32_t number = winner.position / kStripeEntries;
       const uint32_t offset = winner.position % kStripeEntries;
@@ -38,7 +38,7 @@ absl::StatusOr<WinnerRows> FindRows(const Context& context, int layer,
                                   "; append it before attending"),
                      {{"layer", absl::StrCat(layer)}, {"position", absl::StrCat(winner.position)}});
       }
-      pointers.push_back(stripe->KvRow(layer, offset).host);
+      places.push_back(stripe->KvRow(layer, offset));
     }
   }
   return found;
@@ -51,32 +51,23 @@ void Gather(const Profile& profile, const WinnerRows& found, AttendResult* resul
   result->kv_rows.resize(count * row_bytes);
   std::byte* to = result->kv_rows.data();
   for (const auto& row : found.rows) {
-    for (const std::byte* from : row) {
-      std::memcpy(to, from, row_bytes);
+    for (const Place& from : row) {
+      std::memcpy(to, from.host, row_bytes);
       to += row_bytes;
     }
   }
 }
 
-void PushDown(const Profile& profile, const Attend& call, const WinnerRows& found,
-              const kernels::Backend& backend, kernels::WorkerPool& pool, AttendResult* result) {
-  const size_t query_row_bytes = profile.query_heads * profile.attend_query_bytes();
-  const size_t output_row = size_t{1} * profile.query_heads * profile.latent_dim;
-  result->outputs.resize(found.rows.size() * output_row);
-  result->lse.resize(found.rows.size() * profile.query_heads);
-  for (size_t row = 0; row < found.rows.size(); ++row) {
-    backend.SparseAttention({.format = profile.row_format,
-                             .heads = profile.query_heads,
-                             .latent_dim = profile.latent_dim,
-                             .rope_dim = profile.rope_dim,
-                             .softmax_scale = profile.softmax_scale,
-                             .queries = call.queries.data() + row * query_row_bytes,
-                             .rows = found.rows[row].data(),
-                             .row_count = static_cast<int>(found.rows[row].size()),
-                             .outputs = &result->outputs[row * output_row],
-                             .lse = &result->lse[row * profile.query_heads]},
-                            pool);
-  }
+absl::Status PushDown(const Profile& profile, const Attend& call, const WinnerRows& found,
+                      Compute& compute, AttendResult* result) {
+  const size_t heads = found.rows.size() * profile.query_heads;
+  result->outputs.resize(heads * profile.latent_dim);
+  result->lse.resize(heads);
+  return compute.Attend({.profile = profile,
+                         .queries = call.queries.data(),
+                         .rows = found.rows,
+                         .outputs = result->outputs.data(),
+                         .lse = result->lse.data()});
 }
 
 absl::Status CheckShapes(const Profile& profile, const Attend& call, size_t rows) {
@@ -96,8 +87,7 @@ absl::Status CheckShapes(const Profile& profile, const Attend& call, size_t rows
 }  // namespace
 
 absl::StatusOr<AttendResult> AttendOver(const Context& context, const Attend& call,
-                                        Selection::Rows winners, const kernels::Backend& backend,
-                                        kernels::WorkerPool& pool) {
+                                        Selection::Rows winners, Compute& compute) {
   const Profile& profile = context.profile();
   if (absl::Status status = CheckShapes(profile, call, winners.size()); !status.ok()) return status;
   const absl::Time start = absl::Now();
@@ -109,7 +99,8 @@ absl::StatusOr<AttendResult> AttendOver(const Context& context, const Attend& ca
     if (call.path == AttendPath::kGather) {
       Gather(profile, *found, &result);
     } else {
-      PushDown(profile, call, *found, backend, pool, &result);
+      absl::Status status = PushDown(profile, call, *found, compute, &result);
+      if (!status.ok()) return status;
     }
   }
   if (call.path == AttendPath::kGather || call.return_positions) {

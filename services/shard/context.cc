@@ -14,13 +14,15 @@ constexpr uint32_t kMaxStripes = (uint32_t{1} << 31) / kStripeEntries;
 
 }  // namespace
 
-Context::Context(const CreateContext& call, PageArena* arena, std::optional<Origin> origin)
+Context::Context(const CreateContext& call, PageArena* arena, PageMirror* mirror,
+                 std::optional<Origin> origin)
     : id_(call.context_id),
       tenant_(call.tenant),
       profile_(call.profile),
       placement_key_(call.placement_key),
       tag_(ContextTag(call.placement_key, Fingerprint(*call.profile))),
       arena_(arena),
+      mirror_(mirror),
       origin_(std::move(origin)) {}
 
 absl::Status Context::CheckTag(uint64_t tag) const {
@@ -83,7 +85,7 @@ std::shared_ptr<const Stripe> Context::FindStripe(uint32_t stripe) const {
 std::shared_ptr<Stripe> Context::FindOrAddStripe(uint32_t stripe) {
   absl::MutexLock lock(&mu_);
   std::shared_ptr<Stripe>& held = stripes_[stripe];
-  if (held == nullptr) held = std::make_shared<Stripe>(profile_, arena_);
+  if (held == nullptr) held = std::make_shared<Stripe>(profile_, arena_, mirror_);
   return held;
 }
 
@@ -133,11 +135,12 @@ absl::StatusOr<AppendResult> Context::Append(const shard::Append& call) {
 
 absl::StatusOr<std::shared_ptr<Context>> Context::Fork(const std::string& id,
                                                        uint64_t entries) const {
-  auto fork = std::make_shared<Context>(CreateContext{.context_id = id,
-                                                      .tenant = tenant_,
-                                                      .profile = profile_,
-                                                      .placement_key = placement_key_},
-                                        arena_, Origin{.parent_id = id_, .entries = entries});
+  auto fork =
+      std::make_shared<Context>(CreateContext{.context_id = id,
+                                              .tenant = tenant_,
+                                              .profile = profile_,
+                                              .placement_key = placement_key_},
+                                arena_, mirror_, Origin{.parent_id = id_, .entries = entries});
   std::map<uint32_t, std::shared_ptr<Stripe>> stripes;
   {
     absl::MutexLock lock(&mu_);

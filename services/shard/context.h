@@ -30,8 +30,9 @@ class Context {
     friend bool operator==(const Origin&, const Origin&) = default;
   };
 
-  // The arena must outlive the context. origin: none unless it is a fork.
-  Context(const CreateContext& call, PageArena* arena,
+  // The arena and the mirror, null for none, must outlive the context. origin: none unless it is a
+  // fork.
+  Context(const CreateContext& call, PageArena* arena, PageMirror* mirror,
           std::optional<Origin> origin = std::nullopt);
 
   // OK, or FAILED_PRECONDITION STALE_CONTEXT if `tag` is not this context's.
@@ -75,6 +76,7 @@ class Context {
   const uint64_t placement_key_;
   const uint64_t tag_;
   PageArena* const arena_;
+  PageMirror* const mirror_;
   const std::optional<Origin> origin_;
 
   mutable absl::Mutex mu_;

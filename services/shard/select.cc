@@ -46,7 +46,7 @@ absl::Status CheckShapes(const Profile& profile, const Select& call) {
 
 // The pages that a query scores, and what keeps them readable.
 struct Snapshot {
-  std::vector<kernels::KeyPage> pages;
+  std::vector<StoredPage> pages;
   std::vector<std::shared_ptr<const Stripe>> stripes;
   std::vector<std::unique_ptr<std::byte[]>> copies;
   uint64_t entries = 0;
@@ -73,8 +73,10 @@ void AddPages(const Context& context, int layer, uint32_t first_position, uint32
               std::shared_ptr<const Stripe> stripe, Snapshot* snapshot) {
   for (uint32_t at = 0; at < needed; at += kPageEntries) {
     const uint32_t entries = std::min<uint32_t>(kPageEntries, needed - at);
-    const std::byte* keys = stripe->KeyPage(layer, at / kPageEntries).host;
-    if (entries < kPageEntries) keys = CopyOpenPage(context.profile(), keys, entries, snapshot);
+    Place keys = stripe->KeyPage(layer, at / kPageEntries);
+    if (entries < kPageEntries) {
+      keys.host = CopyOpenPage(context.profile(), keys.host, entries, snapshot);
+    }
     snapshot->pages.push_back(
         {.keys = keys, .first_position = first_position + at, .entries = entries});
   }
@@ -109,7 +111,7 @@ absl::StatusOr<Snapshot> TakeSnapshot(const Context& context, const Select& call
 }  // namespace
 
 absl::StatusOr<SelectResult> SelectFrom(const Context& context, const Select& call,
-                                        const kernels::Backend& backend, kernels::WorkerPool& pool,
+                                        Compute& compute,
                                         const std::atomic<bool>* deadline_passed) {
   const Profile& profile = context.profile();
   if (absl::Status status = CheckShapes(profile, call); !status.ok()) return status;
@@ -120,7 +122,8 @@ absl::StatusOr<SelectResult> SelectFrom(const Context& context, const Select& ca
   std::memcpy(weights.data(), call.weights.data(), call.weights.size());
   const absl::Time start = absl::Now();
   kernels::ScoreTopKResult scored;
-  backend.ScoreTopK({.query = {.format = profile.key_format,
+  absl::Status status =
+      compute.Score({.query = {.format = profile.key_format,
                                .rows = static_cast<int>(call.visible_entries.size()),
                                .heads = profile.index_heads,
                                .dim = profile.index_dim,
@@ -130,7 +133,8 @@ absl::StatusOr<SelectResult> SelectFrom(const Context& context, const Select& ca
                      .visible_entries = call.visible_entries,
                      .k = static_cast<int>(call.top_k),
                      .cancelled = deadline_passed},
-                    pool, &scored);
+                    &scored);
+  if (!status.ok()) return status;
   if (!scored.complete) {
     return Error(
         absl::StatusCode::kDeadlineExceeded, "DEADLINE",

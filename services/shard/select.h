@@ -4,7 +4,7 @@
 #include <atomic>
 
 #include "absl/status/statusor.h"
-#include "kernels/backend.h"
+#include "services/shard/compute.h"
 #include "services/shard/context.h"
 #include "services/shard/messages.h"
 
@@ -14,8 +14,7 @@ namespace winnow::shard {
 // INVALID_ARGUMENT for shapes that do not fit the profile, DATA_LOSS MISSING_STRIPES if a stripe is
 // not held as far as the call sees it, DEADLINE_EXCEEDED if `deadline_passed` is raised.
 absl::StatusOr<SelectResult> SelectFrom(const Context& context, const Select& call,
-                                        const kernels::Backend& backend, kernels::WorkerPool& pool,
-                                        const std::atomic<bool>* deadline_passed);
+                                        Compute& compute, const std::atomic<bool>* deadline_passed);
 
 }  // namespace winnow::shard
 

@@ -9,6 +9,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "services/shard/attend.h"
+#include "services/shard/compute.h"
 #include "services/shard/context.h"
 #include "services/shard/deadline_watch.h"
 #include "services/shard/select.h"
@@ -21,9 +22,8 @@ namespace winnow::shard {
 
 class Shard::Impl {
  public:
-  Impl(const ShardOptions& options, const kernels::Backend* backend, kernels::WorkerPool* pool)
-      : backend_(*backend),
-        pool_(*pool),
+  Impl(const ShardOptions& options, Compute* compute)
+      : compute_(*compute),
         arena_(options.memory_budget_bytes),
         selections_(options.max_selections, options.selection_ttl) {}
 
@@ -44,8 +44,7 @@ class Shard::Impl {
   // Adds a context, or accepts one that is there already and was made the same way.
   absl::StatusOr<Result> Add(std::shared_ptr<Context> context);
 
-  const kernels::Backend& backend_;
-  kernels::WorkerPool& pool_;
+  Compute& compute_;
   PageArena arena_;  // above all that holds pages
   DeadlineWatch watch_;
 
@@ -80,8 +79,8 @@ absl::StatusOr<Result> Shard::Impl::Add(std::shared_ptr<Context> context) {
 
 absl::StatusOr<Result> Shard::Impl::Run(const Ping&, absl::Time) {
   PingResult result{.version = kVersion,
-                    .threads = static_cast<uint32_t>(pool_.threads()),
-                    .kernels = std::string(backend_.name())};
+                    .threads = static_cast<uint32_t>(compute_.threads()),
+                    .kernels = compute_.name()};
   absl::MutexLock lock(&mu_);
   result.contexts = contexts_.size();
   for (const auto& [id, context] : contexts_) {
@@ -94,7 +93,7 @@ absl::StatusOr<Result> Shard::Impl::Run(const Ping&, absl::Time) {
 }
 
 absl::StatusOr<Result> Shard::Impl::Run(const CreateContext& call, absl::Time) {
-  return Add(std::make_shared<Context>(call, &arena_));
+  return Add(std::make_shared<Context>(call, &arena_, compute_.mirror()));
 }
 
 absl::StatusOr<Result> Shard::Impl::Run(const ForkContext& call, absl::Time) {
@@ -146,8 +145,7 @@ absl::StatusOr<Result> Shard::Impl::Run(const Select& call, absl::Time deadline)
   absl::StatusOr<std::shared_ptr<Context>> context = Find(call.context_id, call.context_tag);
   if (!context.ok()) return context.status();
   const DeadlineWatch::Guard guard(&watch_, deadline);
-  absl::StatusOr<SelectResult> result =
-      SelectFrom(**context, call, backend_, pool_, guard.passed());
+  absl::StatusOr<SelectResult> result = SelectFrom(**context, call, compute_, guard.passed());
   if (!result.ok()) return result.status();
   if (absl::Status status = selections_.Insert(
           call.selection_id, std::make_shared<Selection>(*context, result->candidates));
@@ -165,12 +163,11 @@ absl::StatusOr<Result> Shard::Impl::Run(const Attend& call, absl::Time) {
   if (!selection.ok()) return selection.status();
   absl::StatusOr<Selection::Rows> winners = (*selection)->FixWinners(call.thresholds);
   if (!winners.ok()) return winners.status();
-  return AttendOver(**context, call, *std::move(winners), backend_, pool_);
+  return AttendOver(**context, call, *std::move(winners), compute_);
 }
 
-Shard::Shard(const ShardOptions& options, const kernels::Backend* backend,
-             kernels::WorkerPool* pool)
-    : impl_(std::make_unique<Impl>(options, backend, pool)) {}
+Shard::Shard(const ShardOptions& options, Compute* compute)
+    : impl_(std::make_unique<Impl>(options, compute)) {}
 
 Shard::~Shard() = default;
 

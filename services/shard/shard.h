@@ -7,11 +7,11 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "kernels/backend.h"
-#include "kernels/worker_pool.h"
 #include "services/shard/messages.h"
 
 namespace winnow::shard {
+
+class Compute;
 
 struct ShardOptions {
   // Pages held at once; 0 for no limit.
@@ -21,12 +21,12 @@ struct ShardOptions {
   absl::Duration selection_ttl = absl::Seconds(60);
 };
 
-// One shard: contexts in memory, scored and attended over with the given kernels. Thread-safe;
-// calls run on the caller's thread and share the pool.
+// One shard: contexts in memory, scored and attended over by `compute`. Thread-safe; calls run on
+// the caller's thread.
 class Shard {
  public:
-  // backend and pool are borrowed and must outlive the shard.
-  Shard(const ShardOptions& options, const kernels::Backend* backend, kernels::WorkerPool* pool);
+  // compute is borrowed and must outlive the shard; shards may share it.
+  Shard(const ShardOptions& options, Compute* compute);
   ~Shard();
 
   // Answers one call; the result's alternative is the call's own (Done where it has none). Every

@@ -1,21 +1,18 @@
 #include "services/winnowd/options.h"
 
 #include <CLI/CLI.hpp>
-#include <cstdlib>
 #include <functional>
-#include <istream>
 #include <map>
-#include <memory>
 #include <string>
 #include <thread>
 
-#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_replace.h"
 #include "kernels/backend.h"
 #include "services/cluster/placement.h"
+#include "services/winnowd/config_file.h"
 #include "storage/version.h"
 
 namespace winnow {
@@ -23,6 +20,7 @@ namespace {
 
 constexpr int kUsageError = 2;
 constexpr int kMaxThreads = 1024;
+constexpr int kMaxGpu = 63;
 constexpr size_t kMinMessageBytes = size_t{64} << 10;
 constexpr size_t kMaxMessageBytes = (size_t{2} << 30) - 1;  // protobuf's own limit
 
@@ -114,6 +112,16 @@ std::string ParseKernels(const std::string& text, std::string* value) {
   return absl::StrCat("one that this machine can run: ", absl::StrJoin(names, ", "));
 }
 
+std::string ParseDevice(const std::string& text, std::string* value) {
+  const std::string number = absl::StartsWith(text, "cuda:") ? text.substr(5) : "";
+  int gpu = 0;
+  if (text != "auto" && text != "cpu" && !ParseInteger<int>(number, 0, kMaxGpu, &gpu).empty()) {
+    return absl::StrCat("auto, cpu or cuda:N with N in 0..", kMaxGpu);
+  }
+  *value = text;
+  return "";
+}
+
 const std::map<std::string, Role>& RoleNames() {
   static const auto* names = new std::map<std::string, Role>{{"standalone", Role::kStandalone},
                                                              {"coordinator", Role::kCoordinator},
@@ -148,6 +156,14 @@ void AddLimits(CLI::App& app, Options* o) {
       });
   Add(app, "--kernels", "WINNOW_KERNELS", "variant of the kernels; the fastest if not given", "",
       [o](const std::string& text) { return ParseKernels(text, &o->kernels); });
+  Add(app, "--device", "WINNOW_DEVICE",
+      "shards score and attend on: auto (the first GPU, or else the CPU), cpu or cuda:N", o->device,
+      [o](const std::string& text) { return ParseDevice(text, &o->device); });
+  Add(app, "--device-memory", "WINNOW_DEVICE_MEMORY",
+      "memory of the GPU for pages; 0 for what queries leave of it", "0",
+      [o](const std::string& text) {
+        return ParseSize(text, 0, size_t{1} << 50, &o->device_memory_bytes);
+      });
   Add(app, "--memory-budget", "WINNOW_MEMORY_BUDGET",
       "memory for pages of each shard; 0 for no limit", "0", [o](const std::string& text) {
         return ParseSize(text, 0, size_t{1} << 50, &o->memory_budget_bytes);
@@ -218,34 +234,6 @@ std::string CheckTogether(const Options& options) {
     }
   }
   return "";
-}
-
-// The variable that sets the same as a line of the file: max-message, WINNOW_MAX_MESSAGE.
-std::string VariableOf(const std::string& name) {
-  return absl::StrCat("WINNOW_", absl::AsciiStrToUpper(absl::StrReplaceAll(name, {{"-", "_"}})));
-}
-
-// CLI11 reads the file before the environment and keeps what it has first; lines that a variable
-// overrules are left out here.
-class FileBehindEnvironment final : public CLI::ConfigINI {
- public:
-  std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
-    std::vector<CLI::ConfigItem> items = CLI::ConfigINI::from_config(input);
-    std::erase_if(items, [](const CLI::ConfigItem& item) {
-      return std::getenv(VariableOf(item.name).c_str()) != nullptr;
-    });
-    return items;
-  }
-};
-
-void AddConfigFile(CLI::App& app) {
-  // CLI11 does not ask the environment for the file's name.
-  const char* named = std::getenv("WINNOW_CONFIG");
-  app.set_config("--config", named == nullptr ? "" : named,
-                 "file of key=value lines named as the flags are", named != nullptr);
-  app.get_config_ptr()->envname("WINNOW_CONFIG")->type_name("FILE");
-  app.config_formatter(std::make_shared<FileBehindEnvironment>());
-  app.allow_config_extras(false);
 }
 
 }  // namespace

@@ -18,6 +18,7 @@
 #include "services/coordinator/local_shard_channel.h"
 #include "services/shard/shard.h"
 #include "services/winnowd/admin_service.h"
+#include "services/winnowd/compute.h"
 #include "services/winnowd/contexts_service.h"
 #include "services/winnowd/executor.h"
 #include "services/winnowd/listen_check.h"
@@ -50,6 +51,7 @@ struct Server::Parts {
 
   const kernels::Backend* const backend;
   kernels::WorkerPool pool;
+  std::unique_ptr<shard::Compute> compute;
   std::vector<std::unique_ptr<shard::Shard>> shards;
   std::unique_ptr<cluster::MetadataStore> metadata;
   std::unique_ptr<coordinator::Coordinator> coordinator;
@@ -63,13 +65,12 @@ struct Server::Parts {
 
 namespace {
 
-std::unique_ptr<shard::Shard> MakeShard(const Options& options, const kernels::Backend* backend,
-                                        kernels::WorkerPool* pool) {
+std::unique_ptr<shard::Shard> MakeShard(const Options& options, shard::Compute* compute) {
   return std::make_unique<shard::Shard>(
       shard::ShardOptions{.memory_budget_bytes = options.memory_budget_bytes,
                           .max_selections = options.max_selections,
                           .selection_ttl = options.selection_ttl},
-      backend, pool);
+      compute);
 }
 
 std::vector<std::unique_ptr<coordinator::ShardChannel>> RemoteChannels(const Options& options) {
@@ -114,37 +115,53 @@ std::string WithPort(const std::string& address, int port) {
 
 Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
+void Server::AddShardService(const Options& options, Parts* parts) {
+  Parts& p = *parts;
+  p.shards.push_back(MakeShard(options, p.compute.get()));
+  p.executor = std::make_unique<Executor>(kShardCallThreads, kMaxQueuedShardCalls);
+  p.services.push_back(std::make_unique<ShardService>(p.shards[0].get(), p.executor.get(),
+                                                      &p.streams, options.max_deadline));
+}
+
+void Server::AddCoordinatorServices(const Options& options, Parts* parts) {
+  Parts& p = *parts;
+  std::vector<std::unique_ptr<coordinator::ShardChannel>> channels;
+  if (options.role == Role::kCoordinator) {
+    channels = RemoteChannels(options);
+  } else {
+    for (uint32_t i = 0; i < options.shards; ++i) {
+      p.shards.push_back(MakeShard(options, p.compute.get()));
+      channels.push_back(std::make_unique<coordinator::LocalShardChannel>(p.shards.back().get()));
+    }
+  }
+  p.metadata = cluster::NewEmbeddedMetadata();
+  const auto shard_count = static_cast<uint32_t>(channels.size());
+  p.coordinator = std::make_unique<coordinator::Coordinator>(
+      coordinator::CoordinatorParts{.map = cluster::ClusterMap::Static(shard_count, kStaticEpoch),
+                                    .shards = std::move(channels),
+                                    .metadata = p.metadata.get(),
+                                    .backend = p.backend,
+                                    .pool = &p.pool});
+  p.services.push_back(
+      std::make_unique<ContextsService>(p.coordinator.get(), &p.streams, options.max_deadline));
+  p.services.push_back(
+      std::make_unique<RetrievalService>(p.coordinator.get(), &p.streams, options.max_deadline));
+  p.services.push_back(std::make_unique<AdminService>(p.coordinator.get(), options.listen));
+}
+
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options) {
   auto parts = std::make_unique<Parts>(options);
   Parts& p = *parts;
+  if (options.role != Role::kCoordinator) {
+    absl::StatusOr<std::unique_ptr<shard::Compute>> compute =
+        OpenCompute(options, p.backend, &p.pool);
+    if (!compute.ok()) return compute.status();
+    p.compute = *std::move(compute);
+  }
   if (options.role == Role::kShard) {
-    p.shards.push_back(MakeShard(options, p.backend, &p.pool));
-    p.executor = std::make_unique<Executor>(kShardCallThreads, kMaxQueuedShardCalls);
-    p.services.push_back(std::make_unique<ShardService>(p.shards[0].get(), p.executor.get(),
-                                                        &p.streams, options.max_deadline));
+    AddShardService(options, &p);
   } else {
-    std::vector<std::unique_ptr<coordinator::ShardChannel>> channels;
-    if (options.role == Role::kCoordinator) {
-      channels = RemoteChannels(options);
-    } else {
-      for (uint32_t i = 0; i < options.shards; ++i) {
-        p.shards.push_back(MakeShard(options, p.backend, &p.pool));
-        channels.push_back(std::make_unique<coordinator::LocalShardChannel>(p.shards.back().get()));
-      }
-    }
-    p.metadata = cluster::NewEmbeddedMetadata();
-    const auto shard_count = static_cast<uint32_t>(channels.size());
-    p.coordinator = std::make_unique<coordinator::Coordinator>(
-        coordinator::CoordinatorParts{.map = cluster::ClusterMap::Static(shard_count, kStaticEpoch),
-                                      .shards = std::move(channels),
-                                      .metadata = p.metadata.get(),
-                                      .backend = p.backend,
-                                      .pool = &p.pool});
-    p.services.push_back(
-        std::make_unique<ContextsService>(p.coordinator.get(), &p.streams, options.max_deadline));
-    p.services.push_back(
-        std::make_unique<RetrievalService>(p.coordinator.get(), &p.streams, options.max_deadline));
-    p.services.push_back(std::make_unique<AdminService>(p.coordinator.get(), options.listen));
+    AddCoordinatorServices(options, &p);
   }
 
   grpc::EnableDefaultHealthCheckService(true);

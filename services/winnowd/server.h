@@ -29,6 +29,8 @@ class Server {
 
  private:
   struct Parts;
+  static void AddShardService(const Options& options, Parts* parts);
+  static void AddCoordinatorServices(const Options& options, Parts* parts);
   explicit Server(std::unique_ptr<Parts> parts);
   const std::unique_ptr<Parts> parts_;
 };

@@ -85,6 +85,8 @@ TEST(WinnowdTest, BadFlagsNameTheValueAndTheLimit) {
   EXPECT_THAT(Refused(kUsage, {"--max-message=1"}), HasSubstr("--max-message is '1'"));
   EXPECT_THAT(Refused(kUsage, {"--selection-ttl=soon"}), HasSubstr("'soon'"));
   EXPECT_THAT(Refused(kUsage, {"--kernels=abacus"}), HasSubstr("'abacus'"));
+  EXPECT_THAT(Refused(kUsage, {"--device=tpu"}), AllOf(HasSubstr("'tpu'"), HasSubstr("cuda:N")));
+  EXPECT_THAT(Refused(kUsage, {"--device=cuda:x"}), HasSubstr("'cuda:x'"));
   EXPECT_THAT(Refused(kUsage, {"--role=coordinator"}), HasSubstr("--shard-address"));
   EXPECT_THAT(Refused(kUsage, {"--no-such-flag"}), HasSubstr("no-such-flag"));
 }
@@ -106,6 +108,11 @@ TEST(WinnowdTest, AFlagWinsOverTheFile) {
   ASSERT_TRUE(shards.ok()) << shards.status();
   EXPECT_EQ(shards->size(), 3u);
   EXPECT_THAT(server.process().Err(), HasSubstr("{\"")) << "the file's log format was not taken";
+}
+
+TEST(WinnowdTest, AGpuThatIsNotThereIsAnError) {
+  // No machine has sixty-four.
+  EXPECT_THAT(Refused(1, {"--device=cuda:63"}), HasSubstr("cuda:63"));
 }
 
 TEST(WinnowdTest, APortInUseIsAnError) {

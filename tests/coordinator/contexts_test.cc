@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/coordinator/local_shard_channel.h"
+#include "services/shard/compute.h"
 #include "storage/error.h"
 #include "tests/support/local_cluster.h"
 
@@ -254,7 +255,8 @@ TEST(ListShards, TellsWhatEachHolds) {
 
 TEST(LocalShardChannel, AnswersBeforeStartReturns) {
   kernels::WorkerPool pool(1);
-  shard::Shard shard({}, kernels::ChooseBackend("reference"), &pool);
+  shard::CpuCompute compute(kernels::ChooseBackend("reference"), &pool);
+  shard::Shard shard({}, &compute);
   LocalShardChannel channel(&shard);
   EXPECT_TRUE(channel.in_process());
   int answers = 0;

@@ -19,7 +19,7 @@ std::shared_ptr<Context> NewContext(const std::string& id) {
       CreateContext{.context_id = id,
                     .tenant = "t",
                     .profile = std::make_shared<const Profile>(testing::TinyProfile())},
-      &arena);
+      &arena, /*mirror=*/nullptr);
 }
 
 std::shared_ptr<Selection> SelectionOf(const std::shared_ptr<Context>& context) {

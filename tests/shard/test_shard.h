@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "services/shard/compute.h"
 #include "services/shard/shard.h"
 #include "tests/support/sample.h"
 
@@ -18,7 +19,10 @@ class TestShard {
   explicit TestShard(const Profile& profile = TinyProfile(), uint32_t entries = 300,
                      const shard::ShardOptions& options = {},
                      const kernels::Backend* backend = kernels::ChooseBackend("reference"))
-      : sample(profile, entries, kernels::TestSeed()), pool_(2), shard_(options, backend, &pool_) {}
+      : sample(profile, entries, kernels::TestSeed()),
+        pool_(2),
+        compute_(backend, &pool_),
+        shard_(options, &compute_) {}
 
   // The call's result, which must be a T.
   template <typename T = shard::Done>
@@ -103,6 +107,7 @@ class TestShard {
   static constexpr uint64_t kKey = 77;
 
   kernels::WorkerPool pool_;
+  shard::CpuCompute compute_;
   shard::Shard shard_;
 };
 

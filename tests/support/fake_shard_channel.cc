@@ -7,13 +7,13 @@
 namespace winnow::testing {
 
 FakeShard::FakeShard(kernels::WorkerPool* pool, const shard::ShardOptions& options)
-    : pool_(pool), options_(options) {
+    : compute_(kernels::ChooseBackend("reference"), pool), options_(options) {
   Restart();
 }
 
 void FakeShard::Restart() {
   absl::MutexLock lock(&mu_);
-  shard_ = std::make_shared<shard::Shard>(options_, kernels::ChooseBackend("reference"), pool_);
+  shard_ = std::make_shared<shard::Shard>(options_, &compute_);
 }
 
 std::shared_ptr<shard::Shard> FakeShard::current() {

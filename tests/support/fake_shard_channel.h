@@ -11,6 +11,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "services/coordinator/shard_channel.h"
+#include "services/shard/compute.h"
 #include "services/shard/shard.h"
 
 namespace winnow::testing {
@@ -99,7 +100,7 @@ class FakeShard {
   Fault Next(size_t call);
   std::shared_ptr<shard::Shard> current();
 
-  kernels::WorkerPool* const pool_;
+  shard::CpuCompute compute_;
   const shard::ShardOptions options_;
   mutable absl::Mutex mu_;
   std::shared_ptr<shard::Shard> shard_ ABSL_GUARDED_BY(mu_);

@@ -1,0 +1,81 @@
+#ifndef WINNOW_SERVICES_SHARD_GPU_COMPUTE_H_
+#define WINNOW_SERVICES_SHARD_GPU_COMPUTE_H_
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "kernels/cuda/cuda_backend.h"
+#include "kernels/cuda/hbm_arena.h"
+#include "kernels/cuda/upload_queue.h"
+#include "services/shard/compute.h"
+#include "services/shard/staging_pool.h"
+
+namespace winnow::shard {
+
+struct GpuOptions {
+  // Device memory for copies of pages; 0 takes what the queries leave of 90 %.
+  size_t page_bytes = 0;
+  // Queries that run at once; more wait.
+  int concurrent_queries = 4;
+  // Of each concurrent query: for scores and partial results, for what goes up and comes down, and
+  // for pages and rows without a copy on the device, which are brought there as they are needed.
+  size_t workspace_bytes = size_t{256} << 20;
+  size_t pinned_bytes = size_t{32} << 20;
+  size_t staging_bytes = size_t{64} << 20;
+};
+
+// A GPU. Pages get copies in its memory while there is room; those without one, the warm ones, stay
+// in host memory and are streamed through a query's staging memory. Several shards may share it.
+// Thread-safe.
+class GpuCompute final : public Compute {
+ public:
+  // `name` is for people. RESOURCE_EXHAUSTED DEVICE_MEMORY if the device has too little memory,
+  // INTERNAL DEVICE_FAILED if it fails.
+  static absl::StatusOr<std::unique_ptr<GpuCompute>> Create(
+      std::unique_ptr<kernels::cuda::DeviceApi> device, const std::string& name,
+      const GpuOptions& options);
+  ~GpuCompute() override;
+
+  std::string name() const override { return name_; }
+  int threads() const override { return 1; }
+  PageMirror* mirror() override;
+  absl::Status Score(const ScoreWork& work, kernels::ScoreTopKResult* result) override;
+  absl::Status Attend(const AttendWork& work) override;
+
+ private:
+  class Mirror;
+  struct FreeOnDevice {
+    kernels::cuda::DeviceApi* device;
+    void operator()(std::byte* memory) const { device->Free(memory); }
+  };
+  GpuCompute(std::unique_ptr<kernels::cuda::DeviceApi> device, std::string name,
+             const GpuOptions& options);
+  absl::Status Init();
+  absl::StatusOr<Staging> NewStaging(size_t bytes);
+
+  absl::Status ScorePart(const ScoreWork& work, std::span<const StoredPage> pages,
+                         const Staging& staging, kernels::ScoreTopKResult* result);
+  // Query rows from `first` on that fit into one launch; at least one, or RESOURCE_EXHAUSTED
+  // DEVICE_MEMORY.
+  absl::StatusOr<size_t> RowsThatFit(const AttendWork& work, size_t first) const;
+  absl::Status AttendPart(const AttendWork& work, size_t first, size_t count,
+                          const Staging& staging);
+
+  // Constant after construction; each synchronises itself. Taken down from bottom to top.
+  const std::unique_ptr<kernels::cuda::DeviceApi> device_;
+  const std::string name_;
+  const GpuOptions options_;
+  std::unique_ptr<kernels::cuda::HbmArena> arena_;
+  std::unique_ptr<kernels::cuda::UploadQueue> uploads_;
+  std::unique_ptr<Mirror> mirror_;
+  std::vector<std::unique_ptr<std::byte, FreeOnDevice>> staging_memory_;
+  std::unique_ptr<StagingPool> stagings_;
+  std::unique_ptr<kernels::cuda::CudaBackend> backend_;
+};
+
+}  // namespace winnow::shard
+
+#endif  // WINNOW_SERVICES_SHARD_GPU_COMPUTE_H_

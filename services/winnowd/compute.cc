@@ -1,0 +1,46 @@
+#include "services/winnowd/compute.h"
+
+#include <cstdlib>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "services/shard/gpu_compute.h"
+#include "services/winnowd/log.h"
+#include "storage/error.h"
+
+namespace winnow {
+namespace {
+
+absl::StatusOr<std::unique_ptr<shard::Compute>> OpenGpu(const Options& options, int number) {
+  std::unique_ptr<kernels::cuda::DeviceApi> device;
+  const std::string error = kernels::cuda::OpenCudaDevice(number, &device);
+  if (!error.empty()) {
+    return Error(absl::StatusCode::kFailedPrecondition, "NO_DEVICE",
+                 absl::StrCat("cuda:", number, ": ", error));
+  }
+  const std::string name = absl::StrCat("cuda:", number, " ", device->properties().name);
+  absl::StatusOr<std::unique_ptr<shard::GpuCompute>> gpu = shard::GpuCompute::Create(
+      std::move(device), name, {.page_bytes = options.device_memory_bytes});
+  if (!gpu.ok()) return gpu.status();
+  return *std::move(gpu);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<shard::Compute>> OpenCompute(const Options& options,
+                                                            const kernels::Backend* backend,
+                                                            kernels::WorkerPool* pool) {
+  constexpr size_t kNumberAt = sizeof("cuda:") - 1;
+  if (options.device != "auto" && options.device != "cpu") {
+    return OpenGpu(options, std::atoi(options.device.c_str() + kNumberAt));
+  }
+  if (options.device == "auto") {
+    absl::StatusOr<std::unique_ptr<shard::Compute>> gpu = OpenGpu(options, 0);
+    if (gpu.ok()) return gpu;
+    Log(LogLevel::kInfo, "no GPU", {{"message", std::string(gpu.status().message())}});
+  }
+  return std::make_unique<shard::CpuCompute>(backend, pool);
+}
+
+}  // namespace winnow
