@@ -1,12 +1,12 @@
 #!/bin/bash
-# build_abseil.sh PREFIX: builds the installed version of abseil from Debian's source package, its locks
-# with ThreadSanitizer, and installs it under PREFIX. Does nothing where PREFIX already holds that.
+# build_abseil.sh PREFIX: builds the installed version of abseil from Debian's source package with
+# ThreadSanitizer in its mutexes and installs it under PREFIX. Does nothing where that is done.
 #
-# absl::Mutex is a futex of abseil's own: ThreadSanitizer sees its happens-before edges only if abseil
-# itself is instrumented. The libraries keep Debian's sonames and ABI, so that gRPC, whose locks are
-# absl::Mutex too, loads these instead of the system's and its hand-over of calls becomes visible.
-# The rest of abseil is not instrumented, like gRPC, which passes abseil's statuses and cords from thread
-# to thread by atomics that ThreadSanitizer cannot see.
+# absl::Mutex is a futex of abseil's own: ThreadSanitizer sees its happens-before edges only if
+# abseil itself is instrumented. The libraries keep Debian's sonames and ABI, so that gRPC, whose
+# locks are absl::Mutex too, loads these instead of the system's. The rest of abseil is as little
+# instrumented as gRPC is, which passes statuses and cords from thread to thread by atomics that
+# ThreadSanitizer cannot see.
 set -euo pipefail
 
 prefix=$(realpath -m "${1:?usage: build_abseil.sh PREFIX}")
@@ -31,7 +31,7 @@ apt-get "${apt_options[@]}" update
 apt-get "${apt_options[@]}" source "abseil=$version"
 
 sed -i '1i add_compile_options(-fsanitize=thread)\nadd_link_options(-fsanitize=thread)' \
-  abseil-*/absl/{base,synchronization}/CMakeLists.txt
+  abseil-*/absl/synchronization/CMakeLists.txt
 # C++17 because Debian's build is.
 cmake -S abseil-*/ -B build -G Ninja \
   -DCMAKE_BUILD_TYPE=RelWithDebInfo -DBUILD_SHARED_LIBS=ON -DCMAKE_CXX_STANDARD=17 \

@@ -107,6 +107,12 @@ Server::Server(std::vector<std::string> flags, const std::string& listen) {
   address_ = absl::StrCat("127.0.0.1:", port);
 }
 
+Server::~Server() {
+  const std::optional<int> code = process_->Wait(absl::ZeroDuration());
+  const bool as_told = !code || *code == 0 || *code == 128 + SIGKILL;
+  EXPECT_TRUE(as_told) << "winnowd ended with " << code.value_or(0) << ":\n" << process_->Err();
+}
+
 Service Service::Processes(int shards, const std::vector<std::string>& coordinator_flags) {
   Service service;
   std::vector<std::string> flags = coordinator_flags;

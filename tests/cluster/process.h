@@ -60,6 +60,8 @@ class Server {
  public:
   // Fails the test if it does not serve within a minute. `listen` is where, by default at any port.
   explicit Server(std::vector<std::string> flags, const std::string& listen = "127.0.0.1:0");
+  // Fails the test, with what the server wrote, if it died of anything but an order or SIGKILL.
+  ~Server();
 
   const std::string& address() const { return address_; }
   Process& process() { return *process_; }

@@ -292,7 +292,7 @@ TEST_F(RefusalTest, ProfilesOutOfBounds) {
   Expect("an unknown profile", StatusCode::kNotFound, "UNKNOWN_PROFILE",
          client_.CreateContext(std::string(32, 'f')).status());
   Expect("an id with a slash", StatusCode::kInvalidArgument, "BAD_FIELD",
-         client_.CreateContext(*client_.RegisterProfile(SmallProfile()), "a/b").status());
+         client_.CreateContext(Fingerprint(SmallProfile()), "a/b").status());
 }
 
 TEST_F(RefusalTest, AStepThatFailsDoesNotEndTheDecode) {

@@ -13,6 +13,7 @@ namespace {
 
 using nlohmann::json;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 constexpr int kOk = 0;
 constexpr int kRefused = 1;
@@ -119,9 +120,19 @@ TEST(WinnowctlAloneTest, BenchPrintsStagesAndTheRatioToTheFloor) {
 TEST(WinnowctlAloneTest, ASmallDemoOverProcessesHolds) {
   const Outcome outcome = RunCtl({"demo", "--tokens=30000", "--passages=3", "--length=24",
                                   "--shards=4", "--seed=5", "-o", "json"});
-  ASSERT_EQ(outcome.code, kOk) << outcome.err;
   const json report = json::parse(outcome.out, nullptr, /*allow_exceptions=*/false);
+  ASSERT_TRUE(report.is_object()) << outcome.err;
+  std::vector<std::string> failures = report["failures"];
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  // A sanitizer's own memory is several times what the demo bounds.
+  std::erase_if(failures, [](const std::string& failure) {
+    return failure.find("of memory") != std::string::npos;
+  });
+#else
+  EXPECT_EQ(outcome.code, kOk) << outcome.err;
   EXPECT_EQ(report["ok"], true);
+#endif
+  EXPECT_THAT(failures, IsEmpty());
   EXPECT_EQ(report["processes"], 5);
   EXPECT_EQ(report["selections"], 3 * 24);
   EXPECT_EQ(report["selections_equal"], 3 * 24);

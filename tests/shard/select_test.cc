@@ -57,7 +57,8 @@ TEST(ShardSelect, ScoresOnlyTheStripesItIsAskedFor) {
   TestShard shard(TinyProfile(), kStripeEntries + 10);
   ASSERT_TRUE(shard.Create().ok());
   ASSERT_TRUE(shard.Append(kStripeEntries, 10).ok());
-  shard::Select call = shard.SelectCall(shard.sample.Query({kStripeEntries + 5}));
+  const SampleQuery query = shard.sample.Query({kStripeEntries + 5});
+  shard::Select call = shard.SelectCall(query);
   call.stripes = {1};
   const auto result = shard.Ask<shard::SelectResult>(call).value();
   EXPECT_EQ(result.entries_scanned, 5u);
@@ -72,7 +73,8 @@ TEST(ShardSelect, ScoresOnlyTheStripesItIsAskedFor) {
 TEST(ShardSelect, WithoutStripesAnswersAnEmptyListForEachRow) {
   TestShard shard;
   ASSERT_TRUE(shard.Create().ok());
-  shard::Select call = shard.SelectCall(shard.sample.Query({300, 1}));
+  const SampleQuery query = shard.sample.Query({300, 1});
+  shard::Select call = shard.SelectCall(query);
   call.stripes.clear();
   const auto result = shard.Ask<shard::SelectResult>(call).value();
   EXPECT_EQ(result.entries_scanned, 0u);
