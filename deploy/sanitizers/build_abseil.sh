@@ -17,14 +17,17 @@ stamp="$version $(sha256sum <"$0")"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work"/{lists,cache/archives}/partial
-cat >"$work/source.list" <<'END'
-deb-src http://deb.debian.org/debian bookworm main
-deb-src http://deb.debian.org/debian bookworm-updates main
-deb-src http://deb.debian.org/debian-security bookworm-security main
-END
+mkdir "$work/sources"
 
-# A list of our own: the system's sources stay as they are, and no root is needed.
-apt_options=(-q -o "Dir::Etc::sourcelist=$work/source.list" -o Dir::Etc::sourceparts=-
+# The system's own sources, asked for source packages; lists of our own, so that no root is needed.
+for list in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+  [[ -e $list ]] && sed -n 's/^deb /deb-src /p' "$list" >>"$work/sources/source.list"
+done
+for sources in /etc/apt/sources.list.d/*.sources; do
+  [[ -e $sources ]] && sed 's/^Types:.*/Types: deb-src/' "$sources" \
+    >"$work/sources/$(basename "$sources")"
+done
+apt_options=(-q -o Dir::Etc::sourcelist=/dev/null -o "Dir::Etc::sourceparts=$work/sources"
   -o "Dir::State::lists=$work/lists" -o "Dir::Cache=$work/cache" -o "APT::Sandbox::User=$(id -un)")
 cd "$work"
 apt-get "${apt_options[@]}" update
