@@ -22,15 +22,14 @@ uint64_t VisibleIn(const std::vector<uint32_t>& stripes, uint32_t visible) {
   return entries;
 }
 
-// `stripes` ascend.
-bool IsValid(const std::vector<kernels::Candidate>& row, const std::vector<uint32_t>& stripes,
-             uint32_t visible, uint32_t top_k) {
-  if (row.size() != std::min<uint64_t>(top_k, VisibleIn(stripes, visible))) return false;
+// owned: whether the shard was asked to score a stripe, by stripe number.
+bool IsValid(const std::vector<kernels::Candidate>& row, const std::vector<bool>& owned,
+             uint32_t visible) {
   for (size_t i = 0; i < row.size(); ++i) {
     if (std::isnan(row[i].score) || row[i].position >= visible) return false;
     if (i > 0 && !kernels::Better(row[i - 1], row[i])) return false;
     const uint32_t stripe = row[i].position / kStripeEntries;
-    if (!std::binary_search(stripes.begin(), stripes.end(), stripe)) return false;
+    if (stripe >= owned.size() || !owned[stripe]) return false;
   }
   return true;
 }
@@ -42,9 +41,13 @@ absl::Status CheckCandidates(const std::vector<shard::SelectResult>& results,
                              const std::vector<uint32_t>& visible_entries, uint32_t top_k) {
   for (size_t shard = 0; shard < results.size(); ++shard) {
     const CandidateRows& rows = results[shard].candidates;
+    std::vector<bool> owned(stripes[shard].empty() ? 0 : stripes[shard].back() + 1);
+    for (const uint32_t stripe : stripes[shard]) owned[stripe] = true;
     bool valid = rows.size() == visible_entries.size();
     for (size_t row = 0; valid && row < rows.size(); ++row) {
-      valid = IsValid(rows[row], stripes[shard], visible_entries[row], top_k);
+      const uint32_t visible = visible_entries[row];
+      valid = rows[row].size() == std::min<uint64_t>(top_k, VisibleIn(stripes[shard], visible)) &&
+              IsValid(rows[row], owned, visible);
     }
     if (!valid) {
       return Error(absl::StatusCode::kInternal, "BAD_REPLY",
