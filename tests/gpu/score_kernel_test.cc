@@ -80,7 +80,7 @@ TEST_F(GpuScoreTest, ScoresOfSmallIntegersAreExact) {
   SetScales(&c, 1);
   for (std::byte& code : c.queries) code = sign();
   c.weights = {1, 2, 4, 8};
-  EXPECT_EQ(Select(c), EvaluateByReference(c));
+  EXPECT_EQ(Select(c), Evaluate(*ChooseBackend("reference"), c));
 }
 
 TEST_F(GpuScoreTest, TiesGoToTheLowerPosition) {
@@ -105,9 +105,9 @@ TEST_F(GpuScoreTest, SelectsAmongNegativeScores) {
 TEST_F(GpuScoreTest, SelectsAmongZeroScores) {
   ScoreCase c = RandomScoreCase(random_, KeyFormat::kInt8, 64, 8, 1, 900, 50);
   c.weights.assign(8, 0.0f);
-  EXPECT_EQ(Select(c), EvaluateByReference(c));
+  EXPECT_EQ(Select(c), Evaluate(*ChooseBackend("reference"), c));
   c.weights.assign(8, -0.0f);
-  EXPECT_EQ(Select(c), EvaluateByReference(c));
+  EXPECT_EQ(Select(c), Evaluate(*ChooseBackend("reference"), c));
 }
 
 TEST_F(GpuScoreTest, ReturnsAllEntriesWhenKIsLarger) {

@@ -1,63 +1,17 @@
 #include "tests/kernels/score_case.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cmath>
 #include <set>
 
 #include "kernels/reference/formats.h"
+#include "kernels/reference/reference_backend.h"
 
 namespace winnow::kernels {
+namespace {
 
-Case RandomCase(RandomData& random, KeyFormat format, int dim, int heads, int rows, int entries,
-                int k) {
-  Case c{.format = format, .dim = dim, .heads = heads, .rows = rows, .k = k};
-  c.keys = random.Keys(format, dim, entries);
-  c.queries = random.Queries(format, dim, rows * heads);
-  c.weights = random.Floats(rows * heads, -1.0f, 1.0f);
-  for (int row = 0; row < rows; ++row) {
-    c.visible.push_back(static_cast<uint32_t>(row == 0 ? entries : random.Int(0, entries)));
-  }
-  return c;
-}
-
-std::vector<KeyPage> Pages(const PagedKeys& paged, uint32_t first_position) {
-  std::vector<KeyPage> pages;
-  for (size_t i = 0; i < paged.pages(); ++i) {
-    pages.push_back({.keys = paged.page(i),
-                     .first_position = first_position + static_cast<uint32_t>(i * kPageEntries),
-                     .entries = static_cast<uint32_t>(
-                         std::min<size_t>(kPageEntries, paged.entries() - i * kPageEntries))});
-  }
-  return pages;
-}
-
-std::vector<std::vector<Candidate>> Evaluate(const Backend& backend, const Case& c,
-                                             std::span<const KeyPage> pages, int threads) {
-  WorkerPool pool(threads);
-  ScoreTopKResult result;
-  backend.ScoreTopK({.query = {.format = c.format,
-                               .rows = c.rows,
-                               .heads = c.heads,
-                               .dim = c.dim,
-                               .queries = c.queries.data(),
-                               .weights = c.weights.data()},
-                     .pages = pages,
-                     .visible_entries = c.visible,
-                     .k = c.k,
-                     .cancelled = nullptr},
-                    pool, &result);
-  EXPECT_TRUE(result.complete);
-  return result.selected;
-}
-
-std::vector<std::vector<Candidate>> Evaluate(const Backend& backend, const Case& c, int threads) {
-  const PagedKeys paged(c.format, c.dim, c.keys);
-  return Evaluate(backend, c, Pages(paged), threads);
-}
-
-double ScoreBound(const Case& c, size_t position, int row) {
+// How far an fp32 score may be from the reference: see kernels/README.md.
+double ScoreBound(const ScoreCase& c, size_t position, int row) {
   std::vector<float> key(c.dim), query(c.dim);
   const std::byte* bytes = &c.keys[position * KeyBytes(c.format, c.dim)];
   DecodeCodes(c.format, c.dim, bytes, key.data());
@@ -79,33 +33,116 @@ double ScoreBound(const Case& c, size_t position, int row) {
   return (c.dim + c.heads + 4) * std::ldexp(1.0, -24) * sum * scale + flush_slack;
 }
 
-void ExpectAgrees(const Case& c, const std::vector<std::vector<Candidate>>& got) {
-  Case all = c;
-  all.k = kMaxTopK;
-  const auto reference = Evaluate(*ChooseBackend("reference"), all, 1);
-  ASSERT_LE(c.entries(), static_cast<size_t>(kMaxTopK));
-  ASSERT_EQ(got.size(), reference.size());
-  for (int row = 0; row < c.rows; ++row) {
-    std::vector<float> score_of(c.entries());
-    for (const Candidate& r : reference[row]) score_of[r.position] = r.score;
-    const size_t expected = std::min<size_t>(c.k, reference[row].size());
-    ASSERT_EQ(got[row].size(), expected) << "row " << row;
-    if (expected == 0) continue;
-    const Candidate& last = reference[row][expected - 1];
-    std::set<uint32_t> seen;
-    for (size_t i = 0; i < expected; ++i) {
-      const Candidate& g = got[row][i];
-      ASSERT_LT(g.position, c.visible[row]);
-      ASSERT_TRUE(seen.insert(g.position).second) << "position " << g.position << " twice";
-      if (i > 0) {
-        ASSERT_TRUE(Better(got[row][i - 1], g));
-      }
-      const double bound = ScoreBound(c, g.position, row);
-      ASSERT_NEAR(g.score, score_of[g.position], bound) << "position " << g.position;
-      ASSERT_GE(score_of[g.position], last.score - bound - ScoreBound(c, last.position, row))
-          << "position " << g.position << " is not among the best";
+std::string Describe(const char* what, int row, const Candidate& got) {
+  return std::string(what) + ": row " + std::to_string(row) + ", position " +
+         std::to_string(got.position) + ", score " + std::to_string(got.score);
+}
+
+std::string RowDisagreement(const ScoreCase& c, int row, const std::vector<Candidate>& reference,
+                            const std::vector<Candidate>& got) {
+  std::vector<float> score_of(c.entries());
+  for (const Candidate& r : reference) score_of[r.position] = r.score;
+  const size_t expected = std::min<size_t>(c.k, reference.size());
+  if (got.size() != expected) {
+    return "row " + std::to_string(row) + " has " + std::to_string(got.size()) +
+           " candidates instead of " + std::to_string(expected);
+  }
+  if (expected == 0) return "";
+  const Candidate& last = reference[expected - 1];
+  const double last_bound = ScoreBound(c, last.position, row);
+  for (size_t i = 0; i < expected; ++i) {
+    const Candidate& g = got[i];
+    if (g.position >= c.visible[row]) return Describe("not visible", row, g);
+    if (i > 0 && !Better(got[i - 1], g)) return Describe("out of order", row, g);
+    const double bound = ScoreBound(c, g.position, row);
+    if (!(std::abs(double{g.score} - score_of[g.position]) <= bound)) {
+      return Describe("wrong score", row, g);
+    }
+    if (score_of[g.position] < last.score - bound - last_bound) {
+      return Describe("not among the best", row, g);
     }
   }
+  return "";
+}
+
+// Better() is strict, but scores may differ between two places of one position.
+std::string Repetition(int row, const std::vector<Candidate>& got) {
+  std::set<uint32_t> seen;
+  for (const Candidate& g : got) {
+    if (!seen.insert(g.position).second) return Describe("chosen twice", row, g);
+  }
+  return "";
+}
+
+}  // namespace
+
+ScoreCase RandomScoreCase(RandomData& random, KeyFormat format, int dim, int heads, int rows,
+                          int entries, int k) {
+  ScoreCase c{.format = format, .dim = dim, .heads = heads, .rows = rows, .k = k};
+  c.keys = random.Keys(format, dim, entries);
+  c.queries = random.Queries(format, dim, rows * heads);
+  c.weights = random.Floats(rows * heads, -1.0f, 1.0f);
+  for (int row = 0; row < rows; ++row) {
+    c.visible.push_back(static_cast<uint32_t>(row == 0 ? entries : random.Int(0, entries)));
+  }
+  return c;
+}
+
+void SetScales(ScoreCase* c, float scale) {
+  const size_t key_bytes = KeyBytes(c->format, c->dim);
+  for (size_t i = 0; i < c->entries(); ++i) {
+    PutFloat(scale, &c->keys[i * key_bytes + KeyCodeBytes(c->format, c->dim)]);
+  }
+}
+
+std::vector<KeyPage> Pages(const PagedKeys& paged, uint32_t first_position) {
+  std::vector<KeyPage> pages;
+  for (size_t i = 0; i < paged.pages(); ++i) {
+    pages.push_back({.keys = paged.page(i),
+                     .first_position = first_position + static_cast<uint32_t>(i * kPageEntries),
+                     .entries = static_cast<uint32_t>(
+                         std::min<size_t>(kPageEntries, paged.entries() - i * kPageEntries))});
+  }
+  return pages;
+}
+
+ScoreTopKParams Params(const ScoreCase& c, std::span<const KeyPage> pages) {
+  return {.query = {.format = c.format,
+                    .rows = c.rows,
+                    .heads = c.heads,
+                    .dim = c.dim,
+                    .queries = c.queries.data(),
+                    .weights = c.weights.data()},
+          .pages = pages,
+          .visible_entries = c.visible,
+          .k = c.k,
+          .cancelled = nullptr};
+}
+
+Selection Evaluate(const Backend& backend, const ScoreCase& c, std::span<const KeyPage> pages,
+                   int threads) {
+  WorkerPool pool(threads);
+  ScoreTopKResult result;
+  backend.ScoreTopK(Params(c, pages), pool, &result);
+  return result.complete ? result.selected : Selection();
+}
+
+Selection Evaluate(const Backend& backend, const ScoreCase& c, int threads) {
+  const PagedKeys paged(c.format, c.dim, c.keys);
+  return Evaluate(backend, c, Pages(paged), threads);
+}
+
+std::string Disagreement(const ScoreCase& c, const Selection& got) {
+  ScoreCase all = c;
+  all.k = static_cast<int>(c.entries());
+  const Selection reference = Evaluate(*ReferenceBackend(), all, 1);
+  if (got.size() != reference.size()) return "not as many lists as query rows";
+  for (int row = 0; row < c.rows; ++row) {
+    std::string error = RowDisagreement(c, row, reference[row], got[row]);
+    if (error.empty()) error = Repetition(row, got[row]);
+    if (!error.empty()) return error;
+  }
+  return "";
 }
 
 }  // namespace winnow::kernels

@@ -1,7 +1,10 @@
 #ifndef WINNOW_TESTS_KERNELS_SCORE_CASE_H_
 #define WINNOW_TESTS_KERNELS_SCORE_CASE_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "kernels/backend.h"
@@ -10,7 +13,7 @@
 namespace winnow::kernels {
 
 // A query over keys, owning all it points to.
-struct Case {
+struct ScoreCase {
   KeyFormat format = KeyFormat::kFp8E4M3;
   int dim = 128;
   int heads = 64;
@@ -24,24 +27,26 @@ struct Case {
   size_t entries() const { return keys.size() / KeyBytes(format, dim); }
 };
 
+using Selection = std::vector<std::vector<Candidate>>;
+
 // Random keys, queries and weights; the first query row sees all entries, the others some.
-Case RandomCase(RandomData& random, KeyFormat format, int dim, int heads, int rows, int entries,
-                int k);
+ScoreCase RandomScoreCase(RandomData& random, KeyFormat format, int dim, int heads, int rows,
+                          int entries, int k);
+
+// Sets the fp32 scale of every key.
+void SetScales(ScoreCase* c, float scale);
 
 std::vector<KeyPage> Pages(const PagedKeys& paged, uint32_t first_position = 0);
+ScoreTopKParams Params(const ScoreCase& c, std::span<const KeyPage> pages);
 
-// What a variant selects, over the given pages or over the case's own.
-std::vector<std::vector<Candidate>> Evaluate(const Backend& backend, const Case& c,
-                                             std::span<const KeyPage> pages, int threads = 2);
-std::vector<std::vector<Candidate>> Evaluate(const Backend& backend, const Case& c,
-                                             int threads = 2);
+// What a variant selects, over the given pages or over the case's own; nothing if it stopped early.
+Selection Evaluate(const Backend& backend, const ScoreCase& c, std::span<const KeyPage> pages,
+                   int threads = 2);
+Selection Evaluate(const Backend& backend, const ScoreCase& c, int threads = 2);
 
-// How far an fp32 score may be from the reference: see kernels/README.md.
-double ScoreBound(const Case& c, size_t position, int row);
-
-// Fails unless scores are within the bound of the reference's, and the selection is the same but
-// for entries whose scores are that close.
-void ExpectAgrees(const Case& c, const std::vector<std::vector<Candidate>>& got);
+// Where a selection is not the reference's: a score beyond the bound of kernels/README.md, or an
+// entry that should not have been chosen, unless its score is that close. Empty if nowhere.
+std::string Disagreement(const ScoreCase& c, const Selection& got);
 
 }  // namespace winnow::kernels
 

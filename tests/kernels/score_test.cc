@@ -16,6 +16,8 @@ namespace {
 constexpr KeyFormat kFormats[] = {KeyFormat::kFp8E4M3, KeyFormat::kMxFp4, KeyFormat::kBf16,
                                   KeyFormat::kInt8};
 
+void ExpectAgrees(const ScoreCase& c, const Selection& got) { EXPECT_EQ(Disagreement(c, got), ""); }
+
 class ScoreTest : public testing::TestWithParam<const Backend*> {
  protected:
   ScoreTest() : random_(TestSeed()) {}
@@ -28,8 +30,9 @@ INSTANTIATE_TEST_SUITE_P(EveryVariant, ScoreTest, testing::ValuesIn(TestedBacken
 TEST_P(ScoreTest, AgreesWithTheReferenceOnRandomShapes) {
   for (const KeyFormat format : kFormats) {
     for (int round = 0; round < 8; ++round) {
-      const Case c = RandomCase(random_, format, 32 * random_.Int(1, 8), random_.Int(1, 128),
-                                random_.Int(1, 3), random_.Int(0, 500), random_.Int(1, 300));
+      const ScoreCase c =
+          RandomScoreCase(random_, format, 32 * random_.Int(1, 8), random_.Int(1, 128),
+                          random_.Int(1, 3), random_.Int(0, 500), random_.Int(1, 300));
       ExpectAgrees(c, Evaluate(*GetParam(), c));
     }
   }
@@ -37,19 +40,19 @@ TEST_P(ScoreTest, AgreesWithTheReferenceOnRandomShapes) {
 
 TEST_P(ScoreTest, AgreesOnTheShapesOfPublishedModels) {
   for (const KeyFormat format : kFormats) {
-    const Case c = RandomCase(random_, format, 128, 64, 2, 1500, 256);
+    const ScoreCase c = RandomScoreCase(random_, format, 128, 64, 2, 1500, 256);
     ExpectAgrees(c, Evaluate(*GetParam(), c));
   }
 }
 
 TEST_P(ScoreTest, ServesSixtyFourQueryRowsAtOnce) {
-  const Case c = RandomCase(random_, KeyFormat::kFp8E4M3, 64, 5, kMaxQueryRows, 300, 20);
+  const ScoreCase c = RandomScoreCase(random_, KeyFormat::kFp8E4M3, 64, 5, kMaxQueryRows, 300, 20);
   ExpectAgrees(c, Evaluate(*GetParam(), c));
 }
 
 TEST_P(ScoreTest, ScoresOfSmallIntegersAreExact) {
   // e4m3 codes of 1 and -1: every partial sum is a small integer, so any order gives the same.
-  Case c = RandomCase(random_, KeyFormat::kFp8E4M3, 128, 4, 1, 3000, 700);
+  ScoreCase c = RandomScoreCase(random_, KeyFormat::kFp8E4M3, 128, 4, 1, 3000, 700);
   const auto sign = [&] { return static_cast<std::byte>(random_.Int(0, 1) == 0 ? 0x38 : 0xb8); };
   for (size_t i = 0; i < c.entries(); ++i) {
     for (int d = 0; d < c.dim; ++d) c.keys[i * 132 + d] = sign();
@@ -61,7 +64,7 @@ TEST_P(ScoreTest, ScoresOfSmallIntegersAreExact) {
 }
 
 TEST_P(ScoreTest, TiesGoToTheLowerPosition) {
-  Case c = RandomCase(random_, KeyFormat::kFp8E4M3, 32, 3, 1, 1, 100);
+  ScoreCase c = RandomScoreCase(random_, KeyFormat::kFp8E4M3, 32, 3, 1, 1, 100);
   const std::vector<std::byte> one = c.keys;
   for (int i = 1; i < 5000; ++i) c.keys.insert(c.keys.end(), one.begin(), one.end());
   c.visible = {5000};
@@ -71,27 +74,27 @@ TEST_P(ScoreTest, TiesGoToTheLowerPosition) {
 }
 
 TEST_P(ScoreTest, SelectsAmongNegativeScores) {
-  Case c = RandomCase(random_, KeyFormat::kInt8, 64, 8, 1, 900, 50);
+  ScoreCase c = RandomScoreCase(random_, KeyFormat::kInt8, 64, 8, 1, 900, 50);
   for (float& weight : c.weights) weight = -std::abs(weight) - 0.1f;
   ExpectAgrees(c, Evaluate(*GetParam(), c));
 }
 
 TEST_P(ScoreTest, ReturnsAllEntriesWhenKIsLarger) {
-  const Case c = RandomCase(random_, KeyFormat::kBf16, 32, 2, 1, 77, 5000);
+  const ScoreCase c = RandomScoreCase(random_, KeyFormat::kBf16, 32, 2, 1, 77, 5000);
   EXPECT_EQ(Evaluate(*GetParam(), c)[0].size(), 77u);
 }
 
 TEST_P(ScoreTest, ReturnsNothingWithoutCandidates) {
-  const Case none = RandomCase(random_, KeyFormat::kFp8E4M3, 32, 2, 2, 0, 5);
+  const ScoreCase none = RandomScoreCase(random_, KeyFormat::kFp8E4M3, 32, 2, 2, 0, 5);
   for (const auto& row : Evaluate(*GetParam(), none)) EXPECT_TRUE(row.empty());
-  Case invisible = RandomCase(random_, KeyFormat::kFp8E4M3, 32, 2, 1, 100, 5);
+  ScoreCase invisible = RandomScoreCase(random_, KeyFormat::kFp8E4M3, 32, 2, 1, 100, 5);
   invisible.visible = {0};
   EXPECT_TRUE(Evaluate(*GetParam(), invisible)[0].empty());
 }
 
 TEST_P(ScoreTest, HandlesExtremeScales) {
   for (const float scale : {1e-38f, 1e-30f, 1e30f, -1.0f, 0.0f, 3e38f}) {
-    Case c = RandomCase(random_, KeyFormat::kFp8E4M3, 32, 4, 1, 130, 130);
+    ScoreCase c = RandomScoreCase(random_, KeyFormat::kFp8E4M3, 32, 4, 1, 130, 130);
     for (size_t i = 0; i < c.entries(); ++i) PutFloat(scale, &c.keys[i * 36 + 32]);
     const auto got = Evaluate(*GetParam(), c);
     ASSERT_EQ(got[0].size(), 130u);
@@ -107,7 +110,7 @@ TEST_P(ScoreTest, HandlesExtremeBlockScales) {
   // Codes of key and query scales: their product is always in range, they are not.
   for (const auto& [key_code, query_code] :
        {std::pair{0, 200}, {252, 2}, {3, 251}, {120, 130}, {245, 10}, {20, 246}}) {
-    Case c = RandomCase(random_, KeyFormat::kMxFp4, 64, 6, 2, 150, 150);
+    ScoreCase c = RandomScoreCase(random_, KeyFormat::kMxFp4, 64, 6, 2, 150, 150);
     for (size_t i = 0; i < c.keys.size(); i += 34) {
       c.keys[i + 32] = c.keys[i + 33] = static_cast<std::byte>(key_code);
     }
@@ -119,7 +122,7 @@ TEST_P(ScoreTest, HandlesExtremeBlockScales) {
 }
 
 TEST_P(ScoreTest, HandlesSubnormalCodes) {
-  Case c = RandomCase(random_, KeyFormat::kFp8E4M3, 64, 4, 1, 200, 40);
+  ScoreCase c = RandomScoreCase(random_, KeyFormat::kFp8E4M3, 64, 4, 1, 200, 40);
   for (size_t i = 0; i < c.entries(); ++i) {
     for (int d = 0; d < c.dim; ++d) c.keys[i * 68 + d] &= std::byte{0x87};
   }
@@ -127,7 +130,7 @@ TEST_P(ScoreTest, HandlesSubnormalCodes) {
 }
 
 TEST_P(ScoreTest, HandlesSubnormalBf16) {
-  Case c = RandomCase(random_, KeyFormat::kBf16, 64, 4, 1, 200, 200);
+  ScoreCase c = RandomScoreCase(random_, KeyFormat::kBf16, 64, 4, 1, 200, 200);
   for (size_t i = 0; i < c.keys.size(); i += 6) c.keys[i + 1] &= std::byte{0x80};
   for (size_t i = 0; i < c.queries.size(); i += 10) c.queries[i + 1] &= std::byte{0x80};
   ExpectAgrees(c, Evaluate(*GetParam(), c));
@@ -136,7 +139,7 @@ TEST_P(ScoreTest, HandlesSubnormalBf16) {
 TEST_P(ScoreTest, AgreesOnEveryHeadCount) {
   for (int heads = 1; heads <= kMaxIndexHeads; ++heads) {
     const KeyFormat format = kFormats[heads % std::size(kFormats)];
-    const Case c = RandomCase(random_, format, 64, heads, 1, 70, 9);
+    const ScoreCase c = RandomScoreCase(random_, format, 64, heads, 1, 70, 9);
     ExpectAgrees(c, Evaluate(*GetParam(), c));
   }
 }
@@ -144,14 +147,14 @@ TEST_P(ScoreTest, AgreesOnEveryHeadCount) {
 TEST_P(ScoreTest, AgreesOnEveryCountAroundAPage) {
   for (int entries : {1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 4095, 4096, 4097}) {
     const KeyFormat format = kFormats[entries % std::size(kFormats)];
-    const Case c = RandomCase(random_, format, 32, 3, 1, entries, 33);
+    const ScoreCase c = RandomScoreCase(random_, format, 32, 3, 1, entries, 33);
     ExpectAgrees(c, Evaluate(*GetParam(), c));
   }
 }
 
 TEST_P(ScoreTest, OfEqualScoresTheLowestPositionsAreSelected) {
   for (const KeyFormat format : kFormats) {
-    Case c = RandomCase(random_, format, 64, 5, 2, 9000, 2500);
+    ScoreCase c = RandomScoreCase(random_, format, 64, 5, 2, 9000, 2500);
     for (float& weight : c.weights) weight = 0;
     c.visible = {9000, 3000};
     const auto selected = Evaluate(*GetParam(), c);
@@ -163,7 +166,7 @@ TEST_P(ScoreTest, OfEqualScoresTheLowestPositionsAreSelected) {
 }
 
 TEST_P(ScoreTest, DoesNotDependOnThreads) {
-  const Case c = RandomCase(random_, KeyFormat::kFp8E4M3, 64, 7, 2, 12345, 1000);
+  const ScoreCase c = RandomScoreCase(random_, KeyFormat::kFp8E4M3, 64, 7, 2, 12345, 1000);
   const auto one = Evaluate(*GetParam(), c, 1);
   EXPECT_EQ(Evaluate(*GetParam(), c, 2), one);
   EXPECT_EQ(Evaluate(*GetParam(), c, 5), one);
@@ -171,7 +174,7 @@ TEST_P(ScoreTest, DoesNotDependOnThreads) {
 
 TEST_P(ScoreTest, DoesNotDependOnHowEntriesArePaged) {
   for (const KeyFormat format : kFormats) {
-    const Case c = RandomCase(random_, format, 96, 9, 1, 333, 333);
+    const ScoreCase c = RandomScoreCase(random_, format, 96, 9, 1, 333, 333);
     const size_t key_bytes = KeyBytes(format, c.dim);
     // The same entries, a few to each page, so that each lies in another lane than before.
     std::vector<PagedKeys> parts;
@@ -193,7 +196,7 @@ TEST_P(ScoreTest, DoesNotDependOnHowEntriesArePaged) {
 }
 
 TEST_P(ScoreTest, StopsWhenCancelled) {
-  const Case c = RandomCase(random_, KeyFormat::kFp8E4M3, 32, 2, 1, 200, 10);
+  const ScoreCase c = RandomScoreCase(random_, KeyFormat::kFp8E4M3, 32, 2, 1, 200, 10);
   const PagedKeys paged(c.format, c.dim, c.keys);
   const std::vector<KeyPage> pages = Pages(paged);
   const std::atomic<bool> cancelled = true;
