@@ -41,7 +41,8 @@ std::string FormatBytes(uint64_t bytes) {
   static constexpr const char* kUnits[] = {"B", "KB", "MB", "GB", "TB"};
   double value = static_cast<double>(bytes);
   int unit = 0;
-  while (value >= 1000 && unit < 4) {
+  // What would be shown as 1000.0 belongs to the next unit.
+  while (value >= (unit == 0 ? 1000 : 999.95) && unit < 4) {
     value /= 1000;
     ++unit;
   }

@@ -34,6 +34,8 @@ TEST(FormatBytes, ChangesUnitAtEveryThousand) {
   EXPECT_EQ(FormatBytes(0), "0 B");
   EXPECT_EQ(FormatBytes(999), "999 B");
   EXPECT_EQ(FormatBytes(1000), "1.0 KB");
+  EXPECT_EQ(FormatBytes(999'949), "999.9 KB");
+  EXPECT_EQ(FormatBytes(999'999), "1.0 MB");
   EXPECT_EQ(FormatBytes(1234567), "1.2 MB");
   EXPECT_EQ(FormatBytes(999'900'000), "999.9 MB");
   EXPECT_EQ(FormatBytes(1'000'000'000), "1.0 GB");
