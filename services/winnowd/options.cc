@@ -157,8 +157,8 @@ void AddLimits(CLI::App& app, Options* o) {
   Add(app, "--kernels", "WINNOW_KERNELS", "variant of the kernels; the fastest if not given", "",
       [o](const std::string& text) { return ParseKernels(text, &o->kernels); });
   Add(app, "--device", "WINNOW_DEVICE",
-      "shards score and attend on: auto (the first GPU, or else the CPU), cpu or cuda:N", o->device,
-      [o](const std::string& text) { return ParseDevice(text, &o->device); });
+      "shards score and attend on: cpu, cuda:N, or auto (the first GPU, or else the CPU)",
+      o->device, [o](const std::string& text) { return ParseDevice(text, &o->device); });
   Add(app, "--device-memory", "WINNOW_DEVICE_MEMORY",
       "memory of the GPU for pages; 0 for what queries leave of it", "0",
       [o](const std::string& text) {

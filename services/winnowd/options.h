@@ -24,7 +24,7 @@ struct Options {
   std::vector<std::string> shard_addresses;  // coordinator, by shard number
   int threads = 0;                           // 0: all cores
   std::string kernels;                       // empty: the fastest
-  std::string device = "auto";               // auto, cpu or cuda:N
+  std::string device = "cpu";                // auto, cpu or cuda:N
   size_t device_memory_bytes = 0;            // for pages; 0: what queries leave
   size_t memory_budget_bytes = 0;            // per shard; 0: no limit
   size_t max_message_bytes = size_t{64} << 20;

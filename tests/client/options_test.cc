@@ -70,6 +70,8 @@ TEST(Options, Defaults) {
   EXPECT_THAT(options.shard_addresses, IsEmpty());
   EXPECT_EQ(options.threads, std::max(1, static_cast<int>(std::thread::hardware_concurrency())));
   EXPECT_EQ(options.kernels, "");
+  EXPECT_EQ(options.device, "cpu");
+  EXPECT_EQ(options.device_memory_bytes, 0u);
   EXPECT_EQ(options.memory_budget_bytes, 0u);
   EXPECT_EQ(options.max_message_bytes, 67108864u);
   EXPECT_EQ(options.max_deadline, absl::Seconds(60));
@@ -82,13 +84,14 @@ TEST(Options, Defaults) {
 
 const Environment& Others() {
   static const auto* others =
-      new Environment{{"--listen", "0.0.0.0:0"},  {"--port-file", "/tmp/port"},
-                      {"--shards", "7"},          {"--threads", "3"},
-                      {"--kernels", "portable"},  {"--memory-budget", "12GiB"},
-                      {"--max-message", "65536"}, {"--max-deadline", "24h"},
-                      {"--selection-ttl", "1ms"}, {"--max-selections", "16777216"},
-                      {"--drain-timeout", "0"},   {"--log-level", "error"},
-                      {"--log-format", "json"}};
+      new Environment{{"--listen", "0.0.0.0:0"},   {"--port-file", "/tmp/port"},
+                      {"--shards", "7"},           {"--threads", "3"},
+                      {"--kernels", "portable"},   {"--memory-budget", "12GiB"},
+                      {"--max-message", "65536"},  {"--max-deadline", "24h"},
+                      {"--selection-ttl", "1ms"},  {"--max-selections", "16777216"},
+                      {"--drain-timeout", "0"},    {"--log-level", "error"},
+                      {"--log-format", "json"},    {"--device", "cuda:3"},
+                      {"--device-memory", "40GiB"}};
   return *others;
 }
 
@@ -106,6 +109,8 @@ void ExpectOthers(const Options& options) {
   EXPECT_EQ(options.drain_timeout, absl::ZeroDuration());
   EXPECT_EQ(options.log_level, LogLevel::kError);
   EXPECT_EQ(options.log_format, LogFormat::kJson);
+  EXPECT_EQ(options.device, "cuda:3");
+  EXPECT_EQ(options.device_memory_bytes, size_t{40} << 30);
 }
 
 TEST(Options, EveryFlagCanBeGivenInThreePlaces) {

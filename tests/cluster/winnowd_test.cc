@@ -110,6 +110,14 @@ TEST(WinnowdTest, AFlagWinsOverTheFile) {
   EXPECT_THAT(server.process().Err(), HasSubstr("{\"")) << "the file's log format was not taken";
 }
 
+TEST(WinnowdTest, AutoServesWithOrWithoutAGpu) {
+  Server server({"--device=auto"});
+  client::Client client(server.address());
+  auto shards = client.ListShards();
+  ASSERT_TRUE(shards.ok()) << shards.status();
+  EXPECT_NE(shards->front().kernels, "");
+}
+
 TEST(WinnowdTest, AGpuThatIsNotThereIsAnError) {
   // No machine has sixty-four.
   EXPECT_THAT(Refused(1, {"--device=cuda:63"}), HasSubstr("cuda:63"));
