@@ -151,32 +151,44 @@ absl::Status GpuCompute::ScorePart(const ScoreWork& work, std::span<const Stored
                                       result));
 }
 
-absl::Status GpuCompute::Score(const ScoreWork& work, kernels::ScoreTopKResult* result) {
+absl::StatusOr<size_t> GpuCompute::PagesThatFit(const ScoreWork& work, size_t first) const {
   const size_t page_bytes = Aligned(kernels::KeyPageBytes(work.query.format, work.query.dim));
+  const size_t most_warm = options_.staging_bytes / page_bytes;
+  size_t last = first;
+  for (size_t warm = 0; last < work.pages.size(); ++last) {
+    if (work.pages[last].keys.device == nullptr && ++warm > most_warm) break;
+  }
+  if (last > first) return last - first;
+  return Error(absl::StatusCode::kResourceExhausted, "DEVICE_MEMORY",
+               absl::StrCat("a page needs ", page_bytes, " bytes of staging; there are ",
+                            options_.staging_bytes));
+}
+
+absl::Status GpuCompute::Score(const ScoreWork& work, kernels::ScoreTopKResult* result) {
   const StagingPool::Loan loan(stagings_.get());
-  const size_t most_warm = loan.staging().bytes / page_bytes;
   result->selected.assign(work.query.rows, {});
   result->complete = true;
   for (size_t first = 0; first < work.pages.size();) {
-    // As many pages as staging memory has room for the warm ones among them.
-    size_t last = first;
-    for (size_t warm = 0; last < work.pages.size(); ++last) {
-      if (work.pages[last].keys.device == nullptr && ++warm > most_warm) break;
-    }
+    const absl::StatusOr<size_t> count = PagesThatFit(work, first);
+    if (!count.ok()) return count.status();
     kernels::ScoreTopKResult part;
-    absl::Status status =
-        ScorePart(work, work.pages.subspan(first, last - first), loan.staging(), &part);
+    absl::Status status = ScorePart(work, work.pages.subspan(first, *count), loan.staging(), &part);
     if (!status.ok()) return status;
     result->complete = part.complete;
     if (!part.complete) return absl::OkStatus();
+    first += *count;
+    // Mostly all pages are one part, and there is nothing to merge.
     for (int row = 0; row < work.query.rows; ++row) {
-      const std::span<const kernels::Candidate> lists[] = {result->selected[row],
-                                                           part.selected[row]};
+      std::vector<kernels::Candidate>& best = result->selected[row];
+      if (best.empty()) {
+        best = std::move(part.selected[row]);
+        continue;
+      }
+      const std::span<const kernels::Candidate> lists[] = {best, part.selected[row]};
       std::vector<kernels::Candidate> merged;
       kernels::MergeCandidates(lists, work.k, &merged);
-      result->selected[row] = std::move(merged);
+      best = std::move(merged);
     }
-    first = last;
   }
   return absl::OkStatus();
 }

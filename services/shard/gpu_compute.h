@@ -58,6 +58,9 @@ class GpuCompute final : public Compute {
 
   absl::Status ScorePart(const ScoreWork& work, std::span<const StoredPage> pages,
                          const Staging& staging, kernels::ScoreTopKResult* result);
+  // Pages from `first` on whose warm ones fit into the staging memory; at least one, or
+  // RESOURCE_EXHAUSTED DEVICE_MEMORY.
+  absl::StatusOr<size_t> PagesThatFit(const ScoreWork& work, size_t first) const;
   // Query rows from `first` on that fit into one launch; at least one, or RESOURCE_EXHAUSTED
   // DEVICE_MEMORY.
   absl::StatusOr<size_t> RowsThatFit(const AttendWork& work, size_t first) const;

@@ -165,6 +165,30 @@ TEST_F(GpuShardTest, SaysWhatAQueryRowNeedsThatCannotBeStaged) {
   ExpectError(status, absl::StatusCode::kResourceExhausted, "DEVICE_MEMORY");
 }
 
+TEST_F(GpuShardTest, SaysWhatAPageNeedsThatCannotBeStaged) {
+  GpuOptions options = kRoomy;
+  options.page_bytes = size_t{2} << 20;
+  options.staging_bytes = 256;
+  Start(options);
+  const std::vector<std::byte> page(
+      kernels::KeyPageBytes(sample_.profile()->key_format, sample_.profile()->index_dim));
+  const StoredPage warm{.keys = {.host = page.data()}, .entries = 1};
+  const SampleQuery query = sample_.Query({1});
+  kernels::ScoreTopKResult result;
+  const Profile& profile = *sample_.profile();
+  ExpectError(gpu_->Score({.query = {.format = profile.key_format,
+                                     .rows = 1,
+                                     .heads = profile.index_heads,
+                                     .dim = profile.index_dim,
+                                     .queries = query.index_queries.data(),
+                                     .weights = query.weights.data()},
+                           .pages = {&warm, 1},
+                           .visible_entries = query.visible_entries,
+                           .k = 1},
+                          &result),
+              absl::StatusCode::kResourceExhausted, "DEVICE_MEMORY");
+}
+
 TEST_F(GpuShardTest, QueriesAtOnceWaitForTheirTurn) {
   Start();
   Append(0, kEntries);

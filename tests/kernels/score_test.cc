@@ -202,17 +202,9 @@ TEST_P(ScoreTest, StopsWhenCancelled) {
   const std::atomic<bool> cancelled = true;
   WorkerPool pool(2);
   ScoreTopKResult result;
-  GetParam()->ScoreTopK({.query = {.format = c.format,
-                                   .rows = 1,
-                                   .heads = c.heads,
-                                   .dim = c.dim,
-                                   .queries = c.queries.data(),
-                                   .weights = c.weights.data()},
-                         .pages = pages,
-                         .visible_entries = c.visible,
-                         .k = c.k,
-                         .cancelled = &cancelled},
-                        pool, &result);
+  ScoreTopKParams params = Params(c, pages);
+  params.cancelled = &cancelled;
+  GetParam()->ScoreTopK(params, pool, &result);
   EXPECT_FALSE(result.complete);
 }
 
