@@ -22,14 +22,15 @@ inline constexpr int kE2m1Offset = 16;  // of doubled values
 // Powers of two that a key's scale gives to the query's, so that neither overflows.
 inline constexpr int kMxFp4Shift = 12;
 
-// Where the parts of a prepared MXFP4 query lie.
-struct MxFp4Query {
-  MxFp4Query(const ScoreQuery& query, std::byte* prepared);
+// Where the parts of a prepared MXFP4 query lie, in bytes after its doubled values + kE2m1Offset,
+// [rows * heads, dim].
+struct MxFp4Layout {
+  explicit MxFp4Layout(const ScoreQuery& query);
 
-  std::byte* values;           // [rows * heads, dim] doubled values + kE2m1Offset
-  float* exponents;            // [rows * heads, dim / 32]
-  float* factors;              // [rows * heads, dim / 32]
-  uint32_t* has_large_scales;  // whether a factor is not finite, so that exponents must be used
+  size_t exponents_at;     // [rows * heads, dim / 32] fp32
+  size_t factors_at;       // [rows * heads, dim / 32] fp32
+  size_t large_scales_at;  // uint32: whether a factor is not finite, so that exponents must be used
+  size_t bytes;            // of all
 };
 
 size_t PreparedBytes(const ScoreQuery& query);

@@ -14,11 +14,13 @@ void PrepareMxFp4(const ScoreQuery& query, std::byte* prepared) {
   const int heads = query.rows * query.heads;
   const int blocks = query.dim / 32;
   const size_t query_bytes = QueryBytes(query.format, query.dim);
-  const MxFp4Query parts(query, prepared);
-  *parts.has_large_scales = 0;
+  const MxFp4Layout layout(query);
+  auto* exponents = reinterpret_cast<float*>(prepared + layout.exponents_at);
+  auto* factors = reinterpret_cast<float*>(prepared + layout.factors_at);
+  uint32_t has_large_scales = 0;
   for (int head = 0; head < heads; ++head) {
     const auto* codes = reinterpret_cast<const uint8_t*>(query.queries) + head * query_bytes;
-    std::byte* values = parts.values + size_t{1} * head * query.dim;
+    std::byte* values = prepared + size_t{1} * head * query.dim;
     for (int d = 0; d < query.dim; ++d) {
       const float value = DecodeE2m1(d % 2 == 0 ? codes[d / 2] & 0xf : codes[d / 2] >> 4);
       values[d] = static_cast<std::byte>(static_cast<int>(2 * value) + kE2m1Offset);
@@ -27,22 +29,23 @@ void PrepareMxFp4(const ScoreQuery& query, std::byte* prepared) {
       // Both scales' bias, and one for each operand that was doubled.
       const int exponent = codes[query.dim / 2 + b] - 2 * 127 - 2;
       const float factor = std::ldexp(1.0f, exponent + 127 + kMxFp4Shift);
-      parts.exponents[head * blocks + b] = static_cast<float>(exponent);
-      parts.factors[head * blocks + b] = factor;
-      if (!std::isfinite(factor)) *parts.has_large_scales = 1;
+      exponents[head * blocks + b] = static_cast<float>(exponent);
+      factors[head * blocks + b] = factor;
+      if (!std::isfinite(factor)) has_large_scales = 1;
     }
   }
+  std::memcpy(prepared + layout.large_scales_at, &has_large_scales, sizeof has_large_scales);
 }
 
 }  // namespace
 
-MxFp4Query::MxFp4Query(const ScoreQuery& query, std::byte* prepared) {
+MxFp4Layout::MxFp4Layout(const ScoreQuery& query) {
   const size_t heads = size_t{1} * query.rows * query.heads;
-  const size_t blocks = heads * (query.dim / 32);
-  values = prepared;
-  exponents = reinterpret_cast<float*>(prepared + heads * query.dim);
-  factors = exponents + blocks;
-  has_large_scales = reinterpret_cast<uint32_t*>(factors + blocks);
+  const size_t scale_bytes = heads * (query.dim / 32) * sizeof(float);
+  exponents_at = heads * query.dim;
+  factors_at = exponents_at + scale_bytes;
+  large_scales_at = factors_at + scale_bytes;
+  bytes = large_scales_at + sizeof(uint32_t);
 }
 
 size_t PreparedBytes(const ScoreQuery& query) {
@@ -54,7 +57,7 @@ size_t PreparedBytes(const ScoreQuery& query) {
     case KeyFormat::kInt8:
       return heads * query.dim;
     case KeyFormat::kMxFp4:
-      return heads * (query.dim + query.dim / 32 * 2 * sizeof(float)) + sizeof(uint32_t);
+      return MxFp4Layout(query).bytes;
   }
   return 0;
 }

@@ -187,8 +187,9 @@ void DecodeScales(const std::byte* codes, int count, float* scales) {
 }
 
 template <bool kExponents>
-void ScoreMxFp4(const ScoreQuery& query, const MxFp4Query& prepared, const std::byte* page,
+void ScoreMxFp4(const ScoreQuery& query, const std::byte* prepared, const std::byte* page,
                 std::byte* scratch, float* scores) {
+  const MxFp4Layout layout(query);
   const int blocks = query.dim / 32;
   std::byte* keys = scratch;
   auto* starts = reinterpret_cast<int32_t*>(scratch + kPageEntries * query.dim);
@@ -204,8 +205,9 @@ void ScoreMxFp4(const ScoreQuery& query, const MxFp4Query& prepared, const std::
   DecodeScales<kExponents>(page + kPageEntries * query.dim / 2, blocks * kPageEntries, scales);
   ScoreRows(
       query,
-      MxFp4Tile<kExponents>{.queries = reinterpret_cast<const uint32_t*>(prepared.values),
-                            .query_scales = kExponents ? prepared.exponents : prepared.factors,
+      MxFp4Tile<kExponents>{.queries = reinterpret_cast<const uint32_t*>(prepared),
+                            .query_scales = reinterpret_cast<const float*>(
+                                prepared + (kExponents ? layout.exponents_at : layout.factors_at)),
                             .keys = keys,
                             .starts = starts,
                             .scales = scales,
@@ -238,9 +240,11 @@ void ScorePage(const ScoreQuery& query, const std::byte* prepared, const std::by
           scales, scores);
     }
     case KeyFormat::kMxFp4: {
-      const MxFp4Query mxfp4(query, const_cast<std::byte*>(prepared));
-      return *mxfp4.has_large_scales ? ScoreMxFp4<true>(query, mxfp4, page, scratch, scores)
-                                     : ScoreMxFp4<false>(query, mxfp4, page, scratch, scores);
+      uint32_t has_large_scales;
+      __builtin_memcpy(&has_large_scales, prepared + MxFp4Layout(query).large_scales_at,
+                       sizeof has_large_scales);
+      return has_large_scales != 0 ? ScoreMxFp4<true>(query, prepared, page, scratch, scores)
+                                   : ScoreMxFp4<false>(query, prepared, page, scratch, scores);
     }
   }
 }
