@@ -32,8 +32,8 @@ class MetadataStore {
   // All entries whose key begins with the prefix, by key.
   virtual absl::StatusOr<std::vector<MetadataEntry>> List(std::string_view prefix) = 0;
 
-  // Writes if the key is at `expected_revision` (0: if it is not held) and returns the new revision.
-  // ABORTED REVISION_MISMATCH (fact "revision": the one held) otherwise.
+  // Writes if the key is at `expected_revision` (0: if it is not held) and returns the new
+  // revision. ABORTED REVISION_MISMATCH (fact "revision": the one held) otherwise.
   virtual absl::StatusOr<int64_t> Put(std::string_view key, std::string_view value,
                                       int64_t expected_revision) = 0;
 
@@ -43,6 +43,13 @@ class MetadataStore {
 
 // The store of a single process; lives as long as the process, as its contexts do.
 std::unique_ptr<MetadataStore> NewEmbeddedMetadata();
+
+// The same, kept in a file: what was acknowledged survives a loss of power. The file and its folder
+// are made if they are not there. DATA_LOSS CORRUPT_METADATA if the file is not as it was written,
+// FAILED_PRECONDITION UNKNOWN_VERSION if a later version of Winnow wrote it and DATA_DIR_IN_USE if
+// another process has it open, UNAVAILABLE DISK_FAILED and RESOURCE_EXHAUSTED DISK_FULL. A write
+// that fails leaves the store as it was; whether the file has it shows when it is opened again.
+absl::StatusOr<std::unique_ptr<MetadataStore>> OpenEmbeddedMetadata(const std::string& path);
 
 }  // namespace winnow::cluster
 

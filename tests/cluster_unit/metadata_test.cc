@@ -15,14 +15,15 @@
 #include <vector>
 
 #include "storage/error.h"
+#include "tests/support/temp_dir.h"
 
 namespace winnow::cluster {
 namespace {
 
 using Facts = std::map<std::string, std::string>;
-using testing::ElementsAre;
-using testing::IsEmpty;
-using testing::Pair;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Pair;
 
 struct StoreKind {
   const char* name;
@@ -31,10 +32,17 @@ struct StoreKind {
   friend void PrintTo(const StoreKind& kind, std::ostream* out) { *out << kind.name; }
 };
 
-std::string NameOf(const testing::TestParamInfo<StoreKind>& info) { return info.param.name; }
+// In a file of its own for each store.
+std::unique_ptr<MetadataStore> NewMetadataInAFile() {
+  static const winnow::testing::TempDir folder;
+  static int files = 0;
+  return OpenEmbeddedMetadata(folder.path() + "/" + std::to_string(files++)).value();
+}
+
+std::string NameOf(const ::testing::TestParamInfo<StoreKind>& info) { return info.param.name; }
 
 // What every MetadataStore must do, on an empty store of its kind.
-class MetadataConformanceTest : public testing::TestWithParam<StoreKind> {
+class MetadataConformanceTest : public ::testing::TestWithParam<StoreKind> {
  protected:
   int64_t Put(const std::string& key, const std::string& value, int64_t expected = 0) {
     const absl::StatusOr<int64_t> revision = store_->Put(key, value, expected);
@@ -70,7 +78,9 @@ class MetadataConformanceTest : public testing::TestWithParam<StoreKind> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Stores, MetadataConformanceTest,
-                         testing::Values(StoreKind{"Embedded", NewEmbeddedMetadata}), NameOf);
+                         ::testing::Values(StoreKind{"Embedded", NewEmbeddedMetadata},
+                                           StoreKind{"EmbeddedInAFile", NewMetadataInAFile}),
+                         NameOf);
 
 TEST_P(MetadataConformanceTest, HoldsNothingAtFirst) {
   EXPECT_EQ(store_->Get("nodes/1").status().code(), absl::StatusCode::kNotFound);
