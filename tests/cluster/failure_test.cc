@@ -54,7 +54,7 @@ class FailureTest : public ::testing::Test {
 
 TEST_F(FailureTest, AShardKilledMidCallEndsTheCall) {
   Process& shard = service_.shard(1).process();
-  shard.Signal(SIGSTOP);
+  shard.Stop();
   auto call = context_.AttendAsync(query_.Request());
   EXPECT_EQ(call.wait_for(std::chrono::milliseconds(300)), std::future_status::timeout);
   shard.Signal(SIGKILL);
@@ -70,7 +70,7 @@ TEST_F(FailureTest, AShardThatHangsIsAnErrorAtTheDeadline) {
   auto context = hasty.OpenContext(context_.id());
   ASSERT_TRUE(context.ok()) << context.status();
   Process& shard = service_.shard(2).process();
-  shard.Signal(SIGSTOP);
+  shard.Stop();
   const absl::Time start = absl::Now();
   const absl::Status status = context->Attend(query_.Request()).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded) << status;
@@ -86,7 +86,7 @@ TEST_F(FailureTest, AnAppendCutShortIsFinishedBySendingItAgain) {
   ASSERT_TRUE(context.ok()) << context.status();
   // Fills the third stripe and goes on into the fourth, on whichever shards they are.
   const client::LayerEntries entries = trial_.Entries(0, 5000);
-  for (int i = 0; i < 3; ++i) service_.shard(i).process().Signal(SIGSTOP);
+  for (int i = 0; i < 3; ++i) service_.shard(i).process().Stop();
   EXPECT_FALSE(context->Append(end, 5000, {&entries, 1}).ok());
   for (int i = 0; i < 3; ++i) service_.shard(i).process().Signal(SIGCONT);
   auto again = context_.Append(end, 5000, {&entries, 1});
@@ -128,7 +128,7 @@ TEST_F(FailureTest, TwoCoordinatorsServeTheSameContexts) {
 TEST_F(FailureTest, ATermSignalLetsRunningCallsFinish) {
   Process& shard = service_.shard(0).process();
   Process& coordinator = service_.coordinator().process();
-  shard.Signal(SIGSTOP);
+  shard.Stop();
   auto call = context_.AttendAsync(query_.Request());
   EXPECT_EQ(call.wait_for(std::chrono::milliseconds(300)), std::future_status::timeout);
   coordinator.Signal(SIGTERM);

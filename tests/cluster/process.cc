@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -39,21 +40,6 @@ std::string ReadFile(const std::string& path) {
 
 }  // namespace
 
-TempDir::TempDir() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "winnow-test-XXXXXX").string();
-  path_ = mkdtemp(pattern.data());
-}
-
-TempDir::~TempDir() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
-std::string TempDir::Write(const std::string& name, const std::string& text) const {
-  std::ofstream(File(name)) << text;
-  return File(name);
-}
-
 Process::Process(const std::string& program, std::vector<std::string> args,
                  std::map<std::string, std::string> env) {
   args.insert(args.begin(), absl::StrCat(WINNOW_BIN_DIR, "/", program));
@@ -74,6 +60,15 @@ Process::~Process() {
 }
 
 void Process::Signal(int signal) const { kill(pid_, signal); }
+
+void Process::Stop() const {
+  Signal(SIGSTOP);
+  // Its threads run on until the kernel has come to each of them.
+  siginfo_t info{};
+  while (waitid(P_PID, static_cast<id_t>(pid_), &info, WSTOPPED | WEXITED | WNOWAIT) != 0 &&
+         errno == EINTR) {
+  }
+}
 
 std::optional<int> Process::Wait(absl::Duration timeout) {
   const absl::Time until = absl::Now() + timeout;

@@ -3,7 +3,6 @@
 
 #include <sys/types.h>
 
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -11,24 +10,9 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "tests/support/temp_dir.h"
 
 namespace winnow::testing {
-
-// A directory of the test's own, removed with it.
-class TempDir {
- public:
-  TempDir();
-  ~TempDir();
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-
-  std::string File(const std::string& name) const { return (path_ / name).string(); }
-  // Writes a file and returns its path.
-  std::string Write(const std::string& name, const std::string& text) const;
-
- private:
-  std::filesystem::path path_;
-};
 
 // One of the project's programs, run as a user runs it. Killed when this goes.
 class Process {
@@ -41,6 +25,8 @@ class Process {
   Process& operator=(const Process&) = delete;
 
   void Signal(int signal) const;
+  // SIGSTOP, and returns once nothing of the process runs any more.
+  void Stop() const;
   // The exit code, 128 + n after signal n; none if it still runs after `timeout`.
   std::optional<int> Wait(absl::Duration timeout = absl::Seconds(60));
   bool running() { return !Wait(absl::ZeroDuration()).has_value(); }
