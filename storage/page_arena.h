@@ -1,6 +1,7 @@
 #ifndef WINNOW_STORAGE_PAGE_ARENA_H_
 #define WINNOW_STORAGE_PAGE_ARENA_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 
@@ -31,6 +32,10 @@ class PageArena {
 
   // Bytes of the pages that are held now.
   size_t used_bytes() const;
+  // 0 for no limit.
+  size_t budget_bytes() const { return budget_bytes_; }
+  // What the budget leaves; nothing where there is none.
+  size_t free_bytes() const { return budget_bytes_ - std::min(budget_bytes_, used_bytes()); }
 
  private:
   class SizeClass;

@@ -1,74 +1,82 @@
 #include "storage/stripe.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "storage/entry_store.h"
 #include "storage/error.h"
+#include "storage/failpoint.h"
+#include "storage/stripe_layer.h"
 
 namespace winnow {
 namespace {
 
 using kernels::kPageEntries;
 
-// Runs fn(page, first entry in the page, count, entries before it in [begin, end)) over the pages
-// that [begin, end) touches; stops and returns false as soon as fn does.
-template <typename Fn>
-bool ForEachPage(uint32_t begin, uint32_t end, Fn fn) {
-  for (uint32_t at = begin; at < end;) {
-    const uint32_t first = at % kPageEntries;
-    const uint32_t count = std::min<uint32_t>(kPageEntries - first, end - at);
-    if (!fn(at / kPageEntries, first, count, at - begin)) return false;
-    at += count;
+constexpr Plane kBothPlanes[] = {Plane::kIndex, Plane::kKv};
+
+// The runs up to entry `end`, the last one cut there.
+std::vector<StoredRun> FirstRuns(const std::vector<StoredRun>& runs, uint32_t end) {
+  std::vector<StoredRun> first;
+  for (uint32_t begin = 0; const StoredRun& run : runs) {
+    if (begin >= end) break;
+    first.push_back({.extent = run.extent, .end = std::min(run.end, end)});
+    begin = run.end;
   }
-  return true;
+  return first;
 }
 
-// First entry at which two entry-major arrays differ, or count.
-uint32_t FirstDifference(const std::byte* a, const std::byte* b, uint32_t count, size_t bytes) {
-  for (uint32_t i = 0; i < count; ++i) {
-    if (std::memcmp(a + i * bytes, b + i * bytes, bytes) != 0) return i;
-  }
-  return count;
+const std::byte* BytesOf(const LayerBytes& bytes, Plane plane) {
+  return plane == Plane::kIndex ? bytes.index_keys.data() : bytes.kv_rows.data();
 }
 
 }  // namespace
 
-struct Stripe::Layer {
-  // Published with release after the bytes and page pointers below it were written.
-  std::atomic<uint32_t> entries = 0;
-  std::array<Page, kStripePages> key_pages;
-  std::array<Page, kStripePages> row_pages;
-};
-
-Stripe::Stripe(std::shared_ptr<const Profile> profile, PageArena* arena, PageMirror* mirror)
-    : profile_(std::move(profile)),
-      arena_(arena),
-      mirror_(mirror),
-      layers_(profile_->layers.size()) {
+Stripe::Stripe(std::shared_ptr<const ContextStorage> context, uint32_t number)
+    : context_(std::move(context)),
+      profile_(*context_->profile),
+      number_(number),
+      layers_(profile_.layers.size()) {
   for (size_t i = 0; i < layers_.size(); ++i) {
-    if (profile_->stores(static_cast<int>(i))) layers_[i] = std::make_unique<Layer>();
+    if (profile_.stores(static_cast<int>(i))) layers_[i] = std::make_unique<Layer>();
+  }
+}
+
+Stripe::Stripe(std::shared_ptr<const ContextStorage> context, const StoredStripe& stored)
+    : Stripe(std::move(context), stored.stripe) {
+  for (size_t i = 0; i < std::min(layers_.size(), stored.layers.size()); ++i) {
+    if (layers_[i] == nullptr || stored.layers[i].empty()) continue;
+    absl::MutexLock lock(&layers_[i]->mu);
+    layers_[i]->runs = stored.layers[i];
+    layers_[i]->entries.store(stored.layers[i].back().end, std::memory_order_release);
   }
 }
 
 Stripe::~Stripe() = default;
 
+Stripe::Planes Stripe::PlanesOf(int layer) const {
+  return profile_.has_index(layer) ? Planes(kBothPlanes) : Planes(kBothPlanes).subspan(1);
+}
+
 uint32_t Stripe::entries(int layer) const {
   return layers_[layer] == nullptr ? 0 : layers_[layer]->entries.load(std::memory_order_acquire);
 }
 
-Place Stripe::KeyPage(int layer, uint32_t page) const {
-  const Page& found = layers_[layer]->key_pages[page];
-  return {.host = found.host.get(), .device = found.copy.get()};
+std::shared_ptr<PageSet> Stripe::FindPages(int layer, Plane plane) const {
+  const Layer& held = *layers_[layer];
+  absl::MutexLock lock(&held.mu);
+  return held.pages[static_cast<int>(plane)];
 }
 
-Place Stripe::KvRow(int layer, uint32_t offset) const {
-  const Page& page = layers_[layer]->row_pages[offset / kPageEntries];
-  const size_t at = offset % kPageEntries * profile_->row_bytes();
-  return {.host = page.host.get() + at,
-          .device = page.copy == nullptr ? nullptr : page.copy.get() + at};
+absl::StatusOr<std::shared_ptr<const PageSet>> Stripe::Pages(int layer, Plane plane) const {
+  std::shared_ptr<const PageSet> pages = FindPages(layer, plane);
+  if (pages == nullptr || !pages->damaged()) return pages;
+  return Error(absl::StatusCode::kDataLoss, "CORRUPT_PAGE",
+               absl::StrCat("the ", PlaneName(plane), " pages of layer ", layer, ", stripe ",
+                            number_, " are damaged in memory, and there is no other copy"),
+               {{"layer", absl::StrCat(layer)}, {"stripe", absl::StrCat(number_)}});
 }
 
 absl::Status Stripe::CheckOverlap(uint32_t offset, uint32_t count, const LayerBytes& bytes) const {
@@ -79,33 +87,36 @@ absl::Status Stripe::CheckOverlap(uint32_t offset, uint32_t count, const LayerBy
                               " has ", held, " entries"),
                  {{"entries", absl::StrCat(held)}, {"layer", absl::StrCat(bytes.layer)}});
   }
-  const Layer& layer = *layers_[bytes.layer];
-  const size_t key_bytes = profile_->has_index(bytes.layer) ? profile_->key_bytes() : 0;
-  const size_t row_bytes = profile_->row_bytes();
-  std::vector<std::byte> keys(kPageEntries * key_bytes);
-  uint32_t conflict = 0;
-  const bool equal = ForEachPage(
-      offset, std::min(held, offset + count),
-      [&](uint32_t page, uint32_t first, uint32_t entries, uint32_t before) {
-        uint32_t same =
-            FirstDifference(layer.row_pages[page].host.get() + first * row_bytes,
-                            bytes.kv_rows.data() + before * row_bytes, entries, row_bytes);
-        if (key_bytes != 0) {
-          kernels::ExtractKeys(profile_->key_format, profile_->index_dim,
-                               layer.key_pages[page].host.get(), static_cast<int>(first),
-                               static_cast<int>(entries), keys.data());
-          same = std::min(same,
-                          FirstDifference(keys.data(), bytes.index_keys.data() + before * key_bytes,
-                                          entries, key_bytes));
-        }
-        conflict = offset + before + same;
-        return same == entries;
-      });
-  if (equal) return absl::OkStatus();
+  const uint32_t end = std::min(held, offset + count);
+  uint32_t same_until = end;
+  for (const Plane plane : PlanesOf(bytes.layer)) {
+    absl::StatusOr<uint32_t> difference =
+        FindDifference(bytes.layer, plane, offset, end, BytesOf(bytes, plane));
+    if (!difference.ok()) return difference.status();
+    same_until = std::min(same_until, *difference);
+  }
+  if (same_until >= end) return absl::OkStatus();
   return Error(absl::StatusCode::kAborted, "APPEND_CONFLICT",
-               absl::StrCat("entry ", conflict, " of the stripe's layer ", bytes.layer,
+               absl::StrCat("entry ", same_until, " of the stripe's layer ", bytes.layer,
                             " is held with other bytes"),
-               {{"offset", absl::StrCat(conflict)}, {"layer", absl::StrCat(bytes.layer)}});
+               {{"offset", absl::StrCat(same_until)}, {"layer", absl::StrCat(bytes.layer)}});
+}
+
+absl::StatusOr<uint32_t> Stripe::FindDifference(int layer, Plane plane, uint32_t first,
+                                                uint32_t end, const std::byte* bytes) const {
+  const size_t entry_bytes = EntryBytes(profile_, plane);
+  std::vector<std::byte> held(kPageEntries * entry_bytes);
+  for (uint32_t at = first; at < end; at += kPageEntries) {
+    const uint32_t count = std::min<uint32_t>(kPageEntries, end - at);
+    absl::Status status = Read(layer, plane, at, at + count, absl::InfiniteFuture(), held.data());
+    if (!status.ok()) return status;
+    const std::byte* given = bytes + (at - first) * entry_bytes;
+    for (uint32_t i = 0; i < count; ++i) {
+      const size_t entry = i * entry_bytes;
+      if (std::memcmp(held.data() + entry, given + entry, entry_bytes) != 0) return at + i;
+    }
+  }
+  return end;
 }
 
 absl::Status Stripe::Compare(uint32_t offset, uint32_t count,
@@ -116,144 +127,158 @@ absl::Status Stripe::Compare(uint32_t offset, uint32_t count,
   return absl::OkStatus();
 }
 
-absl::StatusOr<Stripe::Page> Stripe::AllocatePage(size_t page_bytes) const {
-  absl::StatusOr<PageArena::Page> host = arena_->Allocate(page_bytes);
-  if (!host.ok()) return host.status();
-  return Page{.host = *std::move(host),
-              .copy = mirror_ == nullptr ? nullptr : mirror_->Add(page_bytes)};
-}
-
-absl::Status Stripe::AllocatePages(int layer, uint32_t end, std::vector<NewPage>* pages) const {
-  const uint32_t held_pages = (entries(layer) + kPageEntries - 1) / kPageEntries;
-  const uint32_t needed_pages = (end + kPageEntries - 1) / kPageEntries;
-  for (uint32_t page = held_pages; page < needed_pages; ++page) {
-    NewPage fresh = {.layer = layer, .page = page};
-    if (profile_->has_index(layer)) {
-      absl::StatusOr<Page> keys =
-          AllocatePage(kernels::KeyPageBytes(profile_->key_format, profile_->index_dim));
-      if (!keys.ok()) return keys.status();
-      fresh.keys = *std::move(keys);
-    }
-    absl::StatusOr<Page> rows = AllocatePage(kPageEntries * profile_->row_bytes());
-    if (!rows.ok()) return rows.status();
-    fresh.rows = *std::move(rows);
-    pages->push_back(std::move(fresh));
+absl::Status Stripe::Reserve(int layer, uint32_t end) {
+  for (const Plane plane : PlanesOf(layer)) {
+    // A cold plane is brought back, since its last page goes on.
+    absl::Status status = RestoreLayer(layer, plane, absl::InfiniteFuture());
+    if (!status.ok()) return status;
+    status = FindPages(layer, plane)->Reserve(end);
+    if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }
 
-// An append does not depend on the device: one that failed says so to every query.
-void Stripe::MirrorEntries(const Page& keys, const Page& rows, uint32_t first,
-                           uint32_t count) const {
-  if (keys.copy != nullptr) {
-    // The entries' bytes lie all over the page. What the page held before is sent again as it is,
-    // so a kernel that reads it meanwhile finds no difference.
-    mirror_
-        ->Write(keys.copy, 0,
-                {keys.host.get(), kernels::KeyPageBytes(profile_->key_format, profile_->index_dim)})
-        .IgnoreError();
+absl::StatusOr<std::shared_ptr<const Extent>> Stripe::StoreNew(uint32_t offset, uint32_t end,
+                                                               std::span<const LayerBytes> layers) {
+  if (context_->record.durability == Durability::kMemory) return nullptr;
+  std::vector<StoreWrite> writes;
+  for (const LayerBytes& bytes : layers) {
+    const uint32_t held = entries(bytes.layer);
+    if (held >= end) continue;
+    StoreWrite write = {.layer = bytes.layer, .first = held, .count = end - held};
+    if (profile_.has_index(bytes.layer)) {
+      write.index_keys = bytes.index_keys.subspan((held - offset) * profile_.key_bytes());
+    }
+    write.kv_rows = bytes.kv_rows.subspan((held - offset) * profile_.row_bytes());
+    writes.push_back(write);
   }
-  if (rows.copy != nullptr) {
-    const size_t at = first * profile_->row_bytes();
-    mirror_->Write(rows.copy, at, {rows.host.get() + at, count * profile_->row_bytes()})
-        .IgnoreError();
+  if (writes.empty()) return nullptr;
+  return context_->store->Append(context_->record, number_, writes);
+}
+
+void Stripe::Write(uint32_t offset, uint32_t end, const LayerBytes& bytes,
+                   const std::shared_ptr<const Extent>& extent) {
+  const uint32_t held = entries(bytes.layer);
+  for (const Plane plane : PlanesOf(bytes.layer)) {
+    FindPages(bytes.layer, plane)
+        ->Write(held, end - held,
+                BytesOf(bytes, plane) + (held - offset) * EntryBytes(profile_, plane));
+  }
+  if (extent == nullptr) return;
+  Layer& layer = *layers_[bytes.layer];
+  absl::MutexLock lock(&layer.mu);
+  if (!layer.runs.empty() && layer.runs.back().extent == extent) {
+    layer.runs.back().end = end;
+  } else {
+    layer.runs.push_back({.extent = extent, .end = end});
+  }
+}
+
+void Stripe::TrimPages(int layer) {
+  for (const Plane plane : PlanesOf(layer)) {
+    const std::shared_ptr<PageSet> pages = FindPages(layer, plane);
+    if (pages != nullptr) pages->Trim(entries(layer));
   }
 }
 
 void Stripe::PublishMirror() const {
-  if (mirror_ != nullptr) mirror_->Publish().IgnoreError();
-}
-
-void Stripe::Write(uint32_t offset, uint32_t count, const LayerBytes& bytes) {
-  Layer& layer = *layers_[bytes.layer];
-  const uint32_t held = entries(bytes.layer);
-  const bool has_index = profile_->has_index(bytes.layer);
-  const size_t key_bytes = profile_->key_bytes();
-  const size_t row_bytes = profile_->row_bytes();
-  ForEachPage(
-      held, offset + count, [&](uint32_t page, uint32_t first, uint32_t entries, uint32_t before) {
-        const size_t from = held - offset + before;
-        std::memcpy(layer.row_pages[page].host.get() + first * row_bytes,
-                    bytes.kv_rows.data() + from * row_bytes, entries * row_bytes);
-        if (has_index) {
-          kernels::ArrangeKeys(profile_->key_format, profile_->index_dim,
-                               bytes.index_keys.data() + from * key_bytes, static_cast<int>(first),
-                               static_cast<int>(entries), layer.key_pages[page].host.get());
-        }
-        MirrorEntries(layer.key_pages[page], layer.row_pages[page], first, entries);
-        return true;
-      });
+  if (context_->mirror != nullptr) context_->mirror->Publish().IgnoreError();
 }
 
 absl::StatusOr<uint64_t> Stripe::Append(uint32_t offset, uint32_t count,
                                         std::span<const LayerBytes> layers) {
-  absl::MutexLock lock(&append_mu_);
+  absl::MutexLock lock(&write_mu_);
   const uint32_t end = offset + count;
-  std::vector<NewPage> pages;
   if (absl::Status status = Compare(offset, count, layers); !status.ok()) return status;
+  std::vector<const LayerBytes*> growing;
   for (const LayerBytes& bytes : layers) {
-    if (absl::Status status = AllocatePages(bytes.layer, end, &pages); !status.ok()) return status;
+    if (entries(bytes.layer) < end) growing.push_back(&bytes);
   }
-  for (NewPage& fresh : pages) {
-    layers_[fresh.layer]->key_pages[fresh.page] = std::move(fresh.keys);
-    layers_[fresh.layer]->row_pages[fresh.page] = std::move(fresh.rows);
+  absl::Status status;
+  for (size_t i = 0; i < growing.size() && status.ok(); ++i) {
+    status = Reserve(growing[i]->layer, end);
+  }
+  absl::StatusOr<std::shared_ptr<const Extent>> extent;
+  if (status.ok()) {
+    extent = StoreNew(offset, end, layers);
+    status = extent.status();
+  }
+  if (!status.ok()) {
+    for (const LayerBytes* bytes : growing) TrimPages(bytes->layer);
+    return status;
   }
   uint64_t written = 0;
-  for (const LayerBytes& bytes : layers) {
-    if (entries(bytes.layer) >= end) continue;
-    Write(offset, count, bytes);
-    written += end - entries(bytes.layer);
+  for (const LayerBytes* bytes : growing) {
+    Write(offset, end, *bytes, *extent);
+    written += end - entries(bytes->layer);
   }
   PublishMirror();
-  for (const LayerBytes& bytes : layers) {
-    std::atomic<uint32_t>& published = layers_[bytes.layer]->entries;
-    if (published.load(std::memory_order_relaxed) < end) {
-      published.store(end, std::memory_order_release);
-    }
+  Failpoint("append.publish");
+  for (const LayerBytes* bytes : growing) {
+    layers_[bytes->layer]->entries.store(end, std::memory_order_release);
   }
   return written;
 }
 
-absl::Status Stripe::CopyPartialPage(const Layer& from, int layer, uint32_t entries,
-                                     Layer* to) const {
-  const uint32_t page = entries / kPageEntries;
-  const uint32_t count = entries % kPageEntries;
-  std::vector<NewPage> fresh;
-  if (absl::Status status = AllocatePages(layer, entries, &fresh); !status.ok()) return status;
-  NewPage& copy = fresh.back();
-  std::memcpy(copy.rows.host.get(), from.row_pages[page].host.get(), count * profile_->row_bytes());
-  if (copy.keys.host != nullptr) {
-    std::vector<std::byte> keys(count * profile_->key_bytes());
-    kernels::ExtractKeys(profile_->key_format, profile_->index_dim, from.key_pages[page].host.get(),
-                         0, static_cast<int>(count), keys.data());
-    kernels::ArrangeKeys(profile_->key_format, profile_->index_dim, keys.data(), 0,
-                         static_cast<int>(count), copy.keys.host.get());
+absl::StatusOr<Stripe::LayerCopy> Stripe::CopyLayer(int layer, uint32_t entries) const {
+  LayerCopy copy;
+  {
+    // At once: what is cold has all its runs.
+    const Layer& from = *layers_[layer];
+    absl::MutexLock lock(&from.mu);
+    copy.pages = from.pages;
+    copy.runs = FirstRuns(from.runs, entries);
   }
-  MirrorEntries(copy.keys, copy.rows, 0, count);
-  to->key_pages[page] = std::move(copy.keys);
-  to->row_pages[page] = std::move(copy.rows);
-  return absl::OkStatus();
+  // A complete set is never written again and may be shared as it is.
+  if (entries == kStripeEntries) return copy;
+  for (std::shared_ptr<PageSet>& pages : copy.pages) {
+    if (pages == nullptr) continue;
+    absl::StatusOr<std::shared_ptr<PageSet>> fork = pages->Fork(entries);
+    if (!fork.ok()) return fork.status();
+    pages = *std::move(fork);
+  }
+  return copy;
 }
 
-absl::StatusOr<std::shared_ptr<Stripe>> Stripe::Fork(uint32_t entries) const {
-  auto fork = std::make_shared<Stripe>(profile_, arena_, mirror_);
+absl::StatusOr<std::shared_ptr<Stripe>> Stripe::Fork(std::shared_ptr<const ContextStorage> context,
+                                                     uint32_t entries) const {
+  auto fork = std::make_shared<Stripe>(std::move(context), number_);
   for (size_t i = 0; i < layers_.size(); ++i) {
     if (layers_[i] == nullptr) continue;
     const auto layer = static_cast<int>(i);
     const uint32_t kept = std::min(entries, this->entries(layer));
-    const uint32_t full_pages = kept / kPageEntries;
+    if (kept == 0) continue;
+    absl::StatusOr<LayerCopy> copy = CopyLayer(layer, kept);
+    if (!copy.ok()) return copy.status();
     Layer& to = *fork->layers_[i];
-    std::copy_n(layers_[i]->key_pages.begin(), full_pages, to.key_pages.begin());
-    std::copy_n(layers_[i]->row_pages.begin(), full_pages, to.row_pages.begin());
-    to.entries.store(full_pages * kPageEntries, std::memory_order_relaxed);
-    if (kept % kPageEntries != 0) {
-      absl::Status status = fork->CopyPartialPage(*layers_[i], layer, kept, &to);
-      if (!status.ok()) return status;
-    }
+    absl::MutexLock lock(&to.mu);
+    to.pages = std::move(copy->pages);
+    to.runs = std::move(copy->runs);
     to.entries.store(kept, std::memory_order_release);
   }
   fork->PublishMirror();
   return fork;
+}
+
+StoredRange Stripe::Stored(int layer, uint32_t first, uint32_t end) const {
+  const Layer& held = *layers_[layer];
+  absl::MutexLock lock(&held.mu);
+  return {.stripe = number_,
+          .layer = layer,
+          .first = first,
+          .end = end,
+          .runs = FirstRuns(held.runs, end)};
+}
+
+StoredStripe Stripe::stored() const {
+  StoredStripe stored = {.stripe = number_,
+                         .layers = std::vector<std::vector<StoredRun>>(layers_.size())};
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    if (layers_[i] == nullptr) continue;
+    absl::MutexLock lock(&layers_[i]->mu);
+    stored.layers[i] = layers_[i]->runs;
+  }
+  return stored;
 }
 
 }  // namespace winnow

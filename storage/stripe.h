@@ -1,25 +1,27 @@
 #ifndef WINNOW_STORAGE_STRIPE_H_
 #define WINNOW_STORAGE_STRIPE_H_
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "storage/page_arena.h"
-#include "storage/page_mirror.h"
-#include "storage/profile.h"
+#include "absl/time/time.h"
+#include "storage/context_record.h"
+#include "storage/page_set.h"
+#include "storage/stored_run.h"
 
 namespace winnow {
 
-// Entries of a stripe, the run of positions that lives on one slot.
-inline constexpr uint32_t kStripeEntries = 4096;
-inline constexpr uint32_t kStripePages = kStripeEntries / kernels::kPageEntries;
+class EntryStore;
 
 // Entries of one layer as they travel.
 struct LayerBytes {
@@ -28,78 +30,116 @@ struct LayerBytes {
   std::span<const std::byte> kv_rows;     // [count, row_bytes]
 };
 
-// Where a page or a row lies.
-struct Place {
-  const std::byte* host = nullptr;
-  const std::byte* device = nullptr;  // its copy in a device's memory; null where there is none
-
-  friend bool operator==(const Place&, const Place&) = default;
+// What the stripes of a context share. All pointers must outlive the stripes and their forks.
+struct ContextStorage {
+  std::shared_ptr<const Profile> profile;
+  PageArena* arena = nullptr;
+  PageMirror* mirror = nullptr;  // null: no device
+  EntryStore* store = nullptr;   // null: memory only
+  ContextRecord record;          // of it, the number and the durability
 };
 
-// Pages of all layers for kStripeEntries consecutive positions. Entries are only ever added:
-// those below entries(layer) never change, so a reader needs no lock. Thread-safe.
+// All layers of kStripeEntries consecutive positions. Entries are only ever added: those below
+// entries(layer) never change. Each plane of a layer is in memory, or cold: on disk alone.
+// Thread-safe; a reader holds on to a PageSet and needs no lock.
 class Stripe {
  public:
-  // The arena and the mirror, null for none, must outlive the stripe and its forks.
-  Stripe(std::shared_ptr<const Profile> profile, PageArena* arena, PageMirror* mirror = nullptr);
+  // Empty, or with what is stored, all of it cold.
+  Stripe(std::shared_ptr<const ContextStorage> context, uint32_t number);
+  Stripe(std::shared_ptr<const ContextStorage> context, const StoredStripe& stored);
   ~Stripe();
 
+  uint32_t number() const { return number_; }
+  const std::shared_ptr<const ContextStorage>& context() const { return context_; }
   // Entries of the layer that are readable, 0..kStripeEntries.
   uint32_t entries(int layer) const;
 
-  // Writes [offset, offset + count) of the given layers, all or nothing: entries that are already
-  // there are compared. The caller has validated layers and byte counts.
-  // Returns the number of entries written (over all layers).
+  // Stores [offset, offset + count) of the given layers, all or nothing, as durably as the context
+  // asks: entries that are already there are compared. The caller has validated layers and byte
+  // counts. Returns the number of entries written (over all layers).
   // ABORTED APPEND_CONFLICT (fact "offset": first entry whose bytes differ), OUT_OF_RANGE
-  // APPEND_GAP (fact "entries": where the layer ends), RESOURCE_EXHAUSTED if there is no memory.
+  // APPEND_GAP (fact "entries": where the layer ends), RESOURCE_EXHAUSTED if there is no memory;
+  // errors of EntryStore.
   absl::StatusOr<uint64_t> Append(uint32_t offset, uint32_t count,
                                   std::span<const LayerBytes> layers);
 
   // The checks of Append alone: APPEND_CONFLICT, APPEND_GAP, or OK.
   absl::Status Compare(uint32_t offset, uint32_t count, std::span<const LayerBytes> layers) const;
 
-  // Page `page` of the layer, valid if it begins below entries(layer); arranged by ArrangeKeys.
-  Place KeyPage(int layer, uint32_t page) const;
-  // Row `offset`, valid below entries(layer).
-  Place KvRow(int layer, uint32_t offset) const;
+  // The plane's pages, good for all entries that entries(layer) told of before; null while cold.
+  // DATA_LOSS CORRUPT_PAGE if they were found damaged and there is no other copy.
+  absl::StatusOr<std::shared_ptr<const PageSet>> Pages(int layer, Plane plane) const;
+  // Entries [first, end), [end - first, entry bytes], from memory or from disk.
+  absl::Status Read(int layer, Plane plane, uint32_t first, uint32_t end, absl::Time deadline,
+                    std::byte* bytes) const;
+  // Where entries [first, end) lie on disk. Those of a cold plane all do.
+  StoredRange Stored(int layer, uint32_t first, uint32_t end) const;
 
-  // A stripe with the first `entries` entries of each layer (or all it has, if fewer). Full pages
-  // are shared, the partial one is copied.
-  absl::StatusOr<std::shared_ptr<Stripe>> Fork(uint32_t entries) const;
+  // A stripe of `context` with the first `entries` entries of each layer (or all it has, if fewer).
+  // Full pages are shared, the partial one is copied; what is cold stays cold.
+  absl::StatusOr<std::shared_ptr<Stripe>> Fork(std::shared_ptr<const ContextStorage> context,
+                                               uint32_t entries) const;
+  StoredStripe stored() const;
+
+  // Lets go of the plane's pages, layer by layer until those of `bytes` of entries are gone, after
+  // storing what is not stored yet. Returns the bytes of entries; their memory is free once the
+  // last reader lets go too. DATA_LOSS CORRUPT_PAGE if a page that had to be stored is damaged.
+  absl::StatusOr<uint64_t> Spill(Plane plane, uint64_t bytes = UINT64_MAX);
+  // Brings the layer's plane back into memory. RESOURCE_EXHAUSTED if there is none.
+  absl::Status Restore(int layer, Plane plane, absl::Time deadline);
+  // Layers that are not in memory.
+  std::vector<int> ColdLayers(Plane plane) const;
+  // Adds a line to `damaged` for each layer whose pages or stored entries do not match their
+  // checksums. Damaged pages are read from disk from then on, or not at all.
+  absl::Status Verify(Plane plane, absl::Time deadline, std::vector<std::string>* damaged);
+
+  // Entry bytes of a plane in memory, on disk, and in all, over all layers. Pages and stored
+  // entries that are shared with forks count.
+  uint64_t resident_bytes(Plane plane) const;
+  uint64_t stored_bytes(Plane plane) const;
+  uint64_t bytes(Plane plane) const;
 
  private:
   struct Layer;
-  struct Page {
-    PageArena::Page host;
-    PageMirror::Copy copy;
-  };
-  struct NewPage {
-    int layer;
-    uint32_t page;
-    Page keys;  // none where the layer has no index
-    Page rows;
+  using Planes = std::span<const Plane>;
+  struct LayerCopy {
+    std::array<std::shared_ptr<PageSet>, 2> pages;
+    std::vector<StoredRun> runs;
   };
 
+  Planes PlanesOf(int layer) const;
+  bool HasPlane(int layer, Plane plane) const;
   // That the append leaves no gap and repeats what is held.
   absl::Status CheckOverlap(uint32_t offset, uint32_t count, const LayerBytes& bytes) const;
-  absl::StatusOr<Page> AllocatePage(size_t page_bytes) const;
-  // Takes the pages that entries [entries(layer), end) need beyond those there are.
-  absl::Status AllocatePages(int layer, uint32_t end, std::vector<NewPage>* pages) const;
-  // Writes the entries that are not held yet, without publishing them.
-  void Write(uint32_t offset, uint32_t count, const LayerBytes& bytes);
-  // Brings entries [first, first + count) of a pair of pages to their copies on the device.
-  void MirrorEntries(const Page& keys, const Page& rows, uint32_t first, uint32_t count) const;
-  // Makes what was mirrored visible to kernels.
+  // First of entries [first, end) whose bytes differ from `bytes`, or `end`.
+  absl::StatusOr<uint32_t> FindDifference(int layer, Plane plane, uint32_t first, uint32_t end,
+                                          const std::byte* bytes) const;
+  absl::Status ReadStored(int layer, Plane plane, uint32_t first, uint32_t end, absl::Time deadline,
+                          std::byte* bytes) const;
+
+  absl::Status Reserve(int layer, uint32_t end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  absl::StatusOr<std::shared_ptr<const Extent>> StoreNew(uint32_t offset, uint32_t end,
+                                                         std::span<const LayerBytes> layers)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  void Write(uint32_t offset, uint32_t end, const LayerBytes& bytes,
+             const std::shared_ptr<const Extent>& extent) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  void TrimPages(int layer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  absl::StatusOr<LayerCopy> CopyLayer(int layer, uint32_t entries) const;
+  absl::Status StoreRest(int layer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  absl::Status RestoreLayer(int layer, Plane plane, absl::Time deadline)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  absl::Status VerifyPages(int layer, Plane plane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  absl::Status VerifyStored(int layer, Plane plane, absl::Time deadline) const;
+  std::shared_ptr<PageSet> FindPages(int layer, Plane plane) const;
+  uint32_t StoredEnd(int layer) const;
   void PublishMirror() const;
-  // Gives this stripe its own copy of the page that `entries` ends in.
-  absl::Status CopyPartialPage(const Layer& from, int layer, uint32_t entries, Layer* to) const;
 
   // Constant after construction.
-  const std::shared_ptr<const Profile> profile_;
-  PageArena* const arena_;
-  PageMirror* const mirror_;
+  const std::shared_ptr<const ContextStorage> context_;
+  const Profile& profile_;
+  const uint32_t number_;
 
-  absl::Mutex append_mu_;  // One writer at a time; readers go by Layer::entries.
+  absl::Mutex write_mu_;  // One writer at a time, appending or moving between tiers.
   std::vector<std::unique_ptr<Layer>> layers_;
 };
 

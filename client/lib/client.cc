@@ -4,6 +4,7 @@
 
 #include "client/lib/connection.h"
 #include "client/lib/messages.h"
+#include "services/wire/fields.h"
 #include "services/wire/profile.h"
 
 namespace winnow::client {
@@ -42,12 +43,15 @@ absl::StatusOr<std::vector<RegisteredProfile>> Client::ListProfiles() {
 }
 
 absl::StatusOr<Context> Client::CreateContext(const std::string& profile_fingerprint,
-                                              const std::string& context_id) {
+                                              const std::string& context_id,
+                                              const ContextOptions& options) {
   v1::CreateContextRequest request;
   v1::CreateContextReply reply;
   request.set_tenant(connection_->options.tenant);
   request.set_profile_fingerprint(profile_fingerprint);
   request.set_context_id(context_id);
+  request.set_durability(wire::FromDurability(options.durability));
+  request.set_ttl_ms(wire::FromDuration(options.ttl));
   const absl::Status status = connection_->Call([&](grpc::ClientContext* context) {
     return connection_->contexts->CreateContext(context, request, &reply);
   });
@@ -83,6 +87,19 @@ absl::StatusOr<std::vector<ContextInfo>> Client::ListContexts() {
     request.set_after(reply.next());
   } while (!request.after().empty());
   return contexts;
+}
+
+absl::StatusOr<SnapshotResult> Client::LoadSnapshot(const std::string& context_id,
+                                                    const std::string& directory,
+                                                    const StripeRange& range) {
+  const v1::SnapshotRequest request =
+      ToMessage(connection_->options.tenant, context_id, directory, range);
+  v1::SnapshotReply reply;
+  const absl::Status status = connection_->Call([&](grpc::ClientContext* context) {
+    return connection_->admin->LoadSnapshot(context, request, &reply);
+  });
+  if (!status.ok()) return status;
+  return FromMessage(reply);
 }
 
 absl::StatusOr<std::vector<NodeInfo>> Client::ListNodes() {

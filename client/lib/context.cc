@@ -4,6 +4,7 @@
 
 #include "client/lib/connection.h"
 #include "client/lib/messages.h"
+#include "services/wire/fields.h"
 
 namespace winnow::client {
 
@@ -91,13 +92,15 @@ std::unique_ptr<DecodeSession> Context::StartDecode() const {
   return std::make_unique<DecodeSession>(connection_, id_);
 }
 
-absl::StatusOr<Context> Context::Fork(uint64_t entries, const std::string& fork_id) const {
+absl::StatusOr<Context> Context::Fork(uint64_t entries, const std::string& fork_id,
+                                      absl::Duration ttl) const {
   v1::ForkContextRequest request;
   v1::ForkContextReply reply;
   request.set_tenant(connection_->options.tenant);
   request.set_parent_context_id(id_);
   request.set_entries(entries);
   request.set_context_id(fork_id);
+  request.set_ttl_ms(wire::FromDuration(ttl));
   const absl::Status status = connection_->Call([&](grpc::ClientContext* context) {
     return connection_->contexts->ForkContext(context, request, &reply);
   });

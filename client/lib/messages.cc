@@ -30,7 +30,14 @@ CallStats FromMessage(const v1::CallStats& message) {
           .fetch_us = message.fetch_us(),
           .shard_attend_us = message.shard_attend_us(),
           .attend_us = message.attend_us(),
-          .score_us_sum = message.score_us_sum()};
+          .score_us_sum = message.score_us_sum(),
+          .cold_index_bytes = message.cold_index_bytes(),
+          .cold_rows = message.cold_rows(),
+          .cached_rows = message.cached_rows()};
+}
+
+absl::Duration Remaining(uint64_t ms) {
+  return ms == 0 ? absl::InfiniteDuration() : absl::Milliseconds(static_cast<int64_t>(ms));
 }
 
 Selection FromMessage(const v1::Selection& message) {
@@ -88,6 +95,28 @@ v1::AttendRequest ToMessage(const std::string& tenant, const std::string& contex
   return message;
 }
 
+v1::TierRequest ToMessage(const std::string& tenant, const std::string& context_id, Planes planes,
+                          const StripeRange& range) {
+  v1::TierRequest message;
+  message.set_tenant(tenant);
+  message.set_context_id(context_id);
+  message.set_planes(static_cast<v1::Planes>(planes));
+  message.set_first_stripe(range.first_stripe);
+  message.set_stripes(range.stripes);
+  return message;
+}
+
+v1::SnapshotRequest ToMessage(const std::string& tenant, const std::string& context_id,
+                              const std::string& directory, const StripeRange& range) {
+  v1::SnapshotRequest message;
+  message.set_tenant(tenant);
+  message.set_context_id(context_id);
+  message.set_directory(directory);
+  message.set_first_stripe(range.first_stripe);
+  message.set_stripes(range.stripes);
+  return message;
+}
+
 AppendResult FromMessage(const v1::AppendEntriesReply& message) {
   return {.end_position = message.end_position(), .entries_written = message.entries_written()};
 }
@@ -113,10 +142,16 @@ ContextInfo FromMessage(const v1::ContextInfo& message) {
   return {.context_id = message.context_id(),
           .tenant = message.tenant(),
           .profile_fingerprint = message.profile_fingerprint(),
+          .durability = static_cast<Durability>(message.durability()),
           .sealed = message.sealed(),
+          .pinned = message.pinned(),
+          .expires_in = Remaining(message.expires_in_ms()),
           .entries = message.entries(),
           .index_bytes = message.index_bytes(),
           .kv_bytes = message.kv_bytes(),
+          .resident_index_bytes = message.resident_index_bytes(),
+          .resident_kv_bytes = message.resident_kv_bytes(),
+          .stored_bytes = message.stored_bytes(),
           .layer_entries = {message.layer_entries().begin(), message.layer_entries().end()},
           .shard_entries = {message.shard_entries().begin(), message.shard_entries().end()}};
 }
@@ -140,7 +175,25 @@ ShardInfo FromMessage(const v1::ListShardsReply::Shard& message) {
           .kv_bytes = message.kv_bytes(),
           .threads = message.threads(),
           .kernels = message.kernels(),
-          .error = message.error()};
+          .error = message.error(),
+          .memory_bytes = message.memory_bytes(),
+          .memory_budget_bytes = message.memory_budget_bytes(),
+          .disk_bytes = message.disk_bytes(),
+          .corrupt_pages = message.corrupt_pages()};
+}
+
+TierResult FromMessage(const v1::TierReply& message) {
+  return {.index_bytes = message.index_bytes(),
+          .kv_bytes = message.kv_bytes(),
+          .next_stripe = message.next_stripe(),
+          .total_stripes = message.total_stripes(),
+          .corrupt = {message.corrupt().begin(), message.corrupt().end()}};
+}
+
+SnapshotResult FromMessage(const v1::SnapshotReply& message) {
+  return {.bytes = message.bytes(),
+          .next_stripe = message.next_stripe(),
+          .total_stripes = message.total_stripes()};
 }
 
 }  // namespace winnow::client

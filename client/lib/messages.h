@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 
+#include "winnow/maintenance.h"
 #include "winnow/types.h"
 #include "winnow/v1/admin.pb.h"
 #include "winnow/v1/contexts.pb.h"
@@ -19,6 +20,11 @@ v1::IndexQuery ToMessage(const IndexQuery& query);
 v1::AttendRequest ToMessage(const std::string& tenant, const std::string& context_id,
                             const AttendRequest& request);
 
+v1::TierRequest ToMessage(const std::string& tenant, const std::string& context_id, Planes planes,
+                          const StripeRange& range);
+v1::SnapshotRequest ToMessage(const std::string& tenant, const std::string& context_id,
+                              const std::string& directory, const StripeRange& range);
+
 AppendResult FromMessage(const v1::AppendEntriesReply& message);
 SelectResult FromMessage(const v1::SelectReply& message);
 GatherResult FromMessage(v1::GatherReply&& message);
@@ -26,6 +32,8 @@ AttendResult FromMessage(const v1::AttendReply& message);
 ContextInfo FromMessage(const v1::ContextInfo& message);
 NodeInfo FromMessage(const v1::ListNodesReply::Node& message);
 ShardInfo FromMessage(const v1::ListShardsReply::Shard& message);
+TierResult FromMessage(const v1::TierReply& message);
+SnapshotResult FromMessage(const v1::SnapshotReply& message);
 
 }  // namespace winnow::client
 

@@ -30,6 +30,10 @@ void PrintTable(const client::AttendResult& result, uint32_t show) {
             << absl::StrFormat("lse[0] %.6f; %d entries scanned on %d shards in %d us\n",
                                result.lse[0], result.stats.entries_scanned, result.stats.shards,
                                result.stats.total_us);
+  if (result.stats.cold_rows == 0 && result.stats.cold_index_bytes == 0) return;
+  std::cout << absl::StrFormat("%d rows cold, %d of them cached; %s of index keys from disk\n",
+                               result.stats.cold_rows, result.stats.cached_rows,
+                               FormatBytes(result.stats.cold_index_bytes));
 }
 
 int Attend(const Globals& globals, const AttendFlags& flags) {
@@ -54,6 +58,9 @@ int Attend(const Globals& globals, const AttendFlags& flags) {
                                       {"lse", result->lse},
                                       {"entries_scanned", result->stats.entries_scanned},
                                       {"bytes_moved", result->stats.bytes_moved},
+                                      {"cold_index_bytes", result->stats.cold_index_bytes},
+                                      {"cold_rows", result->stats.cold_rows},
+                                      {"cached_rows", result->stats.cached_rows},
                                       {"stages_us", log.Stages()}}
                    .dump(2)
             << "\n";

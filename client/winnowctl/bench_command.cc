@@ -11,6 +11,7 @@
 #include "client/winnowctl/progress.h"
 #include "client/winnowctl/stats.h"
 #include "client/winnowctl/synthetic.h"
+#include "client/winnowctl/table.h"
 #include "kernels/read_floor.h"
 
 namespace winnow::ctl {
@@ -70,6 +71,9 @@ int Report(const Globals& globals, const BenchFlags& flags, const CallLog& log, 
       {"keys_per_second", static_cast<double>(flags.entries) / log.p50_us() * 1e6},
       {"index_bytes", index_bytes},
       {"bytes_moved_per_call", log.bytes_moved() / log.calls()},
+      {"cold_index_bytes_per_call", log.cold_index_bytes() / log.calls()},
+      {"cold_rows_per_call", log.cold_rows() / log.calls()},
+      {"cached_rows_per_call", log.cached_rows() / log.calls()},
       {"read_floor_us", floor_us},
       {"read_floor_gb_per_s", static_cast<double>(index_bytes) / floor_us / 1e3},
       {"floor_ratio", log.p50_us() / floor_us},
@@ -85,6 +89,12 @@ int Report(const Globals& globals, const BenchFlags& flags, const CallLog& log, 
       flags.entries, flags.shards, log.p50_us(), log.p99_us(),
       static_cast<double>(flags.entries) / log.p50_us(), static_cast<double>(index_bytes) / 1e6,
       floor_us, static_cast<double>(index_bytes) / floor_us / 1e3, log.p50_us() / floor_us);
+  if (log.cold_rows() + log.cold_index_bytes() > 0) {
+    std::cout << absl::StrFormat(
+        "%d rows cold in a call, %d of them cached; %s of index keys from disk\n",
+        log.cold_rows() / log.calls(), log.cached_rows() / log.calls(),
+        FormatBytes(log.cold_index_bytes() / log.calls()));
+  }
   for (const auto& [stage, us] : json["stages_us"].items()) {
     std::cout << absl::StrFormat("  %-28s %9.0f us\n", stage, us.get<double>());
   }

@@ -33,8 +33,8 @@ int ListShards(const Globals& globals) {
   absl::StatusOr<std::vector<client::ShardInfo>> shards = client.ListShards();
   if (!shards.ok()) return Fail(shards.status());
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
-  Table table({"SHARD", "ADDRESS", "SLOTS", "CONTEXTS", "ENTRIES", "INDEX", "KV", "THREADS",
-               "KERNELS", "ERROR"});
+  Table table({"SHARD", "ADDRESS", "SLOTS", "CONTEXTS", "ENTRIES", "INDEX", "KV", "MEMORY",
+               "BUDGET", "DISK", "DAMAGED PAGES", "THREADS", "KERNELS", "ERROR"});
   for (const client::ShardInfo& shard : *shards) {
     all.push_back({{"shard", shard.shard},
                    {"address", shard.address},
@@ -43,12 +43,19 @@ int ListShards(const Globals& globals) {
                    {"entries", shard.entries},
                    {"index_bytes", shard.index_bytes},
                    {"kv_bytes", shard.kv_bytes},
+                   {"memory_bytes", shard.memory_bytes},
+                   {"memory_budget_bytes", shard.memory_budget_bytes},
+                   {"disk_bytes", shard.disk_bytes},
+                   {"corrupt_pages", shard.corrupt_pages},
                    {"threads", shard.threads},
                    {"kernels", shard.kernels},
                    {"error", shard.error}});
     table.Add({absl::StrCat(shard.shard), shard.address, absl::StrCat(shard.slots),
                absl::StrCat(shard.contexts), absl::StrCat(shard.entries),
                FormatBytes(shard.index_bytes), FormatBytes(shard.kv_bytes),
+               FormatBytes(shard.memory_bytes),
+               shard.memory_budget_bytes == 0 ? "none" : FormatBytes(shard.memory_budget_bytes),
+               FormatBytes(shard.disk_bytes), absl::StrCat(shard.corrupt_pages),
                absl::StrCat(shard.threads), shard.kernels, shard.error});
   }
   std::cout << (globals.json ? all.dump(2) + "\n" : table.ToString());

@@ -17,6 +17,9 @@ void AddProfileCommands(CLI::App& app, const Globals& globals, Run* run);
 void AddContextCommands(CLI::App& app, const Globals& globals, Run* run);
 void AddAttendCommand(CLI::App& app, const Globals& globals, Run* run);
 void AddClusterCommands(CLI::App& app, const Globals& globals, Run* run);
+void AddPinCommands(CLI::App& app, const Globals& globals, Run* run);
+void AddTierCommands(CLI::App& app, const Globals& globals, Run* run);
+void AddSnapshotCommands(CLI::App& app, const Globals& globals, Run* run);
 void AddBenchCommand(CLI::App& app, const Globals& globals, Run* run);
 void AddDemoCommand(CLI::App& app, const Globals& globals, Run* run);
 

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/time/time.h"
 #include "client/winnowctl/commands.h"
 #include "client/winnowctl/profile_commands.h"
 #include "client/winnowctl/synthetic.h"
@@ -13,6 +14,9 @@
 
 namespace winnow::ctl {
 namespace {
+
+constexpr absl::Duration kMinTtl = absl::Seconds(1);
+constexpr absl::Duration kMaxTtl = absl::Hours(3650 * 24);
 
 // Flags of all context commands; each uses its own.
 struct ContextFlags {
@@ -22,16 +26,30 @@ struct ContextFlags {
   uint64_t entries = 0;
   uint64_t seed = 1;
   bool yes = false;
+  client::ContextOptions options;
 };
+
+std::string ExpiryText(absl::Duration expires_in) {
+  if (expires_in == absl::InfiniteDuration()) return "never";
+  return "in " + absl::FormatDuration(absl::Trunc(expires_in, absl::Seconds(1)));
+}
 
 nlohmann::ordered_json ToJson(const client::ContextInfo& info) {
   return {{"context_id", info.context_id},
           {"tenant", info.tenant},
           {"profile_fingerprint", info.profile_fingerprint},
+          {"durability", std::string(DurabilityName(info.durability))},
           {"sealed", info.sealed},
+          {"pinned", info.pinned},
+          {"expires_in_ms", info.expires_in == absl::InfiniteDuration()
+                                ? 0
+                                : absl::ToInt64Milliseconds(info.expires_in)},
           {"entries", info.entries},
           {"index_bytes", info.index_bytes},
           {"kv_bytes", info.kv_bytes},
+          {"resident_index_bytes", info.resident_index_bytes},
+          {"resident_kv_bytes", info.resident_kv_bytes},
+          {"stored_bytes", info.stored_bytes},
           {"layer_entries", info.layer_entries},
           {"shard_entries", info.shard_entries}};
 }
@@ -47,10 +65,16 @@ int Describe(const Globals& globals, const client::Context& context) {
   table.Add({"context", info->context_id});
   table.Add({"tenant", info->tenant});
   table.Add({"profile", context.profile().name + " " + info->profile_fingerprint});
+  table.Add({"durability", std::string(DurabilityName(info->durability))});
   table.Add({"sealed", info->sealed ? "yes" : "no"});
+  table.Add({"pinned", info->pinned ? "yes" : "no"});
+  table.Add({"expires", ExpiryText(info->expires_in)});
   table.Add({"entries", absl::StrCat(info->entries)});
   table.Add({"index", FormatBytes(info->index_bytes)});
+  table.Add({"index in memory", FormatBytes(info->resident_index_bytes)});
   table.Add({"KV", FormatBytes(info->kv_bytes)});
+  table.Add({"KV in memory", FormatBytes(info->resident_kv_bytes)});
+  table.Add({"on disk", FormatBytes(info->stored_bytes)});
   table.Add({"entries by shard", absl::StrJoin(info->shard_entries, ", ")});
   std::cout << table.ToString();
   return kOk;
@@ -68,7 +92,8 @@ int Create(const Globals& globals, const ContextFlags& flags) {
   client::Client client = globals.Connect();
   absl::StatusOr<std::string> fingerprint = ResolveProfile(client, flags.profile);
   if (!fingerprint.ok()) return Fail(fingerprint.status());
-  absl::StatusOr<client::Context> context = client.CreateContext(*fingerprint, flags.id);
+  absl::StatusOr<client::Context> context =
+      client.CreateContext(*fingerprint, flags.id, flags.options);
   return context.ok() ? Describe(globals, *context) : Fail(context.status());
 }
 
@@ -87,11 +112,14 @@ int List(const Globals& globals) {
   absl::StatusOr<std::vector<client::ContextInfo>> contexts = client.ListContexts();
   if (!contexts.ok()) return Fail(contexts.status());
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
-  Table table({"CONTEXT", "ENTRIES", "INDEX", "KV", "SEALED", "PROFILE"});
+  Table table({"CONTEXT", "ENTRIES", "INDEX", "KV", "IN MEMORY", "ON DISK", "SEALED", "PROFILE"});
   for (const client::ContextInfo& info : *contexts) {
     all.push_back(ToJson(info));
     table.Add({info.context_id, absl::StrCat(info.entries), FormatBytes(info.index_bytes),
-               FormatBytes(info.kv_bytes), info.sealed ? "yes" : "no", info.profile_fingerprint});
+               FormatBytes(info.kv_bytes),
+               FormatBytes(info.resident_index_bytes + info.resident_kv_bytes),
+               FormatBytes(info.stored_bytes), info.sealed ? "yes" : "no",
+               info.profile_fingerprint});
   }
   std::cout << (globals.json ? all.dump(2) + "\n" : table.ToString());
   return kOk;
@@ -112,7 +140,8 @@ int Delete(const Globals& globals, const ContextFlags& flags) {
 
 int Fork(const Globals& globals, const ContextFlags& flags) {
   return WithContext(globals, flags.id, [&](const client::Context& context) {
-    absl::StatusOr<client::Context> fork = context.Fork(flags.entries, flags.fork_id);
+    absl::StatusOr<client::Context> fork =
+        context.Fork(flags.entries, flags.fork_id, flags.options.ttl);
     return fork.ok() ? Describe(globals, *fork) : Fail(fork.status());
   });
 }
@@ -122,6 +151,43 @@ int Seal(const Globals& globals, const ContextFlags& flags) {
     const absl::Status status = context.Seal();
     return status.ok() ? kOk : Fail(status);
   });
+}
+
+int Renew(const Globals& globals, const ContextFlags& flags) {
+  return WithContext(globals, flags.id, [&](const client::Context& context) {
+    const absl::Status status = context.RenewLease(flags.options.ttl);
+    return status.ok() ? kOk : Fail(status);
+  });
+}
+
+CLI::Option* AddTtl(CLI::App* command, absl::Duration* ttl, const std::string& help) {
+  const auto parse = [ttl](const std::string& text) {
+    if (text == "never") {
+      *ttl = absl::InfiniteDuration();
+    } else if (!absl::ParseDuration(text, ttl) || *ttl < kMinTtl || *ttl > kMaxTtl) {
+      throw CLI::ValidationError("--ttl is '" + text +
+                                 "'; it must be never, or a duration in 1s.." +
+                                 absl::FormatDuration(kMaxTtl) + ", like 90s or 36h");
+    }
+  };
+  return command->add_option_function<std::string>("--ttl", parse, help)->type_name("");
+}
+
+void AddDurability(CLI::App* command, Durability* durability) {
+  const auto parse = [durability](const std::string& text) {
+    for (const Durability named : {Durability::kMemory, Durability::kLogged, Durability::kSynced}) {
+      if (text != DurabilityName(named)) continue;
+      *durability = named;
+      return;
+    }
+    throw CLI::ValidationError("--durability is '" + text +
+                               "'; it must be memory, logged or synced");
+  };
+  command
+      ->add_option_function<std::string>("--durability", parse,
+                                         "when appends are acknowledged: in memory, logged or "
+                                         "synced; up to the shards if not given")
+      ->type_name("");
 }
 
 }  // namespace
@@ -140,6 +206,9 @@ void AddContextCommands(CLI::App& app, const Globals& globals, Run* run) {
   CLI::App* create = add("create", "Create an empty context", Create);
   create->add_option("--profile", flags->profile, "fingerprint, name or preset")->required();
   create->add_option("--id", flags->id, "chosen by the service if not given");
+  AddDurability(create, &flags->options.durability);
+  AddTtl(create, &flags->options.ttl, "deleted this long after creation or renewal, like 36h")
+      ->default_str("never");
   CLI::App* append = add("append", "Append synthetic entries where the context ends", Append);
   append->add_option("id", flags->id)->required();
   append->add_option("--synthetic", flags->entries, "entries to append")
@@ -156,6 +225,10 @@ void AddContextCommands(CLI::App& app, const Globals& globals, Run* run) {
   fork->add_option("id", flags->id)->required();
   fork->add_option("--entries", flags->entries, "entries to keep")->required();
   fork->add_option("--fork-id", flags->fork_id, "chosen by the service if not given");
+  AddTtl(fork, &flags->options.ttl, "of the fork, as with create")->default_str("never");
+  CLI::App* renew = add("renew", "Let a context live for a while from now on", Renew);
+  renew->add_option("id", flags->id)->required();
+  AddTtl(renew, &flags->options.ttl, "how long, like 36h, or never")->required();
   add("seal", "Refuse further entries", Seal)->add_option("id", flags->id)->required();
   CLI::App* remove = add("delete", "Free a context and all it holds", Delete);
   remove->add_option("id", flags->id)->required();

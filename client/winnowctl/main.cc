@@ -62,6 +62,9 @@ int Main(int argc, char** argv) {
   AddProfileCommands(app, globals, &run);
   AddAttendCommand(app, globals, &run);
   AddClusterCommands(app, globals, &run);
+  AddPinCommands(app, globals, &run);
+  AddTierCommands(app, globals, &run);
+  AddSnapshotCommands(app, globals, &run);
   AddBenchCommand(app, globals, &run);
   AddDemoCommand(app, globals, &run);
   try {

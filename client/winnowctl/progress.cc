@@ -29,7 +29,8 @@ void Progress::Update(uint64_t done) {
   const absl::Time now = absl::Now();
   if (!on_terminal_ || (done < total_ && now - drawn_ < kRedrawEvery)) return;
   drawn_ = now;
-  const int filled = total_ == 0 ? kWidth : static_cast<int>(done * kWidth / total_);
+  // What grows while it is worked on may be done beyond its total.
+  const int filled = done >= total_ ? kWidth : static_cast<int>(done * kWidth / total_);
   const double rate = static_cast<double>(done) / (absl::ToDoubleSeconds(now - start_) + 1e-9);
   absl::FPrintF(stderr, "\r%s [%s%s] %d/%d  %.0f/s ", what_, std::string(filled, '#'),
                 std::string(kWidth - filled, '.'), done, total_, rate);

@@ -18,6 +18,9 @@ void CallLog::Add(double call_us, const client::CallStats& stats) {
   stats_.push_back(stats);
   bytes_moved_ += stats.bytes_moved;
   entries_scanned_ += stats.entries_scanned;
+  cold_index_bytes_ += stats.cold_index_bytes;
+  cold_rows_ += stats.cold_rows;
+  cached_rows_ += stats.cached_rows;
 }
 
 double CallLog::Median(uint64_t client::CallStats::*stage) const {

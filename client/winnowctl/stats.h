@@ -22,6 +22,9 @@ class CallLog {
   double p99_us() const { return Percentile(call_us_, 0.99); }
   uint64_t bytes_moved() const { return bytes_moved_; }
   uint64_t entries_scanned() const { return entries_scanned_; }
+  uint64_t cold_index_bytes() const { return cold_index_bytes_; }
+  uint64_t cold_rows() const { return cold_rows_; }
+  uint64_t cached_rows() const { return cached_rows_; }
   // Median of scoring and attention on the shards, added up over all that took part.
   double kernel_p50_us() const;
 
@@ -35,6 +38,9 @@ class CallLog {
   std::vector<client::CallStats> stats_;
   uint64_t bytes_moved_ = 0;
   uint64_t entries_scanned_ = 0;
+  uint64_t cold_index_bytes_ = 0;
+  uint64_t cold_rows_ = 0;
+  uint64_t cached_rows_ = 0;
 };
 
 }  // namespace winnow::ctl

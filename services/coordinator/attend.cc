@@ -123,7 +123,7 @@ absl::StatusOr<std::vector<shard::AttendResult>> Coordinator::Impl::AskWinners(
       .queries = path == AttendPath::kPushDown ? queries : std::span<const std::byte>(),
       .return_positions = return_positions};
   absl::StatusOr<std::vector<shard::AttendResult>> results =
-      ResultsOf<shard::AttendResult>(Broadcast(call, deadline));
+      ResultsOf<shard::AttendResult>(Broadcast(channels_, call, deadline));
   stats->fetch_us += watch.Lap();
   if (!results.ok()) return results.status();
   if (absl::Status status = CheckShapes(*route.profile, *results, path, return_positions);
@@ -138,6 +138,8 @@ absl::StatusOr<std::vector<shard::AttendResult>> Coordinator::Impl::AskWinners(
   for (size_t i = 0; i < results->size(); ++i) {
     const shard::AttendResult& result = (*results)[i];
     stats->shard_attend_us = std::max(stats->shard_attend_us, result.attend_us);
+    stats->cold_rows += result.cold_rows;
+    stats->cached_rows += result.cached_rows;
     if (channels_[i]->in_process()) continue;
     stats->bytes_moved += TensorBytes(result) + std::get<shard::Attend>(call).queries.size() +
                           selection.thresholds.size() * sizeof(kernels::Candidate);

@@ -1,11 +1,12 @@
 #include <algorithm>
-#include <limits>
 #include <map>
 
 #include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
 #include "services/coordinator/coordinator_impl.h"
+#include "services/coordinator/describe.h"
 #include "services/coordinator/validate.h"
 
 namespace winnow::coordinator {
@@ -17,91 +18,12 @@ std::string RandomContextId() {
                          absl::Uniform<uint64_t>(random));
 }
 
-absl::Status UnknownContext(const ContextName& name) {
-  return Error(absl::StatusCode::kNotFound, "UNKNOWN_CONTEXT",
-               absl::StrCat("there is no context ", name.context_id, " of tenant ", name.tenant),
-               {{"context_id", name.context_id}});
-}
-
-// The context as its shards together hold it; they have the same profile.
-ContextInfo Combine(const std::string& context_id, const std::vector<shard::ContextState>& states) {
-  const Profile& profile = *states.front().profile;
-  ContextInfo info{.context_id = context_id,
-                   .tenant = states.front().tenant,
-                   .profile_fingerprint = Fingerprint(profile),
-                   .sealed = states.front().sealed,
-                   .entries = std::numeric_limits<uint64_t>::max(),
-                   .layer_entries = std::vector<uint64_t>(profile.layers.size())};
-  for (const shard::ContextState& state : states) {
-    info.index_bytes += state.index_bytes;
-    info.kv_bytes += state.kv_bytes;
-    uint64_t most = 0;
-    for (size_t layer = 0; layer < info.layer_entries.size(); ++layer) {
-      info.layer_entries[layer] = std::max(info.layer_entries[layer], state.layer_ends[layer]);
-      most = std::max(most, state.layer_entries[layer]);
-    }
-    info.shard_entries.push_back(most);
-  }
-  for (size_t layer = 0; layer < info.layer_entries.size(); ++layer) {
-    if (profile.stores(static_cast<int>(layer))) {
-      info.entries = std::min(info.entries, info.layer_entries[layer]);
-    }
-  }
-  return info;
-}
-
 }  // namespace
-
-std::string ShardId(const ContextName& name) {
-  return absl::StrCat(name.tenant, "/", name.context_id);
-}
-
-std::vector<Answer> Coordinator::Impl::Broadcast(const shard::Call& call, absl::Time deadline) {
-  return CallAll(channels_, std::vector<shard::Call>(channels_.size(), call), deadline);
-}
-
-absl::Status Coordinator::Impl::BroadcastChange(const shard::Call& call, absl::Time deadline) {
-  return ResultsOf<shard::Done>(Broadcast(call, deadline)).status();
-}
-
-absl::StatusOr<std::vector<shard::ContextState>> Coordinator::Impl::DescribeAll(
-    const std::string& shard_id, absl::Time deadline) {
-  std::vector<Answer> answers = Broadcast(shard::Describe{.context_id = shard_id}, deadline);
-  size_t unknown = 0;
-  size_t lacking = 0;
-  for (size_t i = 0; i < answers.size(); ++i) {
-    if (answers[i].result.status().code() != absl::StatusCode::kNotFound) continue;
-    ++unknown;
-    lacking = i;
-  }
-  if (unknown > 0 && unknown < answers.size()) {
-    for (const Answer& answer : answers) {
-      if (!answer.result.ok() && answer.result.status().code() != absl::StatusCode::kNotFound) {
-        return answer.result.status();
-      }
-    }
-    return Error(absl::StatusCode::kDataLoss, "MISSING_CONTEXT",
-                 absl::StrCat("shard ", lacking, " at ", channels_[lacking]->address(),
-                              " does not hold context ", shard_id,
-                              " while others do; it may have restarted"),
-                 {{"shards", absl::StrCat(lacking)}});
-  }
-  absl::StatusOr<std::vector<shard::ContextState>> states =
-      ResultsOf<shard::ContextState>(std::move(answers));
-  if (!states.ok()) return states;
-  for (const shard::ContextState& state : *states) {
-    if (*state.profile != *states->front().profile ||
-        state.placement_key != states->front().placement_key) {
-      return Error(absl::StatusCode::kDataLoss, "MISSING_CONTEXT",
-                   absl::StrCat("the shards hold different contexts under the name ", shard_id));
-    }
-  }
-  return states;
-}
 
 absl::StatusOr<std::vector<shard::ContextState>> Coordinator::Impl::DescribeAll(
     const ContextRoute& route, absl::Time deadline) {
-  absl::StatusOr<std::vector<shard::ContextState>> states = DescribeAll(route.shard_id, deadline);
+  absl::StatusOr<std::vector<shard::ContextState>> states =
+      coordinator::DescribeAll(channels_, route.shard_id, deadline);
   if (!states.ok()) return states;
   const shard::ContextState& state = states->front();
   if (state.placement_key == route.placement_key && *state.profile == *route.profile) return states;
@@ -112,7 +34,8 @@ absl::StatusOr<std::vector<shard::ContextState>> Coordinator::Impl::DescribeAll(
 
 absl::StatusOr<std::shared_ptr<const ContextRoute>> Coordinator::Impl::LookUp(
     const ContextName& name, absl::Time deadline) {
-  absl::StatusOr<std::vector<shard::ContextState>> states = DescribeAll(ShardId(name), deadline);
+  absl::StatusOr<std::vector<shard::ContextState>> states =
+      coordinator::DescribeAll(channels_, ShardId(name), deadline);
   if (absl::IsNotFound(states.status())) return UnknownContext(name);
   if (!states.ok()) return states.status();
   const shard::ContextState& state = states->front();
@@ -127,7 +50,8 @@ absl::StatusOr<std::shared_ptr<const ContextRoute>> Coordinator::Impl::LookUp(
 
 absl::StatusOr<std::string> Coordinator::Impl::CreateContext(const ContextName& name,
                                                              const std::string& fingerprint,
-                                                             absl::Time deadline) {
+                                                             absl::Time deadline,
+                                                             const ContextOptions& options) {
   ContextName chosen = name;
   const bool service_chooses = name.context_id.empty();
   if (service_chooses) chosen.context_id = RandomContextId();
@@ -136,15 +60,19 @@ absl::StatusOr<std::string> Coordinator::Impl::CreateContext(const ContextName& 
   if (!profile.ok()) return profile.status();
   const std::string shard_id = ShardId(chosen);
   const absl::Status status = BroadcastChange(
+      channels_,
       shard::CreateContext{.context_id = shard_id,
                            .tenant = chosen.tenant,
                            .profile = std::make_shared<const Profile>(*std::move(profile)),
-                           .placement_key = cluster::PlacementKey(shard_id)},
+                           .placement_key = cluster::PlacementKey(shard_id),
+                           .durability = options.durability,
+                           .expires_at = absl::Now() + options.ttl},
       deadline);
   if (status.ok()) return chosen.context_id;
   if (service_chooses) {
     // Nobody knows the id, so nobody could delete it. What cannot be reached now holds no entries.
-    static_cast<void>(BroadcastChange(shard::DeleteContext{.context_id = shard_id}, deadline));
+    static_cast<void>(
+        BroadcastChange(channels_, shard::DeleteContext{.context_id = shard_id}, deadline));
   }
   return status;
 }
@@ -152,7 +80,8 @@ absl::StatusOr<std::string> Coordinator::Impl::CreateContext(const ContextName& 
 absl::StatusOr<std::string> Coordinator::Impl::ForkContext(const ContextName& parent,
                                                            uint64_t entries,
                                                            const std::string& context_id,
-                                                           absl::Time deadline) {
+                                                           absl::Time deadline,
+                                                           absl::Duration ttl) {
   ContextName fork{.tenant = parent.tenant, .context_id = context_id};
   const bool service_chooses = context_id.empty();
   if (service_chooses) fork.context_id = RandomContextId();
@@ -165,13 +94,17 @@ absl::StatusOr<std::string> Coordinator::Impl::ForkContext(const ContextName& pa
                               " has ", described->first.entries),
                  {{"entries", absl::StrCat(described->first.entries)}});
   }
-  const absl::Status status = BroadcastChange(
-      shard::ForkContext{
-          .context_id = ShardId(fork), .parent_context_id = ShardId(parent), .entries = entries},
-      deadline);
+  const absl::Status status =
+      BroadcastChange(channels_,
+                      shard::ForkContext{.context_id = ShardId(fork),
+                                         .parent_context_id = ShardId(parent),
+                                         .entries = entries,
+                                         .expires_at = absl::Now() + ttl},
+                      deadline);
   if (status.ok()) return fork.context_id;
   if (service_chooses) {
-    static_cast<void>(BroadcastChange(shard::DeleteContext{.context_id = ShardId(fork)}, deadline));
+    static_cast<void>(
+        BroadcastChange(channels_, shard::DeleteContext{.context_id = ShardId(fork)}, deadline));
   }
   return status;
 }
@@ -179,10 +112,10 @@ absl::StatusOr<std::string> Coordinator::Impl::ForkContext(const ContextName& pa
 absl::Status Coordinator::Impl::SealContext(const ContextName& name, absl::Time deadline) {
   if (absl::Status status = ValidateContextName(name); !status.ok()) return status;
   const absl::Status status =
-      BroadcastChange(shard::SealContext{.context_id = ShardId(name)}, deadline);
+      BroadcastChange(channels_, shard::SealContext{.context_id = ShardId(name)}, deadline);
   if (!absl::IsNotFound(status)) return status;
   // Tells apart a context that nobody holds from one that a shard has lost.
-  const absl::Status held = DescribeAll(ShardId(name), deadline).status();
+  const absl::Status held = coordinator::DescribeAll(channels_, ShardId(name), deadline).status();
   return held.ok() || absl::IsNotFound(held) ? UnknownContext(name) : held;
 }
 
@@ -192,7 +125,7 @@ absl::Status Coordinator::Impl::DeleteContext(const ContextName& name, absl::Tim
   bool existed = false;
   absl::Status failure;
   for (const Answer& answer :
-       Broadcast(shard::DeleteContext{.context_id = ShardId(name)}, deadline)) {
+       Broadcast(channels_, shard::DeleteContext{.context_id = ShardId(name)}, deadline)) {
     existed |= answer.result.ok();
     // A shard that no longer holds it is where a repeated call should be.
     if (!answer.result.ok() && !absl::IsNotFound(answer.result.status())) {
@@ -206,10 +139,11 @@ absl::Status Coordinator::Impl::DeleteContext(const ContextName& name, absl::Tim
 absl::StatusOr<std::pair<ContextInfo, std::shared_ptr<const Profile>>>
 Coordinator::Impl::DescribeContext(const ContextName& name, absl::Time deadline) {
   if (absl::Status status = ValidateContextName(name); !status.ok()) return status;
-  absl::StatusOr<std::vector<shard::ContextState>> states = DescribeAll(ShardId(name), deadline);
+  absl::StatusOr<std::vector<shard::ContextState>> states =
+      coordinator::DescribeAll(channels_, ShardId(name), deadline);
   if (absl::IsNotFound(states.status())) return UnknownContext(name);
   if (!states.ok()) return states.status();
-  return std::make_pair(Combine(name.context_id, *states), states->front().profile);
+  return std::make_pair(Combine(name.context_id, *states, absl::Now()), states->front().profile);
 }
 
 absl::StatusOr<ContextPage> Coordinator::Impl::ListContexts(const std::string& tenant,
@@ -223,9 +157,9 @@ absl::StatusOr<ContextPage> Coordinator::Impl::ListContexts(const std::string& t
   const std::string prefix = tenant + "/";
   const uint32_t limit = page_size + 1;  // one more than the page tells whether there is another
   absl::StatusOr<std::vector<shard::ListContextsResult>> results =
-      ResultsOf<shard::ListContextsResult>(
-          Broadcast(shard::ListContexts{.tenant = tenant, .after = prefix + after, .limit = limit},
-                    deadline));
+      ResultsOf<shard::ListContextsResult>(Broadcast(
+          channels_, shard::ListContexts{.tenant = tenant, .after = prefix + after, .limit = limit},
+          deadline));
   if (!results.ok()) return results.status();
   // A shard that sent as many as it may can hold more; past its last id it has not been heard.
   std::string heard_until;
@@ -240,6 +174,7 @@ absl::StatusOr<ContextPage> Coordinator::Impl::ListContexts(const std::string& t
     if (result.contexts.size() < limit) continue;
     heard_until = heard_until.empty() ? last : std::min(heard_until, last);
   }
+  const absl::Time now = absl::Now();
   ContextPage page{.next = heard_until};
   for (const auto& [id, states] : by_id) {
     if (!heard_until.empty() && id > heard_until) break;
@@ -248,7 +183,7 @@ absl::StatusOr<ContextPage> Coordinator::Impl::ListContexts(const std::string& t
       break;
     }
     // Made or deleted while the shards were asked: not listed.
-    if (states.size() == channels_.size()) page.contexts.push_back(Combine(id, states));
+    if (states.size() == channels_.size()) page.contexts.push_back(Combine(id, states, now));
   }
   return page;
 }

@@ -23,11 +23,12 @@ Coordinator::Impl::Impl(CoordinatorParts parts)
       backend_(*parts.backend),
       pool_(*parts.pool),
       profiles_(parts.metadata),
-      directory_(kMaxRoutes) {}
+      directory_(kMaxRoutes),
+      maintenance_(channels_) {}
 
 std::vector<ShardState> Coordinator::Impl::ListShards(absl::Time deadline) {
   std::vector<ShardState> states;
-  for (Answer& answer : Broadcast(shard::Ping{}, deadline)) {
+  for (Answer& answer : Broadcast(channels_, shard::Ping{}, deadline)) {
     const auto shard = static_cast<uint32_t>(states.size());
     ShardState state;
     state.shard = shard;
@@ -61,14 +62,15 @@ absl::StatusOr<std::vector<std::pair<std::string, Profile>>> Coordinator::ListPr
 
 absl::StatusOr<std::string> Coordinator::CreateContext(const ContextName& name,
                                                        const std::string& fingerprint,
-                                                       absl::Time deadline) {
-  return impl_->CreateContext(name, fingerprint, deadline);
+                                                       absl::Time deadline,
+                                                       const ContextOptions& options) {
+  return impl_->CreateContext(name, fingerprint, deadline, options);
 }
 
 absl::StatusOr<std::string> Coordinator::ForkContext(const ContextName& parent, uint64_t entries,
                                                      const std::string& context_id,
-                                                     absl::Time deadline) {
-  return impl_->ForkContext(parent, entries, context_id, deadline);
+                                                     absl::Time deadline, absl::Duration ttl) {
+  return impl_->ForkContext(parent, entries, context_id, deadline, ttl);
 }
 
 absl::Status Coordinator::SealContext(const ContextName& name, absl::Time deadline) {
@@ -105,6 +107,8 @@ absl::StatusOr<GatherReply> Coordinator::Gather(const Query& query, absl::Time d
 absl::StatusOr<AttendReply> Coordinator::Attend(const AttendQuery& query, absl::Time deadline) {
   return impl_->Attend(query, deadline);
 }
+
+const Maintenance& Coordinator::maintenance() const { return impl_->maintenance(); }
 
 std::vector<ShardState> Coordinator::ListShards(absl::Time deadline) {
   return impl_->ListShards(deadline);

@@ -12,6 +12,7 @@
 #include "kernels/backend.h"
 #include "services/cluster/metadata.h"
 #include "services/cluster/placement.h"
+#include "services/coordinator/maintenance.h"
 #include "services/coordinator/requests.h"
 #include "services/coordinator/shard_channel.h"
 
@@ -39,9 +40,11 @@ class Coordinator {
 
   // name.context_id may be empty: the service chooses one. Returns the id.
   absl::StatusOr<std::string> CreateContext(const ContextName& name, const std::string& fingerprint,
-                                            absl::Time deadline);
+                                            absl::Time deadline,
+                                            const ContextOptions& options = {});
   absl::StatusOr<std::string> ForkContext(const ContextName& parent, uint64_t entries,
-                                          const std::string& context_id, absl::Time deadline);
+                                          const std::string& context_id, absl::Time deadline,
+                                          absl::Duration ttl = absl::InfiniteDuration());
   absl::Status SealContext(const ContextName& name, absl::Time deadline);
   absl::Status DeleteContext(const ContextName& name, absl::Time deadline);
   absl::StatusOr<std::pair<ContextInfo, std::shared_ptr<const Profile>>> DescribeContext(
@@ -54,6 +57,9 @@ class Coordinator {
   absl::StatusOr<SelectReply> Select(const Query& query, absl::Time deadline);
   absl::StatusOr<GatherReply> Gather(const Query& query, absl::Time deadline);
   absl::StatusOr<AttendReply> Attend(const AttendQuery& query, absl::Time deadline);
+
+  // Leases, pins, tiers and snapshots.
+  const Maintenance& maintenance() const;
 
   std::vector<ShardState> ListShards(absl::Time deadline);
   uint64_t epoch() const;

@@ -8,6 +8,7 @@
 
 #include "services/coordinator/context_directory.h"
 #include "services/coordinator/coordinator.h"
+#include "services/coordinator/describe.h"
 #include "services/coordinator/fan_out.h"
 #include "services/coordinator/merge.h"
 #include "services/coordinator/plan.h"
@@ -32,9 +33,10 @@ class Coordinator::Impl {
   explicit Impl(CoordinatorParts parts);
   // contexts.cc
   absl::StatusOr<std::string> CreateContext(const ContextName& name, const std::string& fingerprint,
-                                            absl::Time deadline);
+                                            absl::Time deadline, const ContextOptions& options);
   absl::StatusOr<std::string> ForkContext(const ContextName& parent, uint64_t entries,
-                                          const std::string& context_id, absl::Time deadline);
+                                          const std::string& context_id, absl::Time deadline,
+                                          absl::Duration ttl);
   absl::Status SealContext(const ContextName& name, absl::Time deadline);
   absl::Status DeleteContext(const ContextName& name, absl::Time deadline);
   absl::StatusOr<std::pair<ContextInfo, std::shared_ptr<const Profile>>> DescribeContext(
@@ -55,6 +57,7 @@ class Coordinator::Impl {
   // coordinator.cc
   std::vector<ShardState> ListShards(absl::Time deadline);
   ProfileRegistry& profiles() { return profiles_; }
+  const Maintenance& maintenance() const { return maintenance_; }
   uint64_t epoch() const { return map_.epoch(); }
 
  private:
@@ -66,15 +69,10 @@ class Coordinator::Impl {
   // NOT_FOUND UNKNOWN_CONTEXT, and DATA_LOSS MISSING_CONTEXT if only some shards hold the context.
   absl::StatusOr<std::shared_ptr<const ContextRoute>> LookUp(const ContextName& name,
                                                              absl::Time deadline);
-  // [shards] what each holds; errors as LookUp.
-  absl::StatusOr<std::vector<shard::ContextState>> DescribeAll(const std::string& shard_id,
-                                                               absl::Time deadline);
-  // Also FAILED_PRECONDITION STALE_CONTEXT if that is not the route's context any more.
+  // [shards] what each holds. Errors of LookUp, and FAILED_PRECONDITION STALE_CONTEXT if that is
+  // not the route's context any more.
   absl::StatusOr<std::vector<shard::ContextState>> DescribeAll(const ContextRoute& route,
                                                                absl::Time deadline);
-  // The same call to every shard.
-  std::vector<Answer> Broadcast(const shard::Call& call, absl::Time deadline);
-  absl::Status BroadcastChange(const shard::Call& call, absl::Time deadline);
 
   absl::StatusOr<AppendReply> AppendTo(const ContextRoute& route, const AppendEntries& request,
                                        absl::Time deadline);
@@ -125,10 +123,8 @@ class Coordinator::Impl {
   kernels::WorkerPool& pool_;
   ProfileRegistry profiles_;
   ContextDirectory directory_;
+  const Maintenance maintenance_;
 };
-
-// A context's name on the shards, so that tenants never see each other's.
-std::string ShardId(const ContextName& name);
 
 template <typename Fn>
 auto Coordinator::Impl::WithRoute(const ContextName& name, absl::Time deadline, Fn fn)

@@ -80,6 +80,14 @@ std::vector<Answer> CallAll(Channels channels, std::span<const shard::Call> call
   return answers;
 }
 
+std::vector<Answer> Broadcast(Channels channels, const shard::Call& call, absl::Time deadline) {
+  return CallAll(channels, std::vector<shard::Call>(channels.size(), call), deadline);
+}
+
+absl::Status BroadcastChange(Channels channels, const shard::Call& call, absl::Time deadline) {
+  return ResultsOf<shard::Done>(Broadcast(channels, call, deadline)).status();
+}
+
 absl::StatusOr<shard::Result> CallOne(Channels channels, uint32_t shard, const shard::Call& call,
                                       absl::Time deadline) {
   const absl::Time start = absl::Now();

@@ -31,6 +31,9 @@ std::vector<Answer> CallAll(Channels channels, std::span<const shard::Call> call
 absl::StatusOr<shard::Result> CallOne(Channels channels, uint32_t shard, const shard::Call& call,
                                       absl::Time deadline);
 
+// The same call to every shard.
+std::vector<Answer> Broadcast(Channels channels, const shard::Call& call, absl::Time deadline);
+
 absl::Status UnexpectedAnswer(uint32_t shard);
 
 // The results of all shards, or the error of the first that has one. INTERNAL BAD_REPLY if a shard
@@ -46,6 +49,9 @@ absl::StatusOr<std::vector<T>> ResultsOf(std::vector<Answer> answers) {
   }
   return results;
 }
+
+// Of a call that is answered with Done: OK, or the error of the first shard that has one.
+absl::Status BroadcastChange(Channels channels, const shard::Call& call, absl::Time deadline);
 
 }  // namespace winnow::coordinator
 

@@ -52,6 +52,19 @@ std::vector<std::vector<uint32_t>> PlanScan(const cluster::ClusterMap& map, uint
   return stripes;
 }
 
+uint32_t StripesAtOnce(const Profile& profile) {
+  constexpr uint64_t kBytes = uint64_t{512} << 20;
+  constexpr uint64_t kMost = 64;
+  uint64_t entry_bytes = 0;
+  for (size_t i = 0; i < profile.layers.size(); ++i) {
+    const auto layer = static_cast<int>(i);
+    if (profile.stores(layer)) entry_bytes += profile.row_bytes();
+    if (profile.has_index(layer)) entry_bytes += profile.key_bytes();
+  }
+  return static_cast<uint32_t>(
+      std::clamp<uint64_t>(kBytes / (kStripeEntries * entry_bytes), 1, kMost));
+}
+
 AttendPath ChoosePath(const Profile& profile, const PathCost& cost) {
   if (cost.in_process) return AttendPath::kPushDown;
   const uint64_t gather_bytes = cost.winners * profile.row_bytes();

@@ -37,6 +37,9 @@ uint32_t ShardOfStripe(const cluster::ClusterMap& map, uint64_t placement_key, u
 std::vector<std::vector<uint32_t>> PlanScan(const cluster::ClusterMap& map, uint64_t placement_key,
                                             uint64_t visible);
 
+// As many stripes as are a moment's work for a call that moves all of their pages: 512 MiB, 1..64.
+uint32_t StripesAtOnce(const Profile& profile);
+
 // The path that moves fewer bytes between processes.
 struct PathCost {
   uint64_t winners = 0;     // rows that gather would move

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "services/shard/messages.h"
 #include "storage/profile.h"
 #include "storage/stripe.h"
@@ -22,6 +23,12 @@ using shard::AttendPath;
 struct ContextName {
   std::string tenant;  // never empty here
   std::string context_id;
+};
+
+// How a context is made.
+struct ContextOptions {
+  Durability durability = Durability::kDefault;
+  absl::Duration ttl = absl::InfiniteDuration();  // from its creation or its last renewal on
 };
 
 struct AppendEntries {
@@ -40,10 +47,16 @@ struct ContextInfo {
   std::string context_id;
   std::string tenant;
   std::string profile_fingerprint;
+  Durability durability = Durability::kDefault;
   bool sealed = false;
+  bool pinned = false;
+  absl::Duration expires_in = absl::InfiniteDuration();
   uint64_t entries = 0;
   uint64_t index_bytes = 0;
   uint64_t kv_bytes = 0;
+  uint64_t resident_index_bytes = 0;
+  uint64_t resident_kv_bytes = 0;
+  uint64_t stored_bytes = 0;
   std::vector<uint64_t> layer_entries;  // [layers]
   std::vector<uint64_t> shard_entries;  // [shards]
 };
@@ -91,6 +104,9 @@ struct CallStats {
   uint64_t shard_attend_us = 0;
   uint64_t attend_us = 0;
   uint64_t score_us_sum = 0;
+  uint64_t cold_index_bytes = 0;
+  uint64_t cold_rows = 0;
+  uint64_t cached_rows = 0;
 };
 
 struct Selection {
@@ -117,15 +133,6 @@ struct AttendReply {
   Selection selection;         // rows only if asked for
   uint32_t query_rows = 0;     // T
   CallStats stats;
-};
-
-struct ShardState {
-  uint32_t shard = 0;
-  std::string address;
-  uint32_t slots = 0;
-  shard::PingResult held;
-  uint64_t round_trip_us = 0;
-  std::string error;  // empty if it answered
 };
 
 }  // namespace winnow::coordinator

@@ -34,6 +34,21 @@ std::vector<shard::Call> SelectCalls(const ContextRoute& route, uint32_t layer,
   return calls;
 }
 
+void AddUp(Channels channels, const IndexQuery& query,
+           const std::vector<shard::SelectResult>& results, CallStats* stats) {
+  for (size_t i = 0; i < results.size(); ++i) {
+    const shard::SelectResult& result = results[i];
+    stats->entries_scanned += result.entries_scanned;
+    stats->index_bytes_read += result.index_bytes_read;
+    stats->cold_index_bytes += result.cold_index_bytes;
+    stats->score_us = std::max(stats->score_us, result.score_us);
+    stats->score_us_sum += result.score_us;
+    if (channels[i]->in_process()) continue;
+    stats->bytes_moved += query.queries.size() + query.weights.size();
+    for (const auto& row : result.candidates) stats->bytes_moved += row.size() * sizeof row[0];
+  }
+}
+
 }  // namespace
 
 absl::Status Coordinator::Impl::ExplainMissing(const ContextRoute& route, uint32_t layer,
@@ -85,16 +100,7 @@ absl::StatusOr<MergedSelection> Coordinator::Impl::MakeSelection(const ContextRo
       !status.ok()) {
     return status;
   }
-  for (size_t i = 0; i < results->size(); ++i) {
-    const shard::SelectResult& result = (*results)[i];
-    stats->entries_scanned += result.entries_scanned;
-    stats->index_bytes_read += result.index_bytes_read;
-    stats->score_us = std::max(stats->score_us, result.score_us);
-    stats->score_us_sum += result.score_us;
-    if (channels_[i]->in_process()) continue;
-    stats->bytes_moved += query.queries.size() + query.weights.size();
-    for (const auto& row : result.candidates) stats->bytes_moved += row.size() * sizeof row[0];
-  }
+  AddUp(channels_, query, *results, stats);
   selection.rows = MergeRows(*results, selection.top_k);
   selection.thresholds = Thresholds(selection.rows);
   selection.winners_by_shard = WinnersByShard(*results, selection.thresholds);

@@ -1,48 +1,120 @@
 #include "services/shard/attend.h"
 
+#include <algorithm>
 #include <cstring>
+#include <deque>
 #include <map>
 #include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "storage/entry_store.h"
 #include "storage/error.h"
 
 namespace winnow::shard {
 namespace {
 
-// Rows of winners, and the stripes that keep them readable.
+// Rows of winners, and what keeps them readable.
 struct WinnerRows {
   std::vector<std::vector<Place>> rows;  // [T]
-  std::map<uint32_t, std::shared_ptr<const Stripe>> stripes;
+  std::vector<std::shared_ptr<const PageSet>> page_sets;
+  FetchedRows fetched;
+  uint64_t cold = 0;
 };
 
-absl::StatusOr<WinnerRows> FindRows(const Context& context, int layer,
-                                    const Selection::Rows& winners) {
-  WinnerRows found;
-  for (const std::vector<kernels::Candidate>& row : winners) {
-    std::vector<Place>& places = found.rows.emplace_back();
-    places.reserve(row.size());
-    for (const kernels::Candidate& winner : row) {
-      const uint32_t number = winner.position / kStripeEntries;
-      const uint32_t offset = winner.position % kStripeEntries;
-      auto [it, fresh] = found.stripes.try_emplace(number);
-      if (fresh) it->second = context.FindStripe(number);
-      const Stripe* stripe = it->second.get();
-      const uint32_t held = stripe == nullptr ? 0 : stripe->entries(layer);
-      if (offset >= held) {
-        return Error(absl::StatusCode::kOutOfRange, "LAYER_SHORT",
-                     absl::StrCat("layer ", layer, " of context ", context.id(),
-                                  " does not hold the selected position ", winner.position,
-                                  "; append it before attending"),
-                     {{"layer", absl::StrCat(layer)}, {"position", absl::StrCat(winner.position)}});
+// What a layer of a stripe holds for winners: pages in memory, or runs on disk.
+struct LayerSource {
+  uint32_t entries = 0;
+  const PageSet* pages = nullptr;
+  const StoredRange* stored = nullptr;
+};
+
+// Finds the places of winners; those of cold ones once the disk has been read.
+class RowFinder {
+ public:
+  RowFinder(const Context& context, int layer) : context_(context), layer_(layer) {}
+
+  absl::StatusOr<WinnerRows> Find(const Selection::Rows& winners, absl::Time deadline) {
+    for (const std::vector<kernels::Candidate>& row : winners) {
+      std::vector<Place>& places = found_.rows.emplace_back();
+      places.reserve(row.size());
+      for (const kernels::Candidate& winner : row) {
+        if (absl::Status status = Add(winner.position, &places); !status.ok()) return status;
       }
-      places.push_back(stripe->KvRow(layer, offset));
     }
+    if (absl::Status status = Fetch(deadline); !status.ok()) return status;
+    return std::move(found_);
   }
-  return found;
-}
+
+ private:
+  absl::Status Add(uint32_t position, std::vector<Place>* places) {
+    const uint32_t offset = position % kStripeEntries;
+    absl::StatusOr<const LayerSource*> source = FindSource(position / kStripeEntries);
+    if (!source.ok()) return source.status();
+    if (offset >= (*source)->entries) {
+      return Error(absl::StatusCode::kOutOfRange, "LAYER_SHORT",
+                   absl::StrCat("layer ", layer_, " of context ", context_.id(),
+                                " does not hold the selected position ", position,
+                                "; append it before attending"),
+                   {{"layer", absl::StrCat(layer_)}, {"position", absl::StrCat(position)}});
+    }
+    if ((*source)->pages != nullptr) {
+      places->push_back((*source)->pages->row(offset));
+      return absl::OkStatus();
+    }
+    // A run ends above each of its entries.
+    const std::vector<StoredRun>& runs = (*source)->stored->runs;
+    const auto run =
+        std::upper_bound(runs.begin(), runs.end(), offset,
+                         [](uint32_t entry, const StoredRun& r) { return entry < r.end; });
+    cold_.push_back({.extent = run->extent.get(), .layer = layer_, .position = position});
+    cold_places_.push_back({found_.rows.size() - 1, places->size()});
+    places->push_back({});
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<const LayerSource*> FindSource(uint32_t number) {
+    auto [it, fresh] = sources_.try_emplace(number);
+    LayerSource& source = it->second;
+    if (!fresh) return &source;
+    const std::shared_ptr<const Stripe> stripe = context_.FindStripe(number);
+    source.entries = stripe == nullptr ? 0 : stripe->entries(layer_);
+    if (source.entries == 0) return &source;
+    absl::StatusOr<std::shared_ptr<const PageSet>> pages = stripe->Pages(layer_, Plane::kKv);
+    if (!pages.ok()) return pages.status();
+    if (*pages != nullptr) {
+      source.pages = pages->get();
+      found_.page_sets.push_back(*std::move(pages));
+    } else {
+      ranges_.push_back(stripe->Stored(layer_, 0, source.entries));
+      source.stored = &ranges_.back();
+    }
+    return &source;
+  }
+
+  absl::Status Fetch(absl::Time deadline) {
+    if (cold_.empty()) return absl::OkStatus();
+    absl::StatusOr<FetchedRows> fetched =
+        context_.store()->FetchRows(cold_, context_.profile().row_bytes(), deadline);
+    if (!fetched.ok()) return fetched.status();
+    found_.fetched = *std::move(fetched);
+    found_.cold = cold_.size();
+    for (size_t i = 0; i < cold_.size(); ++i) {
+      const auto [row, index] = cold_places_[i];
+      found_.rows[row][index].host = found_.fetched.rows()[i];
+    }
+    return absl::OkStatus();
+  }
+
+  const Context& context_;
+  const int layer_;
+  WinnerRows found_;
+  std::map<uint32_t, LayerSource> sources_;  // by stripe
+  std::deque<StoredRange> ranges_;
+  std::vector<RowRef> cold_;
+  std::vector<std::pair<size_t, size_t>> cold_places_;  // in found_.rows
+};
 
 void Gather(const Profile& profile, const WinnerRows& found, AttendResult* result) {
   const size_t row_bytes = profile.row_bytes();
@@ -87,15 +159,19 @@ absl::Status CheckShapes(const Profile& profile, const Attend& call, size_t rows
 }  // namespace
 
 absl::StatusOr<AttendResult> AttendOver(const Context& context, const Attend& call,
-                                        Selection::Rows winners, Compute& compute) {
+                                        Selection::Rows winners, Compute& compute,
+                                        absl::Time deadline) {
   const Profile& profile = context.profile();
   if (absl::Status status = CheckShapes(profile, call, winners.size()); !status.ok()) return status;
   const absl::Time start = absl::Now();
   AttendResult result;
   for (const auto& row : winners) result.counts.push_back(static_cast<uint32_t>(row.size()));
   if (call.path != AttendPath::kAuto) {
-    absl::StatusOr<WinnerRows> found = FindRows(context, static_cast<int>(call.layer), winners);
+    absl::StatusOr<WinnerRows> found =
+        RowFinder(context, static_cast<int>(call.layer)).Find(winners, deadline);
     if (!found.ok()) return found.status();
+    result.cold_rows = found->cold;
+    if (found->cold != 0) result.cached_rows = found->fetched.cache_hits();
     if (call.path == AttendPath::kGather) {
       Gather(profile, *found, &result);
     } else {

@@ -2,6 +2,7 @@
 #define WINNOW_SERVICES_SHARD_ATTEND_H_
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "services/shard/compute.h"
 #include "services/shard/context.h"
 #include "services/shard/messages.h"
@@ -10,9 +11,11 @@
 namespace winnow::shard {
 
 // Gathers the winners' rows or attends over them, as the call's path says. OUT_OF_RANGE LAYER_SHORT
-// if the layer does not hold a winner, INVALID_ARGUMENT for shapes that do not fit the profile.
+// if the layer does not hold a winner, INVALID_ARGUMENT for shapes that do not fit the profile,
+// errors of EntryStore::FetchRows for rows on disk.
 absl::StatusOr<AttendResult> AttendOver(const Context& context, const Attend& call,
-                                        Selection::Rows winners, Compute& compute);
+                                        Selection::Rows winners, Compute& compute,
+                                        absl::Time deadline);
 
 }  // namespace winnow::shard
 

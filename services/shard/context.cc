@@ -4,7 +4,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "storage/entry_store.h"
 #include "storage/error.h"
+#include "storage/failpoint.h"
 
 namespace winnow::shard {
 namespace {
@@ -14,39 +17,52 @@ constexpr uint32_t kMaxStripes = (uint32_t{1} << 31) / kStripeEntries;
 
 }  // namespace
 
-Context::Context(const CreateContext& call, PageArena* arena, PageMirror* mirror,
-                 std::optional<Origin> origin)
-    : id_(call.context_id),
-      tenant_(call.tenant),
-      profile_(call.profile),
-      placement_key_(call.placement_key),
-      tag_(ContextTag(call.placement_key, Fingerprint(*call.profile))),
-      arena_(arena),
-      mirror_(mirror),
-      origin_(std::move(origin)) {}
+Context::Context(ContextStorage storage, const std::vector<StoredStripe>& stripes)
+    : storage_(std::make_shared<ContextStorage>(std::move(storage))),
+      tag_(ContextTag(storage_->record.placement_key, Fingerprint(*storage_->profile))),
+      last_used_us_(absl::ToUnixMicros(absl::Now())),
+      record_(storage_->record) {
+  absl::MutexLock lock(&mu_);
+  for (const StoredStripe& stored : stripes) {
+    stripes_[stored.stripe] = std::make_shared<Stripe>(storage_, stored);
+  }
+}
+
+absl::StatusOr<std::shared_ptr<Context>> Context::Create(ContextStorage storage) {
+  if (storage.store != nullptr) {
+    absl::Status status = storage.store->AddContext(&storage.record);
+    if (!status.ok()) return status;
+  }
+  return std::make_shared<Context>(std::move(storage), std::vector<StoredStripe>{});
+}
+
+bool Context::IsLike(const ContextRecord& record) const {
+  return tag_ == ContextTag(record.placement_key, Fingerprint(record.profile)) &&
+         tenant() == record.tenant && storage_->record.origin == record.origin;
+}
 
 absl::Status Context::CheckTag(uint64_t tag) const {
   if (tag == tag_) return absl::OkStatus();
   return Error(
       absl::StatusCode::kFailedPrecondition, "STALE_CONTEXT",
-      absl::StrCat("context ", id_, " has been made anew with another profile or placement"));
+      absl::StrCat("context ", id(), " has been made anew with another profile or placement"));
 }
 
 absl::Status Context::CheckLayer(const LayerBytes& layer, uint32_t count) const {
-  if (layer.layer < 0 || static_cast<size_t>(layer.layer) >= profile_->layers.size() ||
-      !profile_->stores(layer.layer)) {
+  if (layer.layer < 0 || static_cast<size_t>(layer.layer) >= profile().layers.size() ||
+      !profile().stores(layer.layer)) {
     return InvalidField("layer", absl::StrCat(layer.layer),
-                        absl::StrCat("a stored one of the profile's ", profile_->layers.size()));
+                        absl::StrCat("a stored one of the profile's ", profile().layers.size()));
   }
-  const size_t key_bytes = profile_->has_index(layer.layer) ? profile_->key_bytes() : 0;
+  const size_t key_bytes = profile().has_index(layer.layer) ? profile().key_bytes() : 0;
   if (layer.index_keys.size() != count * key_bytes) {
     return InvalidField("index_keys", absl::StrCat(layer.index_keys.size(), " bytes"),
                         absl::StrCat(count * key_bytes, " bytes: ", count, " of ", key_bytes));
   }
-  if (layer.kv_rows.size() != count * profile_->row_bytes()) {
+  if (layer.kv_rows.size() != count * profile().row_bytes()) {
     return InvalidField("kv_rows", absl::StrCat(layer.kv_rows.size(), " bytes"),
-                        absl::StrCat(count * profile_->row_bytes(), " bytes: ", count, " of ",
-                                     profile_->row_bytes()));
+                        absl::StrCat(count * profile().row_bytes(), " bytes: ", count, " of ",
+                                     profile().row_bytes()));
   }
   return absl::OkStatus();
 }
@@ -85,7 +101,7 @@ std::shared_ptr<const Stripe> Context::FindStripe(uint32_t stripe) const {
 std::shared_ptr<Stripe> Context::FindOrAddStripe(uint32_t stripe) {
   absl::MutexLock lock(&mu_);
   std::shared_ptr<Stripe>& held = stripes_[stripe];
-  if (held == nullptr) held = std::make_shared<Stripe>(profile_, arena_, mirror_);
+  if (held == nullptr) held = std::make_shared<Stripe>(storage_, stripe);
   return held;
 }
 
@@ -105,13 +121,19 @@ absl::Status Context::CheckHeld(const shard::Append& call) const {
 
 absl::Status Context::CheckNotSealed() const {
   absl::MutexLock lock(&mu_);
-  if (!sealed_) return absl::OkStatus();
+  if (!record_.sealed) return absl::OkStatus();
   return Error(absl::StatusCode::kFailedPrecondition, "CONTEXT_SEALED",
-               absl::StrCat("context ", id_, " is sealed and takes no more entries"));
+               absl::StrCat("context ", id(), " is sealed and takes no more entries"));
 }
 
 absl::StatusOr<AppendResult> Context::Append(const shard::Append& call) {
   if (absl::Status status = CheckAppend(call); !status.ok()) return status;
+  // Nothing may be stored once the record is gone: nobody would free it.
+  absl::ReaderMutexLock lock(&update_mu_);
+  if (removed_) {
+    return Error(absl::StatusCode::kNotFound, "UNKNOWN_CONTEXT",
+                 absl::StrCat("there is no context ", id()));
+  }
   if (absl::Status status = CheckNotSealed(); !status.ok()) return status;
   if (call.check_only) {
     if (absl::Status status = CheckHeld(call); !status.ok()) return status;
@@ -133,56 +155,116 @@ absl::StatusOr<AppendResult> Context::Append(const shard::Append& call) {
   return AppendResult{.entries_written = *written};
 }
 
-absl::StatusOr<std::shared_ptr<Context>> Context::Fork(const std::string& id,
-                                                       uint64_t entries) const {
-  auto fork =
-      std::make_shared<Context>(CreateContext{.context_id = id,
-                                              .tenant = tenant_,
-                                              .profile = profile_,
-                                              .placement_key = placement_key_},
-                                arena_, mirror_, Origin{.parent_id = id_, .entries = entries});
-  std::map<uint32_t, std::shared_ptr<Stripe>> stripes;
-  {
-    absl::MutexLock lock(&mu_);
-    stripes = stripes_;
-  }
-  absl::MutexLock lock(&fork->mu_);
-  for (const auto& [number, stripe] : stripes) {
-    const uint64_t start = uint64_t{number} * kStripeEntries;
-    if (start >= entries) break;
-    const auto kept = static_cast<uint32_t>(std::min<uint64_t>(kStripeEntries, entries - start));
-    absl::StatusOr<std::shared_ptr<Stripe>> copy = stripe->Fork(kept);
-    if (!copy.ok()) return copy.status();
-    fork->stripes_[number] = *std::move(copy);
-  }
+ContextRecord Context::ForkRecord(const ForkContext& call) const {
+  ContextRecord fork = record();
+  fork.context_id = call.context_id;
+  fork.sealed = false;
+  fork.pinned = false;
+  fork.expires_at = call.expires_at;
+  fork.origin = ForkOrigin{.parent_id = id(), .entries = call.entries};
   return fork;
 }
 
-void Context::Seal() {
+absl::StatusOr<std::shared_ptr<Context>> Context::Fork(const ForkContext& call) const {
+  ContextStorage storage = *storage_;
+  storage.record = ForkRecord(call);
+  auto fork = std::make_shared<Context>(std::move(storage), std::vector<StoredStripe>{});
+  std::vector<StoredStripe> stored;
+  {
+    absl::MutexLock lock(&fork->mu_);
+    for (const std::shared_ptr<Stripe>& stripe : Stripes(0, kMaxStripes)) {
+      const uint64_t start = uint64_t{stripe->number()} * kStripeEntries;
+      if (start >= call.entries) break;
+      const auto kept =
+          static_cast<uint32_t>(std::min<uint64_t>(kStripeEntries, call.entries - start));
+      absl::StatusOr<std::shared_ptr<Stripe>> copy = stripe->Fork(fork->storage_, kept);
+      if (!copy.ok()) return copy.status();
+      stored.push_back((*copy)->stored());
+      fork->stripes_[stripe->number()] = *std::move(copy);
+    }
+  }
+  Failpoint("fork.copied");
+  if (store() == nullptr) return fork;
+  ContextRecord& record = fork->storage_->record;
+  if (absl::Status status = store()->AddContext(&record, stored); !status.ok()) return status;
+  absl::MutexLock lock(&fork->mu_);
+  fork->record_.number = record.number;
+  return fork;
+}
+
+ContextRecord Context::record() const {
   absl::MutexLock lock(&mu_);
-  sealed_ = true;
+  return record_;
+}
+
+absl::Status Context::Update(const std::function<void(ContextRecord*)>& change) {
+  absl::MutexLock update(&update_mu_);
+  ContextRecord next = record();
+  change(&next);
+  // One that was removed meanwhile must not come back.
+  if (removed_) return absl::OkStatus();
+  if (store() != nullptr && next.durability != Durability::kMemory) {
+    if (absl::Status status = store()->UpdateContext(next); !status.ok()) return status;
+  }
+  absl::MutexLock lock(&mu_);
+  record_ = std::move(next);
+  return absl::OkStatus();
+}
+
+absl::Status Context::Seal() {
+  return Update([](ContextRecord* record) { record->sealed = true; });
+}
+
+absl::Status Context::Renew(absl::Time expires_at) {
+  return Update([expires_at](ContextRecord* record) { record->expires_at = expires_at; });
+}
+
+absl::Status Context::Pin(bool pinned) {
+  return Update([pinned](ContextRecord* record) { record->pinned = pinned; });
+}
+
+absl::Status Context::Remove() {
+  absl::MutexLock update(&update_mu_);
+  if (store() != nullptr) {
+    if (absl::Status status = store()->RemoveContext(record()); !status.ok()) return status;
+  }
+  removed_ = true;
+  return absl::OkStatus();
+}
+
+void Context::Touch() {
+  last_used_us_.store(absl::ToUnixMicros(absl::Now()), std::memory_order_relaxed);
+}
+
+absl::Time Context::last_used() const {
+  return absl::FromUnixMicros(last_used_us_.load(std::memory_order_relaxed));
 }
 
 ContextState Context::Describe() const {
-  const size_t layers = profile_->layers.size();
-  ContextState state{.context_id = id_,
-                     .tenant = tenant_,
-                     .profile = profile_,
-                     .placement_key = placement_key_,
+  const size_t layers = profile().layers.size();
+  const ContextRecord record = this->record();
+  ContextState state{.context_id = record.context_id,
+                     .tenant = record.tenant,
+                     .profile = storage_->profile,
+                     .placement_key = record.placement_key,
+                     .durability = record.durability,
+                     .sealed = record.sealed,
+                     .pinned = record.pinned,
+                     .expires_at = record.expires_at,
                      .layer_entries = std::vector<uint64_t>(layers),
                      .layer_ends = std::vector<uint64_t>(layers)};
-  absl::MutexLock lock(&mu_);
-  state.sealed = sealed_;
-  for (const auto& [number, stripe] : stripes_) {
+  for (const std::shared_ptr<Stripe>& stripe : Stripes(0, kMaxStripes)) {
     for (size_t i = 0; i < layers; ++i) {
-      const auto layer = static_cast<int>(i);
-      const uint64_t held = stripe->entries(layer);
+      const uint64_t held = stripe->entries(static_cast<int>(i));
       if (held == 0) continue;
       state.layer_entries[i] += held;
-      state.layer_ends[i] = uint64_t{number} * kStripeEntries + held;
-      state.kv_bytes += held * profile_->row_bytes();
-      if (profile_->has_index(layer)) state.index_bytes += held * profile_->key_bytes();
+      state.layer_ends[i] = uint64_t{stripe->number()} * kStripeEntries + held;
     }
+    state.index_bytes += stripe->bytes(Plane::kIndex);
+    state.kv_bytes += stripe->bytes(Plane::kKv);
+    state.resident_index_bytes += stripe->resident_bytes(Plane::kIndex);
+    state.resident_kv_bytes += stripe->resident_bytes(Plane::kKv);
+    state.stored_bytes += stripe->stored_bytes(Plane::kIndex) + stripe->stored_bytes(Plane::kKv);
   }
   return state;
 }

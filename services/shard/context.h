@@ -1,39 +1,35 @@
 #ifndef WINNOW_SERVICES_SHARD_CONTEXT_H_
 #define WINNOW_SERVICES_SHARD_CONTEXT_H_
 
+#include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "services/shard/messages.h"
-#include "storage/page_arena.h"
-#include "storage/profile.h"
 #include "storage/stripe.h"
 
 namespace winnow::shard {
 
-// What one shard holds of a context. Thread-safe; scoring and attention hold no lock, since the
-// stripes they were given only grow.
+// What one shard holds of a context. Thread-safe; scoring and attention hold no lock, since they
+// hold on to the pages they were given.
 class Context {
  public:
-  // What a fork was made of.
-  struct Origin {
-    std::string parent_id;
-    uint64_t entries = 0;
-
-    friend bool operator==(const Origin&, const Origin&) = default;
-  };
-
-  // The arena and the mirror, null for none, must outlive the context. origin: none unless it is a
-  // fork.
-  Context(const CreateContext& call, PageArena* arena, PageMirror* mirror,
-          std::optional<Origin> origin = std::nullopt);
+  // Keeps the record in the store, if there is one, and gives it its number.
+  static absl::StatusOr<std::shared_ptr<Context>> Create(ContextStorage storage);
+  // A context of that id with the first `entries` entries of this one, likewise.
+  ContextRecord ForkRecord(const ForkContext& call) const;
+  absl::StatusOr<std::shared_ptr<Context>> Fork(const ForkContext& call) const;
+  // As it was found in the store; all of it is cold.
+  Context(ContextStorage storage, const std::vector<StoredStripe>& stripes);
 
   // OK, or FAILED_PRECONDITION STALE_CONTEXT if `tag` is not this context's.
   absl::Status CheckTag(uint64_t tag) const;
@@ -41,24 +37,40 @@ class Context {
   // Checks the call against the profile, then appends; see the messages for errors.
   absl::StatusOr<AppendResult> Append(const shard::Append& call);
 
-  // A context of that id with the first `entries` entries of this one.
-  absl::StatusOr<std::shared_ptr<Context>> Fork(const std::string& id, uint64_t entries) const;
-
-  void Seal();
+  absl::Status Seal();
+  absl::Status Renew(absl::Time expires_at);
+  absl::Status Pin(bool pinned);
+  // Forgets what the store keeps.
+  absl::Status Remove();
   ContextState Describe() const;
 
   // Null if nothing of the stripe is held.
   std::shared_ptr<const Stripe> FindStripe(uint32_t stripe) const;
 
-  const Profile& profile() const { return *profile_; }
-  const std::string& id() const { return id_; }
-  const std::string& tenant() const { return tenant_; }
+  // Spills, restores or verifies the call's stripes one after the other.
+  using RestoreFn = std::function<absl::Status(Stripe& stripe, Plane plane)>;
+  absl::StatusOr<TierResult> Apply(const Tier& call, absl::Time deadline, const RestoreFn& restore);
+  // Spills pages of the plane, the first stripes first, until `bytes` of entries are gone. Returns
+  // how many are; their memory is free once the last reader lets go.
+  absl::StatusOr<uint64_t> Spill(Plane plane, uint64_t bytes);
+  uint64_t resident_bytes(Plane plane) const;
+  // Those with numbers in [first, first + count).
+  std::vector<std::shared_ptr<Stripe>> Stripes(uint32_t first, uint32_t count) const;
+
+  // For the choice of what is spilled first.
+  void Touch();
+  absl::Time last_used() const;
+
+  ContextRecord record() const;
+  const Profile& profile() const { return *storage_->profile; }
+  EntryStore* store() const { return storage_->store; }
+  const std::string& id() const { return storage_->record.context_id; }
+  const std::string& tenant() const { return storage_->record.tenant; }
   uint64_t tag() const { return tag_; }
 
-  // Whether making this one again would have made `other`.
-  bool SameAs(const Context& other) const {
-    return tag_ == other.tag_ && tenant_ == other.tenant_ && origin_ == other.origin_;
-  }
+  // Whether it was made of such a record.
+  bool IsLike(const ContextRecord& record) const;
+  bool expired() const { return record().expires_at <= absl::Now(); }
 
  private:
   // Bytes, layers and bounds of an append.
@@ -68,19 +80,19 @@ class Context {
   absl::Status CheckHeld(const shard::Append& call) const;
   absl::Status CheckNotSealed() const;
   std::shared_ptr<Stripe> FindOrAddStripe(uint32_t stripe);
+  absl::Status Update(const std::function<void(ContextRecord*)>& change);
+  uint32_t NextStripe(uint32_t number) const;
 
-  // Constant after construction.
-  const std::string id_;
-  const std::string tenant_;
-  const std::shared_ptr<const Profile> profile_;
-  const uint64_t placement_key_;
+  // Constant once the context is shared.
+  const std::shared_ptr<ContextStorage> storage_;
   const uint64_t tag_;
-  PageArena* const arena_;
-  PageMirror* const mirror_;
-  const std::optional<Origin> origin_;
 
+  std::atomic<int64_t> last_used_us_;
+  // One change of the record at a time, and no append meanwhile; held while it is stored.
+  absl::Mutex update_mu_ ABSL_ACQUIRED_BEFORE(mu_);
+  bool removed_ ABSL_GUARDED_BY(update_mu_) = false;
   mutable absl::Mutex mu_;
-  bool sealed_ ABSL_GUARDED_BY(mu_) = false;
+  ContextRecord record_ ABSL_GUARDED_BY(mu_);
   std::map<uint32_t, std::shared_ptr<Stripe>> stripes_ ABSL_GUARDED_BY(mu_);
 };
 

@@ -9,7 +9,10 @@
 #include <variant>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "kernels/candidate.h"
+#include "services/shard/results.h"
+#include "storage/context_record.h"
 #include "storage/profile.h"
 #include "storage/stripe.h"
 
@@ -27,12 +30,15 @@ struct CreateContext {
   std::string tenant;
   std::shared_ptr<const Profile> profile;
   uint64_t placement_key = 0;
+  Durability durability = Durability::kDefault;
+  absl::Time expires_at = absl::InfiniteFuture();
 };
 
 struct ForkContext {
   std::string context_id;
   std::string parent_context_id;
   uint64_t entries = 0;
+  absl::Time expires_at = absl::InfiniteFuture();
 };
 
 struct SealContext {
@@ -41,6 +47,50 @@ struct SealContext {
 
 struct DeleteContext {
   std::string context_id;
+};
+
+struct RenewLease {
+  std::string context_id;
+  absl::Time expires_at = absl::InfiniteFuture();
+};
+
+// A pinned context stays in memory.
+struct PinContext {
+  std::string context_id;
+  bool pinned = true;
+};
+
+// What is to be done with a range of a context's stripes.
+enum class TierAction { kSpill, kRestore, kVerify };
+
+struct Tier {
+  TierAction action = TierAction::kSpill;
+  std::string context_id;
+  bool index = true;  // which planes
+  bool kv = true;
+  uint32_t first_stripe = 0;
+  uint32_t stripes = 0;
+};
+
+// Writes what this shard holds of a context into files below a directory of its machine.
+struct SaveSnapshot {
+  std::string context_id;
+  std::string directory;
+  uint32_t first_stripe = 0;
+  uint32_t stripes = 0;
+  uint64_t entries = 0;  // positions below are written, so that all layers end alike
+  uint32_t shards = 0;   // that hold the context; only as many take the snapshot back
+  bool finish = false;   // seals the snapshot; nothing more is written
+};
+
+// Makes a context of such files.
+struct LoadSnapshot {
+  std::string context_id;  // the new one's
+  std::string tenant;      // likewise, whoever saved it
+  uint32_t shards = 0;     // of the cluster it is loaded into
+  std::string directory;
+  uint32_t first_stripe = 0;
+  uint32_t stripes = 0;
 };
 
 struct ListContexts {
@@ -90,59 +140,8 @@ struct Attend {
 };
 
 using Call = std::variant<Ping, CreateContext, ForkContext, SealContext, DeleteContext,
-                          ListContexts, Describe, Append, Select, Attend>;
-
-struct Done {};
-
-struct PingResult {
-  std::string version;
-  uint64_t contexts = 0;
-  uint64_t entries = 0;
-  uint64_t index_bytes = 0;
-  uint64_t kv_bytes = 0;
-  uint32_t threads = 0;
-  std::string kernels;
-};
-
-// A context as one shard holds it.
-struct ContextState {
-  std::string context_id;
-  std::string tenant;
-  std::shared_ptr<const Profile> profile;
-  uint64_t placement_key = 0;
-  bool sealed = false;
-  uint64_t index_bytes = 0;
-  uint64_t kv_bytes = 0;
-  std::vector<uint64_t> layer_entries;  // [layers] entries held here
-  std::vector<uint64_t> layer_ends;     // [layers] 1 + the highest position held here, 0 for none
-};
-
-struct ListContextsResult {
-  std::vector<ContextState> contexts;
-};
-
-struct AppendResult {
-  uint64_t entries_written = 0;
-};
-
-struct SelectResult {
-  std::vector<std::vector<kernels::Candidate>> candidates;  // [T], each best first
-  uint64_t entries_scanned = 0;
-  uint64_t index_bytes_read = 0;
-  uint64_t score_us = 0;
-};
-
-struct AttendResult {
-  std::vector<std::vector<kernels::Candidate>> winners;  // [T]; gather, or if asked for
-  std::vector<uint32_t> counts;                          // [T] winners here
-  std::vector<std::byte> kv_rows;                        // gather: [sum of counts, row bytes]
-  std::vector<float> outputs;                            // push-down: [T, query_heads, latent_dim]
-  std::vector<float> lse;                                // push-down: [T, query_heads]
-  uint64_t attend_us = 0;
-};
-
-using Result = std::variant<Done, PingResult, ListContextsResult, ContextState, AppendResult,
-                            SelectResult, AttendResult>;
+                          ListContexts, Describe, Append, Select, Attend, RenewLease, PinContext,
+                          Tier, SaveSnapshot, LoadSnapshot>;
 
 }  // namespace winnow::shard
 

@@ -4,10 +4,13 @@
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "services/shard/cold_scan.h"
 #include "storage/error.h"
 
 namespace winnow::shard {
@@ -44,11 +47,13 @@ absl::Status CheckShapes(const Profile& profile, const Select& call) {
   return absl::OkStatus();
 }
 
-// The pages that a query scores, and what keeps them readable.
+// What a query scores: pages in memory with what keeps them readable, and ranges on disk.
 struct Snapshot {
   std::vector<StoredPage> pages;
-  std::vector<std::shared_ptr<const Stripe>> stripes;
+  std::vector<std::shared_ptr<const PageSet>> page_sets;
   std::vector<std::unique_ptr<std::byte[]>> copies;
+  std::vector<StoredRange> cold;
+  uint64_t cold_entries = 0;
   uint64_t entries = 0;
 };
 
@@ -69,19 +74,30 @@ const std::byte* CopyOpenPage(const Profile& profile, const std::byte* page, uin
   return copy;
 }
 
-void AddPages(const Context& context, int layer, uint32_t first_position, uint32_t needed,
-              std::shared_ptr<const Stripe> stripe, Snapshot* snapshot) {
+void AddPages(const Profile& profile, uint32_t first_position, uint32_t needed,
+              std::shared_ptr<const PageSet> page_set, Snapshot* snapshot) {
   for (uint32_t at = 0; at < needed; at += kPageEntries) {
     const uint32_t entries = std::min<uint32_t>(kPageEntries, needed - at);
-    Place keys = stripe->KeyPage(layer, at / kPageEntries);
-    if (entries < kPageEntries) {
-      keys.host = CopyOpenPage(context.profile(), keys.host, entries, snapshot);
-    }
+    Place keys = page_set->page(at / kPageEntries);
+    if (entries < kPageEntries) keys.host = CopyOpenPage(profile, keys.host, entries, snapshot);
     snapshot->pages.push_back(
         {.keys = keys, .first_position = first_position + at, .entries = entries});
   }
+  snapshot->page_sets.push_back(std::move(page_set));
+}
+
+absl::Status AddStripe(const Profile& profile, int layer, const Stripe& stripe, uint32_t needed,
+                       Snapshot* snapshot) {
+  absl::StatusOr<std::shared_ptr<const PageSet>> pages = stripe.Pages(layer, Plane::kIndex);
+  if (!pages.ok()) return pages.status();
   snapshot->entries += needed;
-  snapshot->stripes.push_back(std::move(stripe));
+  if (*pages != nullptr) {
+    AddPages(profile, stripe.number() * kStripeEntries, needed, *std::move(pages), snapshot);
+  } else {
+    snapshot->cold.push_back(stripe.Stored(layer, 0, needed));
+    snapshot->cold_entries += needed;
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Snapshot> TakeSnapshot(const Context& context, const Select& call) {
@@ -99,7 +115,8 @@ absl::StatusOr<Snapshot> TakeSnapshot(const Context& context, const Select& call
       missing.push_back(number);
       continue;
     }
-    AddPages(context, layer, static_cast<uint32_t>(start), needed, std::move(stripe), &snapshot);
+    absl::Status status = AddStripe(context.profile(), layer, *stripe, needed, &snapshot);
+    if (!status.ok()) return status;
   }
   if (missing.empty()) return snapshot;
   return Error(absl::StatusCode::kDataLoss, "MISSING_STRIPES",
@@ -108,42 +125,106 @@ absl::StatusOr<Snapshot> TakeSnapshot(const Context& context, const Select& call
                {{"stripes", absl::StrJoin(missing, ",")}});
 }
 
+// Scores part after part of what a query sees and keeps the best of all.
+class Scorer {
+ public:
+  Scorer(const Profile& profile, const Select& call, Compute& compute,
+         const std::atomic<bool>* deadline_passed)
+      : call_(call), compute_(compute), deadline_passed_(deadline_passed) {
+    // Copied because bytes of a message need not be aligned as floats.
+    weights_.resize(call.weights.size() / sizeof(float));
+    std::memcpy(weights_.data(), call.weights.data(), call.weights.size());
+    query_ = {.format = profile.key_format,
+              .rows = static_cast<int>(call.visible_entries.size()),
+              .heads = profile.index_heads,
+              .dim = profile.index_dim,
+              .queries = call.queries.data(),
+              .weights = weights_.data()};
+    best_.resize(call.visible_entries.size());
+  }
+
+  absl::Status Score(std::span<const StoredPage> pages) {
+    kernels::ScoreTopKResult scored;
+    absl::Status status = compute_.Score({.query = query_,
+                                          .pages = pages,
+                                          .visible_entries = call_.visible_entries,
+                                          .k = static_cast<int>(call_.top_k),
+                                          .cancelled = deadline_passed_},
+                                         &scored);
+    if (!status.ok()) return status;
+    if (!scored.complete) {
+      return Error(absl::StatusCode::kDeadlineExceeded, "DEADLINE",
+                   "the deadline passed while entries were scored");
+    }
+    for (size_t row = 0; row < best_.size(); ++row) Merge(std::move(scored.selected[row]), row);
+    return absl::OkStatus();
+  }
+
+  std::vector<std::vector<kernels::Candidate>> TakeBest() { return std::move(best_); }
+
+ private:
+  void Merge(std::vector<kernels::Candidate> found, size_t row) {
+    std::vector<kernels::Candidate>& best = best_[row];
+    if (best.empty()) {
+      best = std::move(found);
+      return;
+    }
+    std::vector<kernels::Candidate> merged;
+    const std::span<const kernels::Candidate> lists[] = {best, found};
+    kernels::MergeCandidates(lists, call_.top_k, &merged);
+    best = std::move(merged);
+  }
+
+  const Select& call_;
+  Compute& compute_;
+  const std::atomic<bool>* const deadline_passed_;
+  std::vector<float> weights_;
+  kernels::ScoreQuery query_;
+  std::vector<std::vector<kernels::Candidate>> best_;  // [T]
+};
+
+// The disk is read while what is in memory is scored.
+absl::Status ScoreAll(const Context& context, const Snapshot& snapshot, absl::Time deadline,
+                      Scorer* scorer) {
+  std::optional<ColdScan> cold;
+  if (!snapshot.cold.empty()) {
+    cold.emplace(context.profile(), context.store(), snapshot.cold, deadline);
+  }
+  if (!snapshot.pages.empty() || !cold) {
+    if (absl::Status status = scorer->Score(snapshot.pages); !status.ok()) return status;
+  }
+  while (cold) {
+    absl::StatusOr<std::vector<ColdScan::Chunk>> chunks = cold->Next();
+    if (!chunks.ok()) return chunks.status();
+    if (chunks->empty()) break;
+    std::vector<StoredPage> pages;
+    for (const ColdScan::Chunk& chunk : *chunks) {
+      pages.insert(pages.end(), chunk.pages.begin(), chunk.pages.end());
+    }
+    if (absl::Status status = scorer->Score(pages); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<SelectResult> SelectFrom(const Context& context, const Select& call,
-                                        Compute& compute,
+                                        Compute& compute, absl::Time deadline,
                                         const std::atomic<bool>* deadline_passed) {
   const Profile& profile = context.profile();
   if (absl::Status status = CheckShapes(profile, call); !status.ok()) return status;
   absl::StatusOr<Snapshot> snapshot = TakeSnapshot(context, call);
   if (!snapshot.ok()) return snapshot.status();
-  // Copied because bytes of a message need not be aligned as floats.
-  std::vector<float> weights(call.weights.size() / sizeof(float));
-  std::memcpy(weights.data(), call.weights.data(), call.weights.size());
   const absl::Time start = absl::Now();
-  kernels::ScoreTopKResult scored;
-  absl::Status status =
-      compute.Score({.query = {.format = profile.key_format,
-                               .rows = static_cast<int>(call.visible_entries.size()),
-                               .heads = profile.index_heads,
-                               .dim = profile.index_dim,
-                               .queries = call.queries.data(),
-                               .weights = weights.data()},
-                     .pages = snapshot->pages,
-                     .visible_entries = call.visible_entries,
-                     .k = static_cast<int>(call.top_k),
-                     .cancelled = deadline_passed},
-                    &scored);
-  if (!status.ok()) return status;
-  if (!scored.complete) {
-    return Error(
-        absl::StatusCode::kDeadlineExceeded, "DEADLINE",
-        absl::StrCat("the deadline passed while ", snapshot->entries, " entries were scored"));
+  Scorer scorer(profile, call, compute, deadline_passed);
+  if (absl::Status status = ScoreAll(context, *snapshot, deadline, &scorer); !status.ok()) {
+    return status;
   }
   return SelectResult{
-      .candidates = std::move(scored.selected),
+      .candidates = scorer.TakeBest(),
       .entries_scanned = snapshot->entries,
       .index_bytes_read = snapshot->entries * profile.key_bytes(),
+      .cold_index_bytes = snapshot->cold_entries * profile.key_bytes(),
       .score_us = static_cast<uint64_t>(absl::ToInt64Microseconds(absl::Now() - start))};
 }
 

@@ -10,11 +10,14 @@
 
 namespace winnow::shard {
 
-// Scores the call's stripes and returns the local best. Holds no lock while it scores.
+// Scores the call's stripes, in memory or on disk, and returns the local best. Holds no lock while
+// it scores.
 // INVALID_ARGUMENT for shapes that do not fit the profile, DATA_LOSS MISSING_STRIPES if a stripe is
-// not held as far as the call sees it, DEADLINE_EXCEEDED if `deadline_passed` is raised.
+// not held as far as the call sees it, DEADLINE_EXCEEDED if `deadline_passed` is raised; errors of
+// EntryStore.
 absl::StatusOr<SelectResult> SelectFrom(const Context& context, const Select& call,
-                                        Compute& compute, const std::atomic<bool>* deadline_passed);
+                                        Compute& compute, absl::Time deadline,
+                                        const std::atomic<bool>* deadline_passed);
 
 }  // namespace winnow::shard
 

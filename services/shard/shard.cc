@@ -1,130 +1,42 @@
 #include "services/shard/shard.h"
 
-#include <map>
 #include <utility>
 #include <variant>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/time/clock.h"
 #include "services/shard/attend.h"
-#include "services/shard/compute.h"
-#include "services/shard/context.h"
-#include "services/shard/deadline_watch.h"
 #include "services/shard/select.h"
-#include "services/shard/selection_table.h"
-#include "storage/error.h"
-#include "storage/page_arena.h"
+#include "services/shard/shard_impl.h"
+#include "storage/residency.h"
 #include "storage/version.h"
 
 namespace winnow::shard {
+namespace {
 
-class Shard::Impl {
- public:
-  Impl(const ShardOptions& options, Compute* compute)
-      : compute_(*compute),
-        arena_(options.memory_budget_bytes),
-        selections_(options.max_selections, options.selection_ttl) {}
-
-  absl::StatusOr<Result> Run(const Ping&, absl::Time);
-  absl::StatusOr<Result> Run(const CreateContext& call, absl::Time);
-  absl::StatusOr<Result> Run(const ForkContext& call, absl::Time);
-  absl::StatusOr<Result> Run(const SealContext& call, absl::Time);
-  absl::StatusOr<Result> Run(const DeleteContext& call, absl::Time);
-  absl::StatusOr<Result> Run(const ListContexts& call, absl::Time);
-  absl::StatusOr<Result> Run(const Describe& call, absl::Time);
-  absl::StatusOr<Result> Run(const Append& call, absl::Time);
-  absl::StatusOr<Result> Run(const Select& call, absl::Time deadline);
-  absl::StatusOr<Result> Run(const Attend& call, absl::Time);
-
- private:
-  absl::StatusOr<std::shared_ptr<Context>> Find(const std::string& id);
-  absl::StatusOr<std::shared_ptr<Context>> Find(const std::string& id, uint64_t tag);
-  // Adds a context, or accepts one that is there already and was made the same way.
-  absl::StatusOr<Result> Add(std::shared_ptr<Context> context);
-
-  Compute& compute_;
-  PageArena arena_;  // above all that holds pages
-  DeadlineWatch watch_;
-
-  absl::Mutex mu_;
-  std::map<std::string, std::shared_ptr<Context>> contexts_ ABSL_GUARDED_BY(mu_);
-  SelectionTable selections_;
-};
-
-absl::StatusOr<std::shared_ptr<Context>> Shard::Impl::Find(const std::string& id) {
-  absl::MutexLock lock(&mu_);
-  const auto it = contexts_.find(id);
-  if (it != contexts_.end()) return it->second;
-  return Error(absl::StatusCode::kNotFound, "UNKNOWN_CONTEXT",
-               absl::StrCat("there is no context ", id));
+// Pages that an append may need at most.
+uint64_t PageBytes(const Append& call, const Profile& profile) {
+  const uint64_t pages = call.count / kernels::kPageEntries + 2;
+  const uint64_t page_bytes = kernels::KeyPageBytes(profile.key_format, profile.index_dim) +
+                              kernels::kPageEntries * profile.row_bytes();
+  return call.layers.size() * pages * page_bytes;
 }
 
-absl::StatusOr<std::shared_ptr<Context>> Shard::Impl::Find(const std::string& id, uint64_t tag) {
-  absl::StatusOr<std::shared_ptr<Context>> context = Find(id);
-  if (!context.ok()) return context;
-  if (absl::Status status = (*context)->CheckTag(tag); !status.ok()) return status;
-  return context;
-}
-
-absl::StatusOr<Result> Shard::Impl::Add(std::shared_ptr<Context> context) {
-  absl::MutexLock lock(&mu_);
-  const auto [it, added] = contexts_.try_emplace(context->id(), context);
-  if (added || it->second->SameAs(*context)) return Result(Done{});
-  return Error(
-      absl::StatusCode::kAlreadyExists, "CONTEXT_EXISTS",
-      absl::StrCat("context ", context->id(), " is held with another profile or another origin"));
-}
-
-absl::StatusOr<Result> Shard::Impl::Run(const Ping&, absl::Time) {
-  PingResult result{.version = kVersion,
-                    .threads = static_cast<uint32_t>(compute_.threads()),
-                    .kernels = compute_.name()};
-  absl::MutexLock lock(&mu_);
-  result.contexts = contexts_.size();
-  for (const auto& [id, context] : contexts_) {
-    const ContextState state = context->Describe();
-    result.index_bytes += state.index_bytes;
-    result.kv_bytes += state.kv_bytes;
-    for (const uint64_t entries : state.layer_entries) result.entries += entries;
-  }
-  return result;
-}
-
-absl::StatusOr<Result> Shard::Impl::Run(const CreateContext& call, absl::Time) {
-  return Add(std::make_shared<Context>(call, &arena_, compute_.mirror()));
-}
-
-absl::StatusOr<Result> Shard::Impl::Run(const ForkContext& call, absl::Time) {
-  absl::StatusOr<std::shared_ptr<Context>> parent = Find(call.parent_context_id);
-  if (!parent.ok()) return parent.status();
-  absl::StatusOr<std::shared_ptr<Context>> fork = (*parent)->Fork(call.context_id, call.entries);
-  if (!fork.ok()) return fork.status();
-  return Add(*std::move(fork));
-}
-
-absl::StatusOr<Result> Shard::Impl::Run(const SealContext& call, absl::Time) {
-  absl::StatusOr<std::shared_ptr<Context>> context = Find(call.context_id);
-  if (!context.ok()) return context.status();
-  (*context)->Seal();
-  return Result(Done{});
-}
-
-absl::StatusOr<Result> Shard::Impl::Run(const DeleteContext& call, absl::Time) {
-  absl::StatusOr<std::shared_ptr<Context>> context = Find(call.context_id);
-  if (!context.ok()) return context.status();
-  absl::MutexLock lock(&mu_);
-  contexts_.erase(call.context_id);
-  return Result(Done{});
-}
+}  // namespace
 
 absl::StatusOr<Result> Shard::Impl::Run(const ListContexts& call, absl::Time) {
+  std::vector<std::shared_ptr<Context>> listed;
+  {
+    absl::MutexLock lock(&mu_);
+    for (auto it = contexts_.upper_bound(call.after);
+         it != contexts_.end() && listed.size() < call.limit; ++it) {
+      if (it->second->tenant() == call.tenant && !it->second->expired()) {
+        listed.push_back(it->second);
+      }
+    }
+  }
   ListContextsResult result;
-  absl::MutexLock lock(&mu_);
-  for (auto it = contexts_.upper_bound(call.after);
-       it != contexts_.end() && result.contexts.size() < call.limit; ++it) {
-    if (it->second->tenant() == call.tenant) result.contexts.push_back(it->second->Describe());
+  for (const std::shared_ptr<Context>& context : listed) {
+    result.contexts.push_back(context->Describe());
   }
   return result;
 }
@@ -135,18 +47,23 @@ absl::StatusOr<Result> Shard::Impl::Run(const Describe& call, absl::Time) {
   return (*context)->Describe();
 }
 
-absl::StatusOr<Result> Shard::Impl::Run(const Append& call, absl::Time) {
-  absl::StatusOr<std::shared_ptr<Context>> context = Find(call.context_id, call.context_tag);
+absl::StatusOr<Result> Shard::Impl::Run(const Append& call, absl::Time deadline) {
+  absl::StatusOr<std::shared_ptr<Context>> context = FindToUse(call.context_id, call.context_tag);
   if (!context.ok()) return context.status();
-  return (*context)->Append(call);
+  absl::StatusOr<AppendResult> result = WithRoom(PageBytes(call, (*context)->profile()), deadline,
+                                                 [&] { return (*context)->Append(call); });
+  if (!result.ok()) return result.status();
+  return *std::move(result);
 }
 
 absl::StatusOr<Result> Shard::Impl::Run(const Select& call, absl::Time deadline) {
-  absl::StatusOr<std::shared_ptr<Context>> context = Find(call.context_id, call.context_tag);
+  absl::StatusOr<std::shared_ptr<Context>> context = FindToUse(call.context_id, call.context_tag);
   if (!context.ok()) return context.status();
   const DeadlineWatch::Guard guard(&watch_, deadline);
-  absl::StatusOr<SelectResult> result = SelectFrom(**context, call, compute_, guard.passed());
+  absl::StatusOr<SelectResult> result =
+      SelectFrom(**context, call, compute_, deadline, guard.passed());
   if (!result.ok()) return result.status();
+  if (result->cold_index_bytes != 0) restorer_.Wants(*context);
   if (absl::Status status = selections_.Insert(
           call.selection_id, std::make_shared<Selection>(*context, result->candidates));
       !status.ok()) {
@@ -155,21 +72,49 @@ absl::StatusOr<Result> Shard::Impl::Run(const Select& call, absl::Time deadline)
   return *std::move(result);
 }
 
-absl::StatusOr<Result> Shard::Impl::Run(const Attend& call, absl::Time) {
-  absl::StatusOr<std::shared_ptr<Context>> context = Find(call.context_id, call.context_tag);
+absl::StatusOr<Result> Shard::Impl::Run(const Attend& call, absl::Time deadline) {
+  absl::StatusOr<std::shared_ptr<Context>> context = FindToUse(call.context_id, call.context_tag);
   if (!context.ok()) return context.status();
   absl::StatusOr<std::shared_ptr<Selection>> selection =
       selections_.Find(call.selection_id, **context);
   if (!selection.ok()) return selection.status();
   absl::StatusOr<Selection::Rows> winners = (*selection)->FixWinners(call.thresholds);
   if (!winners.ok()) return winners.status();
-  return AttendOver(**context, call, *std::move(winners), compute_);
+  absl::StatusOr<AttendResult> result =
+      AttendOver(**context, call, *std::move(winners), compute_, deadline);
+  if (!result.ok()) return result.status();
+  if (result->cold_rows != 0) restorer_.Wants(*context);
+  return *std::move(result);
 }
 
-Shard::Shard(const ShardOptions& options, Compute* compute)
-    : impl_(std::make_unique<Impl>(options, compute)) {}
+Shard::Shard(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Shard::~Shard() = default;
+
+absl::StatusOr<std::unique_ptr<Shard>> Shard::Open(const ShardOptions& options, Compute* compute) {
+  std::unique_ptr<EntryStore> store;
+  Recovery recovery;
+  if (!options.data_dir.empty()) {
+    const MemorySplit split = SplitBudget(options.memory_budget_bytes);
+    absl::StatusOr<std::unique_ptr<EntryStore>> opened =
+        EntryStore::Open({.directory = options.data_dir,
+                          .segment_bytes = split.segment_bytes,
+                          .row_cache_bytes = split.row_cache_bytes,
+                          .block_cache_bytes = split.block_cache_bytes,
+                          .background_bytes_per_second = options.spill_bytes_per_second},
+                         &recovery);
+    if (!opened.ok()) return opened.status();
+    store = *std::move(opened);
+  } else if (options.default_durability > Durability::kMemory) {
+    return InvalidField("durability", DurabilityName(options.default_durability),
+                        "memory where there is no data directory");
+  }
+  auto impl = std::make_unique<Impl>(options, compute, std::move(store));
+  impl->Recover(std::move(recovery));
+  return std::unique_ptr<Shard>(new Shard(std::move(impl)));
+}
+
+const RecoveryReport& Shard::recovery() const { return impl_->recovery(); }
 
 absl::StatusOr<Result> Shard::Handle(const Call& call, absl::Time deadline) {
   const auto late = [deadline] { return absl::Now() >= deadline; };

@@ -1,7 +1,7 @@
 #include "services/winnowd/admin_service.h"
 
 #include "services/winnowd/call.h"
-#include "services/wire/requests.h"
+#include "services/wire/admin_messages.h"
 #include "storage/version.h"
 
 namespace winnow {
@@ -34,6 +34,54 @@ grpc::Status AdminService::ListShards(grpc::ServerContext* context, const v1::Li
   }
   reply->set_epoch(coordinator_.epoch());
   return grpc::Status::OK;
+}
+
+grpc::Status AdminService::Tier(std::string_view method, shard::TierAction action,
+                                const grpc::ServerContext& context, const v1::TierRequest& request,
+                                v1::TierReply* reply) {
+  absl::StatusOr<coordinator::TierRequest> tier = wire::ToTier(action, request);
+  if (!tier.ok()) return Finish(method, tier.status());
+  absl::StatusOr<coordinator::TierReply> done =
+      coordinator_.maintenance().Tier(*tier, CallDeadline(context, max_deadline_));
+  if (done.ok()) *reply = wire::FromReply(*done);
+  return Finish(method, done.status());
+}
+
+grpc::Status AdminService::SpillContext(grpc::ServerContext* context,
+                                        const v1::TierRequest* request, v1::TierReply* reply) {
+  return Tier("SpillContext", shard::TierAction::kSpill, *context, *request, reply);
+}
+
+grpc::Status AdminService::RestoreContext(grpc::ServerContext* context,
+                                          const v1::TierRequest* request, v1::TierReply* reply) {
+  return Tier("RestoreContext", shard::TierAction::kRestore, *context, *request, reply);
+}
+
+grpc::Status AdminService::VerifyContext(grpc::ServerContext* context,
+                                         const v1::TierRequest* request, v1::TierReply* reply) {
+  return Tier("VerifyContext", shard::TierAction::kVerify, *context, *request, reply);
+}
+
+grpc::Status AdminService::SaveSnapshot(grpc::ServerContext* context,
+                                        const v1::SnapshotRequest* request,
+                                        v1::SnapshotReply* reply) {
+  absl::StatusOr<coordinator::SnapshotRequest> snapshot = wire::ToSnapshot(*request);
+  if (!snapshot.ok()) return Finish("SaveSnapshot", snapshot.status());
+  absl::StatusOr<coordinator::SnapshotReply> saved =
+      coordinator_.maintenance().SaveSnapshot(*snapshot, CallDeadline(*context, max_deadline_));
+  if (saved.ok()) *reply = wire::FromReply(*saved);
+  return Finish("SaveSnapshot", saved.status());
+}
+
+grpc::Status AdminService::LoadSnapshot(grpc::ServerContext* context,
+                                        const v1::SnapshotRequest* request,
+                                        v1::SnapshotReply* reply) {
+  absl::StatusOr<coordinator::SnapshotRequest> snapshot = wire::ToSnapshot(*request);
+  if (!snapshot.ok()) return Finish("LoadSnapshot", snapshot.status());
+  absl::StatusOr<coordinator::SnapshotReply> loaded =
+      coordinator_.maintenance().LoadSnapshot(*snapshot, CallDeadline(*context, max_deadline_));
+  if (loaded.ok()) *reply = wire::FromReply(*loaded);
+  return Finish("LoadSnapshot", loaded.status());
 }
 
 }  // namespace winnow

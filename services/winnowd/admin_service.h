@@ -2,7 +2,10 @@
 #define WINNOW_SERVICES_WINNOWD_ADMIN_SERVICE_H_
 
 #include <string>
+#include <string_view>
+#include <utility>
 
+#include "absl/time/time.h"
 #include "services/coordinator/coordinator.h"
 #include "winnow/v1/admin.grpc.pb.h"
 
@@ -12,17 +15,33 @@ namespace winnow {
 class AdminService final : public v1::Admin::Service {
  public:
   // The coordinator is borrowed; `address` is where this process serves.
-  AdminService(coordinator::Coordinator* coordinator, std::string address)
-      : coordinator_(*coordinator), address_(std::move(address)) {}
+  AdminService(coordinator::Coordinator* coordinator, std::string address,
+               absl::Duration max_deadline)
+      : coordinator_(*coordinator), address_(std::move(address)), max_deadline_(max_deadline) {}
 
   grpc::Status ListNodes(grpc::ServerContext* context, const v1::ListNodesRequest* request,
                          v1::ListNodesReply* reply) override;
   grpc::Status ListShards(grpc::ServerContext* context, const v1::ListShardsRequest* request,
                           v1::ListShardsReply* reply) override;
+  grpc::Status SpillContext(grpc::ServerContext* context, const v1::TierRequest* request,
+                            v1::TierReply* reply) override;
+  grpc::Status RestoreContext(grpc::ServerContext* context, const v1::TierRequest* request,
+                              v1::TierReply* reply) override;
+  grpc::Status VerifyContext(grpc::ServerContext* context, const v1::TierRequest* request,
+                             v1::TierReply* reply) override;
+  grpc::Status SaveSnapshot(grpc::ServerContext* context, const v1::SnapshotRequest* request,
+                            v1::SnapshotReply* reply) override;
+  grpc::Status LoadSnapshot(grpc::ServerContext* context, const v1::SnapshotRequest* request,
+                            v1::SnapshotReply* reply) override;
 
  private:
+  grpc::Status Tier(std::string_view method, shard::TierAction action,
+                    const grpc::ServerContext& context, const v1::TierRequest& request,
+                    v1::TierReply* reply);
+
   coordinator::Coordinator& coordinator_;
   const std::string address_;
+  const absl::Duration max_deadline_;
 };
 
 }  // namespace winnow

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/winnowd/call.h"
+#include "services/wire/fields.h"
 #include "services/wire/profile.h"
 #include "services/wire/requests.h"
 #include "storage/error.h"
@@ -45,9 +46,11 @@ grpc::Status ContextsService::ListProfiles(grpc::ServerContext*, const v1::ListP
 grpc::Status ContextsService::CreateContext(grpc::ServerContext* context,
                                             const v1::CreateContextRequest* request,
                                             v1::CreateContextReply* reply) {
+  absl::StatusOr<coordinator::ContextOptions> options = wire::ToOptions(*request);
+  if (!options.ok()) return Finish("CreateContext", options.status());
   absl::StatusOr<std::string> id =
       coordinator_.CreateContext(wire::ToContextName(request->tenant(), request->context_id()),
-                                 request->profile_fingerprint(), Deadline(*context));
+                                 request->profile_fingerprint(), Deadline(*context), *options);
   if (id.ok()) reply->set_context_id(*id);
   return Finish("CreateContext", id.status());
 }
@@ -87,9 +90,11 @@ grpc::Status ContextsService::AppendStream(grpc::ServerContext* context,
 grpc::Status ContextsService::ForkContext(grpc::ServerContext* context,
                                           const v1::ForkContextRequest* request,
                                           v1::ForkContextReply* reply) {
+  absl::StatusOr<absl::Duration> ttl = wire::ToTtl(request->ttl_ms());
+  if (!ttl.ok()) return Finish("ForkContext", ttl.status());
   absl::StatusOr<std::string> id =
       coordinator_.ForkContext(wire::ToContextName(request->tenant(), request->parent_context_id()),
-                               request->entries(), request->context_id(), Deadline(*context));
+                               request->entries(), request->context_id(), Deadline(*context), *ttl);
   if (id.ok()) reply->set_context_id(*id);
   return Finish("ForkContext", id.status());
 }
@@ -139,6 +144,24 @@ grpc::Status ContextsService::DeleteContext(grpc::ServerContext* context,
   return Finish("DeleteContext", coordinator_.DeleteContext(
                                      wire::ToContextName(request->tenant(), request->context_id()),
                                      Deadline(*context)));
+}
+
+grpc::Status ContextsService::RenewLease(grpc::ServerContext* context,
+                                         const v1::RenewLeaseRequest* request,
+                                         v1::RenewLeaseReply*) {
+  absl::StatusOr<absl::Duration> ttl = wire::ToTtl(request->ttl_ms());
+  if (!ttl.ok()) return Finish("RenewLease", ttl.status());
+  return Finish("RenewLease", coordinator_.maintenance().RenewLease(
+                                  wire::ToContextName(request->tenant(), request->context_id()),
+                                  *ttl, Deadline(*context)));
+}
+
+grpc::Status ContextsService::PinContext(grpc::ServerContext* context,
+                                         const v1::PinContextRequest* request,
+                                         v1::PinContextReply*) {
+  return Finish("PinContext", coordinator_.maintenance().PinContext(
+                                  wire::ToContextName(request->tenant(), request->context_id()),
+                                  request->pinned(), Deadline(*context)));
 }
 
 }  // namespace winnow

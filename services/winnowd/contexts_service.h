@@ -39,6 +39,10 @@ class ContextsService final : public v1::Contexts::Service {
                             v1::ListContextsReply* reply) override;
   grpc::Status DeleteContext(grpc::ServerContext* context, const v1::DeleteContextRequest* request,
                              v1::DeleteContextReply* reply) override;
+  grpc::Status RenewLease(grpc::ServerContext* context, const v1::RenewLeaseRequest* request,
+                          v1::RenewLeaseReply* reply) override;
+  grpc::Status PinContext(grpc::ServerContext* context, const v1::PinContextRequest* request,
+                          v1::PinContextReply* reply) override;
 
  private:
   absl::Time Deadline(const grpc::ServerContext& context) const;

@@ -60,6 +60,7 @@ int Run(const Options& options) {
   const int signal_number = WaitForStop(signals);
   Log(LogLevel::kInfo, "draining", {{"signal", strsignal(signal_number)}});
   (*server)->Drain(options.drain_timeout);
+  server->reset();  // its shards write out what only their logs have
   Log(LogLevel::kInfo, "stopped");
   return EXIT_SUCCESS;
 }

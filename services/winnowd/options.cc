@@ -7,12 +7,12 @@
 #include <thread>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "kernels/backend.h"
 #include "services/cluster/placement.h"
 #include "services/winnowd/config_file.h"
+#include "services/winnowd/flag_values.h"
 #include "storage/version.h"
 
 namespace winnow {
@@ -22,6 +22,7 @@ constexpr int kUsageError = 2;
 constexpr int kMaxThreads = 1024;
 constexpr int kMaxGpu = 63;
 constexpr size_t kMinMessageBytes = size_t{64} << 10;
+constexpr size_t kMaxRate = size_t{1} << 40;
 constexpr size_t kMaxMessageBytes = (size_t{2} << 30) - 1;  // protobuf's own limit
 
 // An option whose value `parse` reads; a refusal says what would be right.
@@ -39,65 +40,6 @@ CLI::Option* Add(CLI::App& app, const std::string& flag, const std::string& env,
       help);
   if (!shown_default.empty()) option->default_str(shown_default);
   return option->envname(env)->type_name("");
-}
-
-std::string ParseDuration(const std::string& text, absl::Duration min, absl::Duration max,
-                          absl::Duration* value) {
-  if (absl::ParseDuration(text, value) && *value >= min && *value <= max) return "";
-  return absl::StrCat("a duration in ", absl::FormatDuration(min), "..", absl::FormatDuration(max),
-                      ", like 500ms, 10s or 2m");
-}
-
-std::string ParseSize(const std::string& text, size_t min, size_t max, size_t* value) {
-  const std::string wanted = absl::StrCat("a size in ", min, "..", max, " bytes, like 64MiB");
-  try {
-    std::string bytes = text;
-    const CLI::AsSizeValue to_bytes(/*kb_is_1000=*/true);
-    size_t parsed = 0;
-    if (!to_bytes(bytes).empty() || !absl::SimpleAtoi(bytes, &parsed)) return wanted;
-    if (parsed < min || parsed > max) return wanted;
-    *value = parsed;
-    return "";
-  } catch (const CLI::Error&) {
-    return wanted;
-  }
-}
-
-template <typename Integer>
-std::string ParseInteger(const std::string& text, Integer min, Integer max, Integer* value) {
-  int64_t parsed = 0;
-  if (absl::SimpleAtoi(text, &parsed) && parsed >= static_cast<int64_t>(min) &&
-      parsed <= static_cast<int64_t>(max)) {
-    *value = static_cast<Integer>(parsed);
-    return "";
-  }
-  return absl::StrCat("a whole number in ", min, "..", max);
-}
-
-template <typename Enum>
-std::string ParseName(const std::string& text, const std::map<std::string, Enum>& names,
-                      Enum* value) {
-  if (const auto it = names.find(text); it != names.end()) {
-    *value = it->second;
-    return "";
-  }
-  return absl::StrCat("one of ", absl::StrJoin(names, ", ", [](std::string* out, const auto& name) {
-                        out->append(name.first);
-                      }));
-}
-
-// "host:port"; the port in 0..65535.
-bool IsAddress(const std::string& text) {
-  const size_t colon = text.rfind(':');
-  uint32_t port = 0;
-  return colon != std::string::npos && colon > 0 &&
-         absl::SimpleAtoi(text.substr(colon + 1), &port) && port <= 65535;
-}
-
-std::string ParseAddress(const std::string& text, std::string* value) {
-  if (!IsAddress(text)) return "HOST:PORT with a port in 0..65535";
-  *value = text;
-  return "";
 }
 
 std::string ParseKernels(const std::string& text, std::string* value) {
@@ -191,6 +133,33 @@ void AddLimits(CLI::App& app, Options* o) {
       });
 }
 
+void AddStorage(CLI::App& app, Options* o) {
+  app.add_option("--data-dir", o->data_dir,
+                 "keep contexts and metadata below this directory; in memory only if not given")
+      ->envname("WINNOW_DATA_DIR")
+      ->type_name("DIR");
+  Add(app, "--durability", "WINNOW_DURABILITY",
+      "of contexts that ask for none: memory, logged or synced; logged with --data-dir, or else "
+      "memory",
+      "", [o](const std::string& text) {
+        return ParseName<Durability>(text,
+                                     {{"memory", Durability::kMemory},
+                                      {"logged", Durability::kLogged},
+                                      {"synced", Durability::kSynced}},
+                                     &o->durability);
+      });
+  Add(app, "--spill-rate", "WINNOW_SPILL_RATE",
+      "bytes that each shard spills in a second at most; 0 for no limit", "0",
+      [o](const std::string& text) {
+        return ParseSize(text, 0, kMaxRate, &o->spill_bytes_per_second);
+      });
+  Add(app, "--scrub-rate", "WINNOW_SCRUB_RATE",
+      "bytes that each shard verifies in a second in the background; 0 for none", "8MB",
+      [o](const std::string& text) {
+        return ParseSize(text, 0, kMaxRate, &o->scrub_bytes_per_second);
+      });
+}
+
 void AddLogging(CLI::App& app, Options* o) {
   Add(app, "--log-level", "WINNOW_LOG_LEVEL", "trace, debug, info, warn or error", "info",
       [o](const std::string& text) {
@@ -216,6 +185,10 @@ std::string CheckTogether(const Options& options) {
   }
   if (options.role != Role::kCoordinator && !options.shard_addresses.empty()) {
     return "--shard-address is for --role coordinator only";
+  }
+  if (options.data_dir.empty() && options.durability > Durability::kMemory) {
+    return absl::StrCat("--durability is ", std::string(DurabilityName(options.durability)),
+                        ", which needs --data-dir");
   }
   if (options.shard_addresses.size() > cluster::kSlots) {
     return absl::StrCat("--shard-address is given ", options.shard_addresses.size(),
@@ -259,6 +232,7 @@ ParsedOptions ParseOptions(int argc, char** argv) {
       "after SIGTERM or SIGINT, 1 if it cannot\nserve, 2 for a bad flag.");
   AddServing(app, &parsed.options);
   AddLimits(app, &parsed.options);
+  AddStorage(app, &parsed.options);
   AddLogging(app, &parsed.options);
   try {
     app.parse(argc, argv);
@@ -269,6 +243,10 @@ ParsedOptions ParseOptions(int argc, char** argv) {
   }
   if (parsed.options.threads == 0) {
     parsed.options.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  }
+  if (parsed.options.durability == Durability::kDefault) {
+    parsed.options.durability =
+        parsed.options.data_dir.empty() ? Durability::kMemory : Durability::kLogged;
   }
   return parsed;
 }

@@ -9,6 +9,7 @@
 
 #include "absl/time/time.h"
 #include "services/winnowd/log.h"
+#include "storage/context_record.h"
 
 namespace winnow {
 
@@ -20,13 +21,17 @@ struct Options {
   Role role = Role::kStandalone;
   std::string listen = "127.0.0.1:7600";
   std::string port_file;
-  uint32_t shards = 4;                       // standalone
-  std::vector<std::string> shard_addresses;  // coordinator, by shard number
-  int threads = 0;                           // 0: all cores
-  std::string kernels;                       // empty: the fastest
-  std::string device = "cpu";                // auto, cpu or cuda:N
-  size_t device_memory_bytes = 0;            // for pages; 0: what queries leave
-  size_t memory_budget_bytes = 0;            // per shard; 0: no limit
+  uint32_t shards = 4;                           // standalone
+  std::vector<std::string> shard_addresses;      // coordinator, by shard number
+  int threads = 0;                               // 0: all cores
+  std::string kernels;                           // empty: the fastest
+  std::string device = "cpu";                    // auto, cpu or cuda:N
+  size_t device_memory_bytes = 0;                // for pages; 0: what queries leave
+  size_t memory_budget_bytes = 0;                // per shard; 0: no limit
+  std::string data_dir;                          // empty: memory only
+  Durability durability = Durability::kDefault;  // settled by ParseOptions
+  size_t spill_bytes_per_second = 0;             // per shard; 0: no limit
+  size_t scrub_bytes_per_second = 8'000'000;     // per shard; 0: none
   size_t max_message_bytes = size_t{64} << 20;
   absl::Duration max_deadline = absl::Seconds(60);
   absl::Duration selection_ttl = absl::Seconds(60);

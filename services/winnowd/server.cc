@@ -1,6 +1,7 @@
 #include "services/winnowd/server.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -22,6 +23,7 @@
 #include "services/winnowd/contexts_service.h"
 #include "services/winnowd/executor.h"
 #include "services/winnowd/listen_check.h"
+#include "services/winnowd/log.h"
 #include "services/winnowd/remote_shard_channel.h"
 #include "services/winnowd/retrieval_service.h"
 #include "services/winnowd/shard_service.h"
@@ -65,12 +67,47 @@ struct Server::Parts {
 
 namespace {
 
-std::unique_ptr<shard::Shard> MakeShard(const Options& options, shard::Compute* compute) {
-  return std::make_unique<shard::Shard>(
-      shard::ShardOptions{.memory_budget_bytes = options.memory_budget_bytes,
-                          .max_selections = options.max_selections,
-                          .selection_ttl = options.selection_ttl},
-      compute);
+// The directory of one of the server's parts; empty where nothing is kept.
+std::string DirectoryOf(const Options& options, const std::string& part) {
+  return options.data_dir.empty() ? "" : absl::StrCat(options.data_dir, "/", part);
+}
+
+void LogRecovery(uint32_t number, const std::string& directory,
+                 const shard::RecoveryReport& report) {
+  if (directory.empty()) return;
+  Log(LogLevel::kInfo, "recovered",
+      {{"shard", absl::StrCat(number)},
+       {"directory", directory},
+       {"contexts", absl::StrCat(report.contexts)},
+       {"entries", absl::StrCat(report.entries)},
+       {"entries_from_log", absl::StrCat(report.entries_from_log)},
+       {"duration", absl::FormatDuration(report.duration)}});
+}
+
+void LogDamage(uint32_t number, const std::string& context_id, const std::string& damage) {
+  Log(LogLevel::kError, "damaged page",
+      {{"shard", absl::StrCat(number)}, {"context", context_id}, {"damage", damage}});
+}
+
+absl::StatusOr<std::unique_ptr<shard::Shard>> OpenShard(const Options& options, uint32_t number,
+                                                        shard::Compute* compute) {
+  shard::ShardOptions shard_options{
+      .memory_budget_bytes = options.memory_budget_bytes,
+      .max_selections = options.max_selections,
+      .selection_ttl = options.selection_ttl,
+      .data_dir = DirectoryOf(options, absl::StrCat("shard-", number)),
+      .default_durability = options.durability,
+      .spill_bytes_per_second = options.spill_bytes_per_second,
+      .scrub_bytes_per_second = options.scrub_bytes_per_second,
+      .on_damage = std::bind_front(LogDamage, number)};
+  absl::StatusOr<std::unique_ptr<shard::Shard>> shard = shard::Shard::Open(shard_options, compute);
+  if (shard.ok()) LogRecovery(number, shard_options.data_dir, (*shard)->recovery());
+  return shard;
+}
+
+absl::StatusOr<std::unique_ptr<cluster::MetadataStore>> OpenMetadata(const Options& options) {
+  const std::string path = DirectoryOf(options, "metadata");
+  return path.empty() ? cluster::NewEmbeddedMetadata() : cluster::OpenEmbeddedMetadata(path);
 }
 
 std::vector<std::unique_ptr<coordinator::ShardChannel>> RemoteChannels(const Options& options) {
@@ -115,26 +152,41 @@ std::string WithPort(const std::string& address, int port) {
 
 Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
-void Server::AddShardService(const Options& options, Parts* parts) {
+absl::Status Server::AddShards(const Options& options, uint32_t count, Parts* parts) {
+  for (uint32_t number = 0; number < count; ++number) {
+    absl::StatusOr<std::unique_ptr<shard::Shard>> shard =
+        OpenShard(options, number, parts->compute.get());
+    if (!shard.ok()) return shard.status();
+    parts->shards.push_back(*std::move(shard));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Server::AddShardService(const Options& options, Parts* parts) {
   Parts& p = *parts;
-  p.shards.push_back(MakeShard(options, p.compute.get()));
+  if (absl::Status status = AddShards(options, 1, parts); !status.ok()) return status;
   p.executor = std::make_unique<Executor>(kShardCallThreads, kMaxQueuedShardCalls);
   p.services.push_back(std::make_unique<ShardService>(p.shards[0].get(), p.executor.get(),
                                                       &p.streams, options.max_deadline));
+  return absl::OkStatus();
 }
 
-void Server::AddCoordinatorServices(const Options& options, Parts* parts) {
+absl::Status Server::AddCoordinatorServices(const Options& options, Parts* parts) {
   Parts& p = *parts;
   std::vector<std::unique_ptr<coordinator::ShardChannel>> channels;
   if (options.role == Role::kCoordinator) {
     channels = RemoteChannels(options);
   } else {
-    for (uint32_t i = 0; i < options.shards; ++i) {
-      p.shards.push_back(MakeShard(options, p.compute.get()));
-      channels.push_back(std::make_unique<coordinator::LocalShardChannel>(p.shards.back().get()));
+    if (absl::Status status = AddShards(options, options.shards, parts); !status.ok()) {
+      return status;
+    }
+    for (const auto& shard : p.shards) {
+      channels.push_back(std::make_unique<coordinator::LocalShardChannel>(shard.get()));
     }
   }
-  p.metadata = cluster::NewEmbeddedMetadata();
+  absl::StatusOr<std::unique_ptr<cluster::MetadataStore>> metadata = OpenMetadata(options);
+  if (!metadata.ok()) return metadata.status();
+  p.metadata = *std::move(metadata);
   const auto shard_count = static_cast<uint32_t>(channels.size());
   p.coordinator = std::make_unique<coordinator::Coordinator>(
       coordinator::CoordinatorParts{.map = cluster::ClusterMap::Static(shard_count, kStaticEpoch),
@@ -146,7 +198,9 @@ void Server::AddCoordinatorServices(const Options& options, Parts* parts) {
       std::make_unique<ContextsService>(p.coordinator.get(), &p.streams, options.max_deadline));
   p.services.push_back(
       std::make_unique<RetrievalService>(p.coordinator.get(), &p.streams, options.max_deadline));
-  p.services.push_back(std::make_unique<AdminService>(p.coordinator.get(), options.listen));
+  p.services.push_back(
+      std::make_unique<AdminService>(p.coordinator.get(), options.listen, options.max_deadline));
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options) {
@@ -158,11 +212,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options) {
     if (!compute.ok()) return compute.status();
     p.compute = *std::move(compute);
   }
-  if (options.role == Role::kShard) {
-    AddShardService(options, &p);
-  } else {
-    AddCoordinatorServices(options, &p);
-  }
+  const absl::Status added = options.role == Role::kShard ? AddShardService(options, &p)
+                                                          : AddCoordinatorServices(options, &p);
+  if (!added.ok()) return added;
 
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();

@@ -14,7 +14,8 @@ namespace winnow {
 class Server {
  public:
   // Builds the role's parts and serves. UNAVAILABLE if the address cannot be listened on (the
-  // message says why), INVALID_ARGUMENT if the options do not fit this machine.
+  // message says why), INVALID_ARGUMENT if the options do not fit this machine, and what
+  // Shard::Open and OpenEmbeddedMetadata say of the data directory.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const Options& options);
 
   // Drains with no time for running calls, if Drain() was not called.
@@ -29,8 +30,9 @@ class Server {
 
  private:
   struct Parts;
-  static void AddShardService(const Options& options, Parts* parts);
-  static void AddCoordinatorServices(const Options& options, Parts* parts);
+  static absl::Status AddShards(const Options& options, uint32_t count, Parts* parts);
+  static absl::Status AddShardService(const Options& options, Parts* parts);
+  static absl::Status AddCoordinatorServices(const Options& options, Parts* parts);
   explicit Server(std::unique_ptr<Parts> parts);
   const std::unique_ptr<Parts> parts_;
 };

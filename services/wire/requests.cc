@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/wire/bytes.h"
+#include "services/wire/fields.h"
 #include "storage/error.h"
 
 namespace winnow::wire {
@@ -51,6 +52,9 @@ void FromStats(const coordinator::CallStats& stats, v1::CallStats* message) {
   message->set_shard_attend_us(stats.shard_attend_us);
   message->set_attend_us(stats.attend_us);
   message->set_score_us_sum(stats.score_us_sum);
+  message->set_cold_index_bytes(stats.cold_index_bytes);
+  message->set_cold_rows(stats.cold_rows);
+  message->set_cached_rows(stats.cached_rows);
 }
 
 // Writes the rows padded to top_k, as the message declares them.
@@ -77,6 +81,14 @@ void FromSelection(const coordinator::Selection& selection, v1::Selection* messa
 
 coordinator::ContextName ToContextName(const std::string& tenant, const std::string& context_id) {
   return {.tenant = tenant.empty() ? "default" : tenant, .context_id = context_id};
+}
+
+absl::StatusOr<coordinator::ContextOptions> ToOptions(const v1::CreateContextRequest& message) {
+  absl::StatusOr<Durability> durability = ToDurability(message.durability());
+  if (!durability.ok()) return durability.status();
+  absl::StatusOr<absl::Duration> ttl = ToTtl(message.ttl_ms());
+  if (!ttl.ok()) return ttl.status();
+  return coordinator::ContextOptions{.durability = *durability, .ttl = *ttl};
 }
 
 coordinator::AppendEntries ToAppend(const v1::AppendEntriesRequest& message) {
@@ -137,10 +149,16 @@ v1::ContextInfo FromContextInfo(const coordinator::ContextInfo& info) {
   message.set_context_id(info.context_id);
   message.set_tenant(info.tenant);
   message.set_profile_fingerprint(info.profile_fingerprint);
+  message.set_durability(FromDurability(info.durability));
   message.set_sealed(info.sealed);
+  message.set_pinned(info.pinned);
+  message.set_expires_in_ms(FromDuration(info.expires_in));
   message.set_entries(info.entries);
   message.set_index_bytes(info.index_bytes);
   message.set_kv_bytes(info.kv_bytes);
+  message.set_resident_index_bytes(info.resident_index_bytes);
+  message.set_resident_kv_bytes(info.resident_kv_bytes);
+  message.set_stored_bytes(info.stored_bytes);
   message.mutable_layer_entries()->Assign(info.layer_entries.begin(), info.layer_entries.end());
   message.mutable_shard_entries()->Assign(info.shard_entries.begin(), info.shard_entries.end());
   return message;
@@ -168,32 +186,6 @@ void FromReply(const coordinator::AttendReply& reply, v1::AttendReply* message) 
   FromSelection(reply.selection, message->mutable_selection());
   message->mutable_selection()->set_rows(reply.query_rows);
   FromStats(reply.stats, message->mutable_stats());
-}
-
-v1::ListShardsReply::Shard FromShardState(const coordinator::ShardState& state) {
-  v1::ListShardsReply::Shard message;
-  message.set_shard(state.shard);
-  message.set_address(state.address);
-  message.set_slots(state.slots);
-  message.set_contexts(state.held.contexts);
-  message.set_entries(state.held.entries);
-  message.set_index_bytes(state.held.index_bytes);
-  message.set_kv_bytes(state.held.kv_bytes);
-  message.set_threads(state.held.threads);
-  message.set_kernels(state.held.kernels);
-  message.set_error(state.error);
-  return message;
-}
-
-v1::ListNodesReply::Node ToNode(const coordinator::ShardState& state) {
-  v1::ListNodesReply::Node message;
-  message.set_name(absl::StrCat("shard-", state.shard));
-  message.set_address(state.address);
-  message.set_reachable(state.error.empty());
-  message.set_round_trip_us(state.round_trip_us);
-  message.set_version(state.held.version);
-  message.set_error(state.error);
-  return message;
 }
 
 }  // namespace winnow::wire

@@ -5,7 +5,6 @@
 
 #include "absl/status/statusor.h"
 #include "services/coordinator/requests.h"
-#include "winnow/v1/admin.pb.h"
 #include "winnow/v1/contexts.pb.h"
 #include "winnow/v1/retrieval.pb.h"
 
@@ -16,6 +15,8 @@ namespace winnow::wire {
 
 // An empty tenant is "default".
 coordinator::ContextName ToContextName(const std::string& tenant, const std::string& context_id);
+
+absl::StatusOr<coordinator::ContextOptions> ToOptions(const v1::CreateContextRequest& message);
 
 coordinator::AppendEntries ToAppend(const v1::AppendEntriesRequest& message);
 
@@ -29,8 +30,6 @@ void FromAppendReply(const coordinator::AppendReply& reply, v1::AppendEntriesRep
 void FromReply(const coordinator::SelectReply& reply, v1::SelectReply* message);
 void FromReply(const coordinator::GatherReply& reply, v1::GatherReply* message);
 void FromReply(const coordinator::AttendReply& reply, v1::AttendReply* message);
-v1::ListShardsReply::Shard FromShardState(const coordinator::ShardState& state);
-v1::ListNodesReply::Node ToNode(const coordinator::ShardState& state);
 
 }  // namespace winnow::wire
 

@@ -1,12 +1,10 @@
-#include "services/winnowd/options.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <map>
 #include <thread>
 
+#include "tests/client/parse_options.h"
 #include "tests/cluster/process.h"
 
 namespace winnow {
@@ -16,50 +14,6 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-using Environment = std::map<std::string, std::string>;
-
-struct Outcome {
-  Options options;
-  std::optional<int> exit_code;
-  std::string out;
-  std::string err;
-};
-
-Outcome Parse(std::vector<std::string> args, const Environment& environment = {}) {
-  args.insert(args.begin(), "winnowd");
-  std::vector<char*> argv;
-  for (std::string& arg : args) argv.push_back(arg.data());
-  for (const auto& [name, value] : environment) setenv(name.c_str(), value.c_str(), 1);
-  ::testing::internal::CaptureStdout();
-  ::testing::internal::CaptureStderr();
-  ParsedOptions parsed = ParseOptions(static_cast<int>(argv.size()), argv.data());
-  Outcome outcome = {.options = std::move(parsed.options), .exit_code = parsed.exit_code};
-  outcome.out = ::testing::internal::GetCapturedStdout();
-  outcome.err = ::testing::internal::GetCapturedStderr();
-  for (const auto& [name, value] : environment) unsetenv(name.c_str());
-  return outcome;
-}
-
-Options Accepted(std::vector<std::string> args, const Environment& environment = {}) {
-  Outcome outcome = Parse(std::move(args), environment);
-  EXPECT_EQ(outcome.exit_code, std::nullopt) << outcome.err;
-  return outcome.options;
-}
-
-// The message of a refusal.
-std::string Refused(std::vector<std::string> args, const Environment& environment = {}) {
-  const Outcome outcome = Parse(args, environment);
-  EXPECT_EQ(outcome.exit_code, 2) << ::testing::PrintToString(args);
-  return outcome.err;
-}
-
-// "--max-message" as the environment names it.
-std::string EnvironmentName(const std::string& flag) {
-  std::string name = "WINNOW_";
-  for (const char c : flag.substr(2)) name += c == '-' ? '_' : static_cast<char>(std::toupper(c));
-  return name;
-}
 
 TEST(Options, Defaults) {
   const Options options = Accepted({});
@@ -78,20 +32,34 @@ TEST(Options, Defaults) {
   EXPECT_EQ(options.selection_ttl, absl::Seconds(60));
   EXPECT_EQ(options.max_selections, 4096u);
   EXPECT_EQ(options.drain_timeout, absl::Seconds(10));
+  EXPECT_EQ(options.data_dir, "");
+  EXPECT_EQ(options.durability, Durability::kMemory);
+  EXPECT_EQ(options.spill_bytes_per_second, 0u);
+  EXPECT_EQ(options.scrub_bytes_per_second, 8'000'000u);
   EXPECT_EQ(options.log_level, LogLevel::kInfo);
   EXPECT_EQ(options.log_format, LogFormat::kText);
 }
 
 const Environment& Others() {
-  static const auto* others =
-      new Environment{{"--listen", "0.0.0.0:0"},   {"--port-file", "/tmp/port"},
-                      {"--shards", "7"},           {"--threads", "3"},
-                      {"--kernels", "portable"},   {"--memory-budget", "12GiB"},
-                      {"--max-message", "65536"},  {"--max-deadline", "24h"},
-                      {"--selection-ttl", "1ms"},  {"--max-selections", "16777216"},
-                      {"--drain-timeout", "0"},    {"--log-level", "error"},
-                      {"--log-format", "json"},    {"--device", "cuda:3"},
-                      {"--device-memory", "40GiB"}};
+  static const auto* others = new Environment{{"--listen", "0.0.0.0:0"},
+                                              {"--port-file", "/tmp/port"},
+                                              {"--shards", "7"},
+                                              {"--threads", "3"},
+                                              {"--kernels", "portable"},
+                                              {"--memory-budget", "12GiB"},
+                                              {"--max-message", "65536"},
+                                              {"--max-deadline", "24h"},
+                                              {"--selection-ttl", "1ms"},
+                                              {"--max-selections", "16777216"},
+                                              {"--drain-timeout", "0"},
+                                              {"--log-level", "error"},
+                                              {"--log-format", "json"},
+                                              {"--device", "cuda:3"},
+                                              {"--device-memory", "40GiB"},
+                                              {"--data-dir", "/var/lib/winnow"},
+                                              {"--durability", "synced"},
+                                              {"--spill-rate", "100MB"},
+                                              {"--scrub-rate", "0"}};
   return *others;
 }
 
@@ -111,6 +79,10 @@ void ExpectOthers(const Options& options) {
   EXPECT_EQ(options.log_format, LogFormat::kJson);
   EXPECT_EQ(options.device, "cuda:3");
   EXPECT_EQ(options.device_memory_bytes, size_t{40} << 30);
+  EXPECT_EQ(options.data_dir, "/var/lib/winnow");
+  EXPECT_EQ(options.durability, Durability::kSynced);
+  EXPECT_EQ(options.spill_bytes_per_second, 100'000'000u);
+  EXPECT_EQ(options.scrub_bytes_per_second, 0u);
 }
 
 TEST(Options, EveryFlagCanBeGivenInThreePlaces) {
@@ -169,6 +141,10 @@ TEST(Options, BadValuesAreRefusedWithFlagValueAndLimit) {
            {"--max-selections", "0", "a whole number in 1..16777216"},
            {"--max-selections", "16777217", "a whole number in 1..16777216"},
            {"--drain-timeout", "-1s", "a duration in 0..24h"},
+           {"--durability", "eternal", "one of logged, memory, synced"},
+           {"--spill-rate", "fast", "a size in 0..1099511627776 bytes"},
+           {"--scrub-rate", "-1", "a size in 0..1099511627776 bytes"},
+           {"--scrub-rate", "1099511627777", "a size in 0..1099511627776 bytes"},
            {"--log-level", "loud", "one of debug, error, info, trace, warn"},
            {"--log-format", "xml", "one of json, text"}}) {
     const auto message = AllOf(HasSubstr(bad.flag + " is '" + bad.value + "'; it must be "),
@@ -190,6 +166,17 @@ TEST(Options, SizesTakeDecimalAndBinaryUnits) {
                                                                  {"3 GiB", size_t{3} << 30},
                                                                  {"1PiB", size_t{1} << 50}}) {
     EXPECT_EQ(Accepted({"--memory-budget=" + text}).memory_budget_bytes, bytes) << text;
+  }
+}
+
+TEST(Options, ADataDirectoryMakesContextsDurable) {
+  EXPECT_EQ(Accepted({"--data-dir=/d"}).durability, Durability::kLogged);
+  EXPECT_EQ(Accepted({"--data-dir=/d", "--durability=memory"}).durability, Durability::kMemory);
+  EXPECT_EQ(Accepted({"--durability=memory"}).durability, Durability::kMemory);
+  for (const char* durability : {"logged", "synced"}) {
+    EXPECT_THAT(
+        Refused({std::string("--durability=") + durability}),
+        HasSubstr(std::string("--durability is ") + durability + ", which needs --data-dir"));
   }
 }
 

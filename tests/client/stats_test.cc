@@ -51,6 +51,15 @@ TEST(CallLog, AddsUpAndTakesMedians) {
   EXPECT_EQ(stages["client_and_wire"], 130);
 }
 
+TEST(CallLog, AddsUpWhatWasCold) {
+  CallLog log;
+  log.Add(1, {.cold_index_bytes = 100, .cold_rows = 10, .cached_rows = 1});
+  log.Add(1, {.cold_index_bytes = 200, .cold_rows = 20, .cached_rows = 2});
+  EXPECT_EQ(log.cold_index_bytes(), 300u);
+  EXPECT_EQ(log.cold_rows(), 30u);
+  EXPECT_EQ(log.cached_rows(), 3u);
+}
+
 TEST(CallLog, EveryStageIsItsOwn) {
   CallLog log;
   log.Add(1000, {.total_us = 100,

@@ -74,6 +74,29 @@ TEST_F(WinnowctlTest, AContextFromCreationToDeletion) {
   EXPECT_EQ(Ctl({"context", "describe", "book"}).code, kRefused);
 }
 
+TEST_F(WinnowctlTest, LeasesAndPins) {
+  const json created = CtlJson(
+      {"context", "create", "--profile=glm-5", "--id=book", "--ttl=2h", "--durability=memory"});
+  EXPECT_EQ(created["durability"], "memory");
+  EXPECT_EQ(created["pinned"], false);
+  EXPECT_GT(created["expires_in_ms"], 3600 * 1000);
+  EXPECT_EQ(Ctl({"context", "renew", "book", "--ttl=never"}).code, kOk);
+  EXPECT_EQ(Ctl({"pin", "book"}).code, kOk);
+  const json pinned = CtlJson({"context", "describe", "book"});
+  EXPECT_EQ(pinned["expires_in_ms"], 0);
+  EXPECT_EQ(pinned["pinned"], true);
+  EXPECT_THAT(Ctl({"context", "describe", "book"}).out, HasSubstr("never"));
+  EXPECT_EQ(Ctl({"unpin", "book"}).code, kOk);
+  EXPECT_EQ(Ctl({"pin", "unheard-of"}).code, kRefused);
+  EXPECT_EQ(Ctl({"context", "renew", "book"}).code, kUsage);
+  EXPECT_THAT(Ctl({"context", "renew", "book", "--ttl=10ms"}).err, HasSubstr("'10ms'"));
+  EXPECT_THAT(Ctl({"context", "create", "--profile=glm-5", "--durability=maybe"}).err,
+              HasSubstr("'maybe'"));
+  EXPECT_EQ(Ctl({"context", "append", "book", "--synthetic=10"}).code, kOk);
+  EXPECT_THAT(Ctl({"spill", "book"}).err, HasSubstr("NO_DATA_DIR"));
+  EXPECT_THAT(Ctl({"snapshot", "save", "book", "here"}).err, HasSubstr("absolute path"));
+}
+
 TEST_F(WinnowctlTest, NodesAndShards) {
   const json nodes = CtlJson({"nodes"});
   ASSERT_EQ(nodes.size(), 3u);
@@ -101,6 +124,40 @@ TEST_F(WinnowctlTest, ExitCodesTellWhatWentWrong) {
   const Outcome outcome = RunCtl({"nodes", "--timeout=5s", "--address=" + gone});
   EXPECT_EQ(outcome.code, kUnreachable);
   EXPECT_FALSE(outcome.err.empty());
+}
+
+TEST(WinnowctlAloneTest, TiersAndSnapshotsOfADataDirectory) {
+  const TempDir dir;
+  const Service service = Service::Standalone(2, {"--data-dir=" + dir.File("data")});
+  const auto run = [&](std::vector<std::string> args) {
+    args.insert(args.end(), {"-o", "json", "--address=" + service.address()});
+    const Outcome outcome = RunCtl(std::move(args));
+    EXPECT_EQ(outcome.code, kOk) << outcome.err;
+    return json::parse(outcome.out, nullptr, /*allow_exceptions=*/false);
+  };
+  const int64_t kv_bytes = 5000 * 61 * 656;
+  run({"context", "create", "--profile=deepseek-v3.2", "--id=book"});
+  run({"context", "append", "book", "--synthetic=5000"});
+  const json spilled = run({"spill", "book"});
+  EXPECT_GT(spilled["kv_bytes"], kv_bytes / 2);
+  EXPECT_EQ(spilled["index_bytes"], 0);
+  EXPECT_GT(run({"attend", "book", "--layer=3"})["cold_rows"], 0);
+  const json shards = run({"shards"});
+  EXPECT_GT(shards[0]["disk_bytes"].get<int64_t>() + shards[1]["disk_bytes"].get<int64_t>(),
+            kv_bytes);
+  EXPECT_EQ(shards[0]["corrupt_pages"], 0);
+  run({"restore", "book", "--plane=all"});
+  EXPECT_EQ(run({"context", "describe", "book"})["resident_kv_bytes"], kv_bytes);
+  EXPECT_GE(run({"snapshot", "save", "book", dir.File("copy")})["bytes"], kv_bytes);
+  run({"context", "delete", "book", "--yes"});
+  EXPECT_EQ(run({"snapshot", "load", dir.File("copy") + "/"})["context_id"], "copy");
+  run({"snapshot", "load", dir.File("copy"), "--context=other"});
+  EXPECT_EQ(run({"context", "describe", "other"})["entries"], 5000);
+  const json verified = run({"verify"});
+  ASSERT_EQ(verified.size(), 2u);
+  EXPECT_EQ(verified[0]["context_id"], "copy");
+  EXPECT_EQ(verified[0]["corrupt"].size(), 0u);
+  EXPECT_GE(verified[1]["kv_bytes"], kv_bytes);
 }
 
 TEST(WinnowctlAloneTest, BenchPrintsStagesAndTheRatioToTheFloor) {

@@ -256,8 +256,8 @@ TEST(ListShards, TellsWhatEachHolds) {
 TEST(LocalShardChannel, AnswersBeforeStartReturns) {
   kernels::WorkerPool pool(1);
   shard::CpuCompute compute(kernels::ChooseBackend("reference"), &pool);
-  shard::Shard shard({}, &compute);
-  LocalShardChannel channel(&shard);
+  const std::unique_ptr<shard::Shard> shard = shard::Shard::Open({}, &compute).value();
+  LocalShardChannel channel(shard.get());
   EXPECT_TRUE(channel.in_process());
   int answers = 0;
   channel.Start(shard::Ping{}, Unhurried(), [&](absl::StatusOr<shard::Result> result) {

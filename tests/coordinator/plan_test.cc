@@ -109,6 +109,20 @@ TEST(PlanScan, ScoresEveryStripeOnceWhereAppendsPutIt) {
   }
 }
 
+TEST(StripesAtOnce, AreThoseOfHalfAGibibyteButAtLeastOneAndAtMostSixtyFour) {
+  EXPECT_EQ(StripesAtOnce(TinyProfile()), 64u);
+  // 61 layers of 788 bytes: 197 MB each.
+  EXPECT_EQ(StripesAtOnce(PresetProfile("deepseek-v3.2").value()), 2u);
+  // A layer that shares its index stores rows alone, and one that stores nothing counts for none.
+  Profile profile = PresetProfile("deepseek-v3.2").value();
+  profile.layers.assign(20, LayerKind::kOwn);
+  profile.layers.resize(40, LayerKind::kShared);
+  profile.layers.resize(256, LayerKind::kNone);
+  EXPECT_EQ(StripesAtOnce(profile), 536870912u / (4096 * 20 * (788 + 656)));
+  profile.layers.assign(256, LayerKind::kOwn);
+  EXPECT_EQ(StripesAtOnce(profile), 1u);
+}
+
 TEST(ChoosePath, MovesTheFewerBytes) {
   const Profile profile = TinyProfile();
   // A gathered row is 96 bytes. Pushing down moves, per shard and row, two heads of 96 bytes there

@@ -42,7 +42,7 @@ class GpuShardTest : public ::testing::Test {
     auto gpu = GpuCompute::Create(std::move(device), "cuda:0 stand-in", options);
     ASSERT_TRUE(gpu.ok()) << gpu.status();
     gpu_ = *std::move(gpu);
-    shard_ = std::make_unique<Shard>(ShardOptions{}, gpu_.get());
+    shard_ = Shard::Open({}, gpu_.get()).value();
     ASSERT_TRUE(Ask(CreateContext{.context_id = "t/a",
                                   .tenant = "t",
                                   .profile = sample_.profile(),

@@ -65,8 +65,11 @@ TEST(ShardAppend, AGapInOneLayerChangesNoLayer) {
 TEST(ShardAppend, AGapLeavesNoStripeBehind) {
   PageArena arena(0);
   Sample sample(TinyProfile(), 300, kernels::TestSeed());
-  shard::Context context({.context_id = "t/a", .tenant = "t", .profile = sample.profile()}, &arena,
-                         /*mirror=*/nullptr);
+  shard::Context context(
+      {.profile = sample.profile(),
+       .arena = &arena,
+       .record = {.context_id = "t/a", .tenant = "t", .profile = *sample.profile()}},
+      {});
   const auto append = [&](uint32_t stripe, uint32_t offset) {
     return context
         .Append({.stripe = stripe, .offset = offset, .count = 5, .layers = sample.Layers(0, 5)})

@@ -15,11 +15,11 @@ using testing::ExpectError;
 
 std::shared_ptr<Context> NewContext(const std::string& id) {
   static PageArena arena(0);
-  return std::make_shared<Context>(
-      CreateContext{.context_id = id,
-                    .tenant = "t",
-                    .profile = std::make_shared<const Profile>(testing::TinyProfile())},
-      &arena, /*mirror=*/nullptr);
+  const auto profile = std::make_shared<const Profile>(testing::TinyProfile());
+  return Context::Create({.profile = profile,
+                          .arena = &arena,
+                          .record = {.context_id = id, .tenant = "t", .profile = *profile}})
+      .value();
 }
 
 std::shared_ptr<Selection> SelectionOf(const std::shared_ptr<Context>& context) {

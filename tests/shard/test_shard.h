@@ -22,12 +22,13 @@ class TestShard {
       : sample(profile, entries, kernels::TestSeed()),
         pool_(2),
         compute_(backend, &pool_),
-        shard_(options, &compute_) {}
+        options_(options),
+        shard_(shard::Shard::Open(options, &compute_).value()) {}
 
   // The call's result, which must be a T.
   template <typename T = shard::Done>
   absl::StatusOr<T> Ask(const shard::Call& call, absl::Time deadline = absl::InfiniteFuture()) {
-    absl::StatusOr<shard::Result> result = shard_.Handle(call, deadline);
+    absl::StatusOr<shard::Result> result = shard_->Handle(call, deadline);
     if (!result.ok()) return result.status();
     return std::get<T>(*std::move(result));
   }
@@ -99,6 +100,16 @@ class TestShard {
     return Ask<shard::AttendResult>(call);
   }
 
+  // Ends the shard and opens it anew, as a process that is started again does.
+  absl::Status Restart() {
+    shard_ = nullptr;
+    absl::StatusOr<std::unique_ptr<shard::Shard>> opened = shard::Shard::Open(options_, &compute_);
+    if (!opened.ok()) return opened.status();
+    shard_ = *std::move(opened);
+    return absl::OkStatus();
+  }
+  const shard::RecoveryReport& recovery() const { return shard_->recovery(); }
+
   uint64_t tag() const { return shard::ContextTag(kKey, Fingerprint(*sample.profile())); }
 
   Sample sample;
@@ -108,7 +119,8 @@ class TestShard {
 
   kernels::WorkerPool pool_;
   shard::CpuCompute compute_;
-  shard::Shard shard_;
+  const shard::ShardOptions options_;
+  std::unique_ptr<shard::Shard> shard_;
 };
 
 }  // namespace winnow::testing

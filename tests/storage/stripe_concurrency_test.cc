@@ -45,7 +45,7 @@ void WatchLayer(const Stripe& stripe, const StripeData& data, int layer) {
 void WatchForks(const Stripe& stripe, const StripeData& data) {
   for (uint32_t seen = 0; seen < kStripeEntries;) {
     seen = stripe.entries(3);
-    const auto fork = stripe.Fork(seen);
+    const auto fork = stripe.Fork(stripe.context(), seen);
     ASSERT_TRUE(fork.ok()) << fork.status();
     ASSERT_EQ((*fork)->entries(3), seen);
     const uint32_t first = seen - std::min(seen, 80u);
@@ -59,7 +59,8 @@ class StripeConcurrencyTest : public testing::Test {
   const std::shared_ptr<const Profile> profile_ = StripeProfile();
   const StripeData data_{*profile_, kStripeEntries, TestSeed()};
   PageArena arena_{0};
-  Stripe stripe_{profile_, &arena_};
+  const std::shared_ptr<const ContextStorage> storage_ = MemoryStorage(profile_, &arena_);
+  Stripe stripe_{storage_, 0};
   std::atomic<uint64_t> written_ = 0;
 };
 

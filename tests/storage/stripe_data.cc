@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "tests/kernels/random_data.h"
 #include "tests/storage/test_profile.h"
@@ -26,6 +27,21 @@ size_t PageSetBytes(const Profile& profile) {
     if (profile.stores(layer)) bytes += kPageEntries * profile.row_bytes();
   }
   return bytes;
+}
+
+std::shared_ptr<const ContextStorage> MemoryStorage(std::shared_ptr<const Profile> profile,
+                                                    PageArena* arena, PageMirror* mirror) {
+  return std::make_shared<const ContextStorage>(
+      ContextStorage{.profile = std::move(profile), .arena = arena, .mirror = mirror});
+}
+
+Place KeyPage(const Stripe& stripe, int layer, uint32_t page) {
+  const std::shared_ptr<const PageSet> pages = stripe.Pages(layer, Plane::kIndex).value();
+  return pages == nullptr ? Place{} : pages->page(page);
+}
+
+Place KvRow(const Stripe& stripe, int layer, uint32_t entry) {
+  return stripe.Pages(layer, Plane::kKv).value()->row(entry);
 }
 
 StripeData::StripeData(const Profile& profile, uint32_t entries, uint64_t seed)
@@ -74,13 +90,13 @@ testing::AssertionResult StripeData::Matches(const Stripe& stripe, int layer, ui
   const size_t row_bytes = profile_.row_bytes();
   std::vector<std::byte> key(key_bytes);
   for (uint32_t entry = first; entry < first + count; ++entry) {
-    if (std::memcmp(stripe.KvRow(layer, entry).host, &layers_[layer].rows[entry * row_bytes],
+    if (std::memcmp(KvRow(stripe, layer, entry).host, &layers_[layer].rows[entry * row_bytes],
                     row_bytes) != 0) {
       return testing::AssertionFailure() << "row " << entry << " of layer " << layer << " differs";
     }
     if (!profile_.has_index(layer)) continue;
     kernels::ExtractKeys(profile_.key_format, profile_.index_dim,
-                         stripe.KeyPage(layer, entry / kPageEntries).host,
+                         KeyPage(stripe, layer, entry / kPageEntries).host,
                          static_cast<int>(entry % kPageEntries), 1, key.data());
     if (std::memcmp(key.data(), &layers_[layer].keys[entry * key_bytes], key_bytes) != 0) {
       return testing::AssertionFailure() << "key " << entry << " of layer " << layer << " differs";

@@ -21,6 +21,14 @@ std::shared_ptr<const Profile> StripeProfile(
 // Arena bytes of one page of every plane of every layer.
 size_t PageSetBytes(const Profile& profile);
 
+// A context in memory alone.
+std::shared_ptr<const ContextStorage> MemoryStorage(std::shared_ptr<const Profile> profile,
+                                                    PageArena* arena, PageMirror* mirror = nullptr);
+
+// Where a page or a row lies that is in memory; nowhere in a layer without an index.
+Place KeyPage(const Stripe& stripe, int layer, uint32_t page);
+Place KvRow(const Stripe& stripe, int layer, uint32_t entry);
+
 // Random entries of every layer, to append and to compare with.
 class StripeData {
  public:

@@ -12,7 +12,7 @@ using kernels::KeyFormat;
 using kernels::TestSeed;
 
 std::shared_ptr<Stripe> ForkOf(const Stripe& stripe, uint32_t entries) {
-  absl::StatusOr<std::shared_ptr<Stripe>> fork = stripe.Fork(entries);
+  absl::StatusOr<std::shared_ptr<Stripe>> fork = stripe.Fork(stripe.context(), entries);
   EXPECT_TRUE(fork.ok()) << fork.status();
   return fork.value_or(nullptr);
 }
@@ -33,7 +33,8 @@ class StripeForkTest : public testing::Test {
   const StripeData data_{*profile_, 400, TestSeed()};
   const StripeData other_{*profile_, 400, TestSeed() + 1};
   PageArena arena_{0};
-  std::unique_ptr<Stripe> stripe_ = std::make_unique<Stripe>(profile_, &arena_);
+  const std::shared_ptr<const ContextStorage> storage_ = MemoryStorage(profile_, &arena_);
+  std::unique_ptr<Stripe> stripe_ = std::make_unique<Stripe>(storage_, 0);
 };
 
 TEST_F(StripeForkTest, SharesFullPagesAndCopiesThePartialOne) {
@@ -41,12 +42,12 @@ TEST_F(StripeForkTest, SharesFullPagesAndCopiesThePartialOne) {
   EXPECT_TRUE(data_.IsHeldBy(*fork, 150));
   for (const int layer : {0, 2, 3}) {
     for (const uint32_t page : {0, 1}) {
-      EXPECT_EQ(fork->KeyPage(layer, page), stripe_->KeyPage(layer, page));
-      EXPECT_EQ(fork->KvRow(layer, 64 * page), stripe_->KvRow(layer, 64 * page));
+      EXPECT_EQ(KeyPage(*fork, layer, page), KeyPage(*stripe_, layer, page));
+      EXPECT_EQ(KvRow(*fork, layer, 64 * page), KvRow(*stripe_, layer, 64 * page));
     }
-    EXPECT_NE(fork->KvRow(layer, 128), stripe_->KvRow(layer, 128));
+    EXPECT_NE(KvRow(*fork, layer, 128), KvRow(*stripe_, layer, 128));
   }
-  EXPECT_NE(fork->KeyPage(0, 2), stripe_->KeyPage(0, 2));
+  EXPECT_NE(KeyPage(*fork, 0, 2), KeyPage(*stripe_, 0, 2));
   EXPECT_EQ(PageSets(), 4 + 1);
 }
 
@@ -99,7 +100,7 @@ TEST_F(StripeForkTest, CopiesTheTailOfEveryFormat) {
        {KeyFormat::kFp8E4M3, KeyFormat::kMxFp4, KeyFormat::kBf16, KeyFormat::kInt8}) {
     const auto profile = StripeProfile(format, kernels::RowFormat::kBf16);
     const StripeData data(*profile, 110, TestSeed());
-    Stripe stripe(profile, &arena_);
+    Stripe stripe(MemoryStorage(profile, &arena_), 0);
     Append(stripe, data, 0, 110);
     EXPECT_TRUE(data.IsHeldBy(*ForkOf(stripe, 101), 101));
   }
@@ -127,8 +128,8 @@ TEST_F(StripeForkTest, OutlivesItsParent) {
 TEST_F(StripeForkTest, MayBeForkedAgain) {
   const auto fork = ForkOf(*stripe_, 150);
   const auto again = ForkOf(*fork, 130);
-  EXPECT_EQ(again->KeyPage(3, 1), stripe_->KeyPage(3, 1));
-  EXPECT_NE(again->KvRow(2, 128), fork->KvRow(2, 128));
+  EXPECT_EQ(KeyPage(*again, 3, 1), KeyPage(*stripe_, 3, 1));
+  EXPECT_NE(KvRow(*again, 2, 128), KvRow(*fork, 2, 128));
   EXPECT_TRUE(data_.IsHeldBy(*again, 130));
   EXPECT_EQ(PageSets(), 4 + 1 + 1);
 }
@@ -136,9 +137,10 @@ TEST_F(StripeForkTest, MayBeForkedAgain) {
 TEST_F(StripeForkTest, WithoutMemoryLeavesNothingBehind) {
   const size_t budget = 3 * PageSetBytes(*profile_) - 1;
   PageArena arena(budget);
-  Stripe stripe(profile_, &arena);
+  Stripe stripe(MemoryStorage(profile_, &arena), 0);
   Append(stripe, data_, 0, 100);
-  EXPECT_EQ(stripe.Fork(70).status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(stripe.Fork(stripe.context(), 70).status().code(),
+            absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(arena.used_bytes(), 2 * PageSetBytes(*profile_));
   EXPECT_TRUE(data_.IsHeldBy(stripe, 100));
   EXPECT_TRUE(data_.IsHeldBy(*ForkOf(stripe, 64), 64));

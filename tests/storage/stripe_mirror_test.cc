@@ -68,12 +68,12 @@ class StripeMirrorTest : public testing::Test {
   void ExpectMirrored(const Stripe& stripe) const {
     for (const int layer : {0, 2, 3}) {
       for (uint32_t entry = 0; entry < stripe.entries(layer); ++entry) {
-        const Place row = stripe.KvRow(layer, entry);
+        const Place row = KvRow(stripe, layer, entry);
         ASSERT_NE(row.device, nullptr);
         ASSERT_EQ(std::memcmp(row.device, row.host, profile_->row_bytes()), 0)
             << "row " << entry << " of layer " << layer;
         if (!profile_->has_index(layer)) continue;
-        const Place page = stripe.KeyPage(layer, entry / kPageEntries);
+        const Place page = KeyPage(stripe, layer, entry / kPageEntries);
         ASSERT_EQ(KeyOf(page.device, entry), KeyOf(page.host, entry)) << "key " << entry;
       }
     }
@@ -90,7 +90,8 @@ class StripeMirrorTest : public testing::Test {
   const StripeData data_{*profile_, 400, TestSeed()};
   PageArena arena_{0};
   FakeMirror mirror_;
-  std::unique_ptr<Stripe> stripe_ = std::make_unique<Stripe>(profile_, &arena_, &mirror_);
+  const std::shared_ptr<const ContextStorage> storage_ = MemoryStorage(profile_, &arena_, &mirror_);
+  std::unique_ptr<Stripe> stripe_ = std::make_unique<Stripe>(storage_, 0);
 };
 
 TEST_F(StripeMirrorTest, EveryEntryHasACopyOnTheDevice) {
@@ -102,12 +103,12 @@ TEST_F(StripeMirrorTest, EveryEntryHasACopyOnTheDevice) {
 
 TEST_F(StripeMirrorTest, AForkSharesCopiesAndHasOneOfItsPartialPage) {
   Append(*stripe_, 0, 200);
-  const absl::StatusOr<std::shared_ptr<Stripe>> fork = stripe_->Fork(150);
+  const absl::StatusOr<std::shared_ptr<Stripe>> fork = stripe_->Fork(stripe_->context(), 150);
   ASSERT_TRUE(fork.ok()) << fork.status();
   EXPECT_FALSE(mirror_.unpublished());
   ExpectMirrored(**fork);
-  EXPECT_EQ((*fork)->KvRow(0, 0).device, stripe_->KvRow(0, 0).device);
-  EXPECT_NE((*fork)->KvRow(0, 149).device, stripe_->KvRow(0, 149).device);
+  EXPECT_EQ(KvRow(**fork, 0, 0).device, KvRow(*stripe_, 0, 0).device);
+  EXPECT_NE(KvRow(**fork, 0, 149).device, KvRow(*stripe_, 0, 149).device);
   Append(**fork, 150, 100);
   ExpectMirrored(**fork);
   ExpectMirrored(*stripe_);
@@ -136,8 +137,8 @@ class FullDeviceTest : public StripeMirrorTest {
 TEST_F(FullDeviceTest, PagesWithoutRoomAreHeldByTheHostAlone) {
   Append(*stripe_, 0, 200);
   EXPECT_TRUE(data_.IsHeldBy(*stripe_, 200));
-  EXPECT_NE(stripe_->KeyPage(0, 0).device, nullptr);
-  EXPECT_EQ(stripe_->KvRow(3, 199).device, nullptr);
+  EXPECT_NE(KeyPage(*stripe_, 0, 0).device, nullptr);
+  EXPECT_EQ(KvRow(*stripe_, 3, 199).device, nullptr);
   EXPECT_EQ(mirror_.free_pages(), 0u);
 }
 

@@ -59,7 +59,8 @@ class StripeTest : public testing::Test {
   const std::shared_ptr<const Profile> profile_ = StripeProfile();
   const StripeData data_{*profile_, 400, TestSeed()};
   PageArena arena_{0};
-  Stripe stripe_{profile_, &arena_};
+  const std::shared_ptr<const ContextStorage> storage_ = MemoryStorage(profile_, &arena_);
+  Stripe stripe_{storage_, 0};
 };
 
 TEST_F(StripeTest, StartsEmptyAndTakesNoMemory) {
@@ -75,7 +76,7 @@ TEST(Stripe, ReturnsWhatWasAppendedAtOddOffsetsInEveryFormat) {
       const auto profile = StripeProfile(key_format, row_format);
       const StripeData data(*profile, 300, TestSeed());
       PageArena arena(0);
-      Stripe stripe(profile, &arena);
+      Stripe stripe(MemoryStorage(profile, &arena), 0);
       for (uint32_t offset = 0; offset < 300;) {
         const uint32_t count = std::min<uint32_t>(random.Int(1, 90), 300 - offset);
         const absl::StatusOr<uint64_t> written =
@@ -93,7 +94,7 @@ TEST(Stripe, HoldsAllItsEntriesAndRepeatsThem) {
   const auto profile = StripeProfile();
   const StripeData data(*profile, kStripeEntries, TestSeed());
   PageArena arena(0);
-  Stripe stripe(profile, &arena);
+  Stripe stripe(MemoryStorage(profile, &arena), 0);
   EXPECT_EQ(stripe.Append(0, kStripeEntries, data.Slice(0, kStripeEntries)).value_or(0),
             kLayers * kStripeEntries);
   EXPECT_TRUE(data.IsHeldBy(stripe, kStripeEntries));
@@ -116,7 +117,7 @@ TEST(Stripe, GivesItsMemoryBack) {
   PageArena arena(0);
   const auto profile = StripeProfile();
   const StripeData data(*profile, 100, TestSeed());
-  auto stripe = std::make_unique<Stripe>(profile, &arena);
+  auto stripe = std::make_unique<Stripe>(MemoryStorage(profile, &arena), 0);
   ASSERT_TRUE(stripe->Append(0, 100, data.Slice(0, 100)).ok());
   EXPECT_EQ(arena.used_bytes(), 2 * PageSetBytes(*profile));
   stripe.reset();
@@ -213,7 +214,7 @@ TEST(Stripe, WithoutMemoryChangesNothing) {
   const StripeData data(*profile, 200, TestSeed());
   const size_t budget = 2 * PageSetBytes(*profile);
   PageArena arena(budget);
-  Stripe stripe(profile, &arena);
+  Stripe stripe(MemoryStorage(profile, &arena), 0);
   ASSERT_TRUE(stripe.Append(0, 60, data.Slice(0, 60)).ok());
   const absl::Status status = stripe.Append(60, 69, data.Slice(60, 69)).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);

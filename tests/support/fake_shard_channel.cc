@@ -13,7 +13,8 @@ FakeShard::FakeShard(kernels::WorkerPool* pool, const shard::ShardOptions& optio
 
 void FakeShard::Restart() {
   absl::MutexLock lock(&mu_);
-  shard_ = std::make_shared<shard::Shard>(options_, &compute_);
+  shard_.reset();  // two shards cannot have one data directory
+  shard_ = shard::Shard::Open(options_, &compute_).value();
 }
 
 std::shared_ptr<shard::Shard> FakeShard::current() {
@@ -25,11 +26,12 @@ absl::StatusOr<shard::Result> FakeShard::Ask(const shard::Call& call) {
   return current()->Handle(call, absl::InfiniteFuture());
 }
 
-FakeShard::Fault FakeShard::Next(size_t call) {
+FakeShard::Fault FakeShard::Next(const shard::Call& call) {
   absl::MutexLock lock(&mu_);
-  ++calls_[call];
+  ++calls_[call.index()];
+  last_[call.index()] = call;
   for (auto it = faults_.begin(); it != faults_.end(); ++it) {
-    if (it->call != call) continue;
+    if (it->call != call.index()) continue;
     if (it->after-- > 0) break;
     Fault fault = std::move(*it);
     faults_.erase(it);
@@ -40,8 +42,9 @@ FakeShard::Fault FakeShard::Next(size_t call) {
 
 void FakeShard::Start(const shard::Call& call, absl::Time deadline,
                       coordinator::ShardChannel::Done done) {
-  const Fault fault = Next(call.index());
+  const Fault fault = Next(call);
   if (fault.kind == Fault::kFail) return done(fault.status);
+  if (fault.kind == Fault::kAnswer) return done(fault.result);
   if (fault.kind == Fault::kDrop) {
     absl::MutexLock lock(&mu_);
     dropped_.push_back(std::move(done));

@@ -24,6 +24,7 @@ namespace winnow::testing {
 //   Hold        the shard does its work; its answer waits for Release()
 //   Edit        the shard's answer is changed on its way
 //   AnswerTwice the shard's answer arrives a second time, as an error
+//   Answer      the shard never sees the call; the answer is the test's
 // and, of no call, Restart: the shard forgets all that it held. Thread-safe.
 class FakeShard {
  public:
@@ -59,6 +60,10 @@ class FakeShard {
   void AnswerTwice() {
     Add<Call>({.kind = Fault::kAnswerTwice});
   }
+  template <typename Call>
+  void Answer(shard::Result result) {
+    Add<Call>({.kind = Fault::kAnswer, .result = std::move(result)});
+  }
   void Restart();
 
   // Answers what was held back; returns how many answers those were.
@@ -71,6 +76,13 @@ class FakeShard {
     return calls_[shard::Call(Call{}).index()];
   }
 
+  // The last of them; what it borrowed may be gone.
+  template <typename Call>
+  Call last() const {
+    absl::MutexLock lock(&mu_);
+    return std::get<Call>(last_[shard::Call(Call{}).index()]);
+  }
+
   // What the shard itself answers, faults aside.
   absl::StatusOr<shard::Result> Ask(const shard::Call& call);
 
@@ -78,12 +90,13 @@ class FakeShard {
 
  private:
   struct Fault {
-    enum Kind { kNone, kFail, kLoseAnswer, kDrop, kHold, kEdit, kAnswerTwice };
+    enum Kind { kNone, kFail, kLoseAnswer, kDrop, kHold, kEdit, kAnswerTwice, kAnswer };
     Kind kind = kNone;
     size_t call = 0;  // index of the call's alternative
     int after = 0;
     absl::Status status = {};
     std::function<void(shard::Result*)> edit = {};
+    shard::Result result = {};
   };
   struct Held {
     coordinator::ShardChannel::Done done;
@@ -96,8 +109,8 @@ class FakeShard {
     fault.call = shard::Call(Call{}).index();
     faults_.push_back(std::move(fault));
   }
-  // Counts the call, and takes the fault that is due for it.
-  Fault Next(size_t call);
+  // Notes the call, and takes the fault that is due for it.
+  Fault Next(const shard::Call& call);
   std::shared_ptr<shard::Shard> current();
 
   shard::CpuCompute compute_;
@@ -108,6 +121,8 @@ class FakeShard {
   std::vector<Held> held_ ABSL_GUARDED_BY(mu_);
   std::vector<coordinator::ShardChannel::Done> dropped_ ABSL_GUARDED_BY(mu_);
   std::vector<int> calls_ ABSL_GUARDED_BY(mu_) = std::vector<int>(std::variant_size_v<shard::Call>);
+  std::vector<shard::Call> last_ ABSL_GUARDED_BY(mu_) =
+      std::vector<shard::Call>(std::variant_size_v<shard::Call>);
 };
 
 class FakeShardChannel final : public coordinator::ShardChannel {

@@ -37,7 +37,7 @@ SPEAK_GRPC = ("services/wire/", "services/winnowd/", "client/lib/", "tests/")
 LIBRARIES = {
     "grpc": SPEAK_GRPC,
     "google/protobuf/": SPEAK_GRPC,
-    "rocksdb/": ("storage/", "tests/storage/"),
+    "rocksdb/": ("storage/", "tests/bench/", "tests/storage/", "tests/faults/"),
 }
 
 # Lines of a file of each kind, and of one function.
@@ -47,10 +47,9 @@ COLUMNS = 100
 LARGER_FILES = {
     "kernels/cpu/vector_kernels.inc": 351,
     "services/wire/call_stream.h": 273,
-    "services/wire/shard_messages.cc": 411,
     "tests/cluster/refusal_test.cc": 316,
 }
-LONGER_FUNCTIONS = {"services/coordinator/attend.cc": 52, "services/coordinator/select.cc": 55}
+LONGER_FUNCTIONS = {"services/coordinator/attend.cc": 52}
 WIDER_LINES = {
     "kernels/cpu/vector_kernels.inc": 102,
     "proto/winnow/v1/contexts.proto": 101,
@@ -65,7 +64,7 @@ UNCOMMENTED_FIELDS = {
     "proto/winnow/v1/admin.proto": 12,
     "proto/winnow/v1/contexts.proto": 24,
     "proto/winnow/v1/retrieval.proto": 27,
-    "proto/winnow/v1/shard.proto": 58,
+    "proto/winnow/v1/shard.proto": 43,
 }
 
 LEFTOVERS = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")

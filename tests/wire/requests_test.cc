@@ -54,6 +54,30 @@ TEST(Requests, NoTenantIsTheDefaultTenant) {
   EXPECT_EQ(ToContextName("t", "").context_id, "");
 }
 
+TEST(Requests, AContextIsMadeAsItWasAskedFor) {
+  v1::CreateContextRequest message;
+  EXPECT_EQ(ToOptions(message)->durability, Durability::kDefault);
+  EXPECT_EQ(ToOptions(message)->ttl, absl::InfiniteDuration());
+  message.set_durability(v1::DURABILITY_SYNCED);
+  message.set_ttl_ms(90'000);
+  EXPECT_EQ(ToOptions(message)->durability, Durability::kSynced);
+  EXPECT_EQ(ToOptions(message)->ttl, absl::Seconds(90));
+}
+
+TEST(Requests, OptionsThatCannotBeAreRefused) {
+  for (const int durability : {4, -1, 1000}) {
+    v1::CreateContextRequest message;
+    message.set_durability(static_cast<v1::Durability>(durability));
+    ExpectBadField(ToOptions(message), "durability");
+  }
+  for (const uint64_t ttl_ms :
+       {uint64_t{1}, uint64_t{999}, uint64_t{315'360'000'001}, ~uint64_t{0}}) {
+    v1::CreateContextRequest message;
+    message.set_ttl_ms(ttl_ms);
+    ExpectBadField(ToOptions(message), "ttl_ms");
+  }
+}
+
 TEST(Requests, AnAppendKeepsItsLayersApart) {
   v1::AppendEntriesRequest message;
   message.set_tenant("t");
@@ -192,7 +216,10 @@ TEST(Replies, EveryStatisticHasItsField) {
                                         .fetch_us = 11,
                                         .shard_attend_us = 12,
                                         .attend_us = 13,
-                                        .score_us_sum = 14};
+                                        .score_us_sum = 14,
+                                        .cold_index_bytes = 15,
+                                        .cold_rows = 16,
+                                        .cached_rows = 17};
   v1::SelectReply message;
   FromReply(coordinator::SelectReply{.stats = stats}, &message);
   const auto* reflection = message.stats().GetReflection();
@@ -215,41 +242,26 @@ TEST(Replies, WrittenEntriesAddUpOverAStream) {
   EXPECT_EQ(message.entries_written(), 120u);
 }
 
-TEST(Replies, ContextsShardsAndNodesKeepTheirFields) {
+TEST(Replies, ContextsKeepTheirFields) {
   v1::ContextInfo context;
   FillEverything(&context);
-  EXPECT_EQ(
-      Difference(context, FromContextInfo({.context_id = context.context_id(),
-                                           .tenant = context.tenant(),
-                                           .profile_fingerprint = context.profile_fingerprint(),
-                                           .sealed = true,
-                                           .entries = context.entries(),
-                                           .index_bytes = context.index_bytes(),
-                                           .kv_bytes = context.kv_bytes(),
-                                           .layer_entries = {8, 9},
-                                           .shard_entries = {10, 11}})),
-      "");
-  coordinator::ShardState state = {.shard = 1, .address = "text-c", .slots = 3};
-  state.held = {.version = "v",
-                .contexts = 4,
-                .entries = 5,
-                .index_bytes = 6,
-                .kv_bytes = 7,
-                .threads = 8,
-                .kernels = "text-j"};
-  state.round_trip_us = 12;
-  state.error = "text-k";
-  v1::ListShardsReply::Shard shard;
-  FillEverything(&shard);
-  EXPECT_EQ(Difference(shard, FromShardState(state)), "");
-  const v1::ListNodesReply::Node node = ToNode(state);
-  EXPECT_EQ(node.name(), "shard-1");
-  EXPECT_EQ(node.address(), "text-c");
-  EXPECT_FALSE(node.reachable()) << "it has an error";
-  EXPECT_EQ(node.round_trip_us(), 12u);
-  EXPECT_EQ(node.version(), "v");
-  EXPECT_EQ(node.error(), "text-k");
-  EXPECT_TRUE(ToNode({.shard = 2}).reachable());
+  EXPECT_EQ(Difference(context,
+                       FromContextInfo({.context_id = context.context_id(),
+                                        .tenant = context.tenant(),
+                                        .profile_fingerprint = context.profile_fingerprint(),
+                                        .durability = Durability::kLogged,
+                                        .sealed = true,
+                                        .pinned = true,
+                                        .expires_in = absl::Milliseconds(context.expires_in_ms()),
+                                        .entries = context.entries(),
+                                        .index_bytes = context.index_bytes(),
+                                        .kv_bytes = context.kv_bytes(),
+                                        .resident_index_bytes = context.resident_index_bytes(),
+                                        .resident_kv_bytes = context.resident_kv_bytes(),
+                                        .stored_bytes = context.stored_bytes(),
+                                        .layer_entries = {14, 15},
+                                        .shard_entries = {16, 17}})),
+            "");
 }
 
 }  // namespace

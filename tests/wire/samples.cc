@@ -30,8 +30,9 @@ void FillField(Message* message, const FieldDescriptor* field, uint64_t* next) {
       return reflection->SetEnumValue(message, field, 2);
     case FieldDescriptor::CPPTYPE_STRING: {
       const bool bytes = field->type() == FieldDescriptor::TYPE_BYTES;
-      return reflection->SetString(message, field,
-                                   bytes ? std::string(8, static_cast<char>(value)) : text);
+      const std::string filled = bytes ? std::string(8, static_cast<char>(value)) : text;
+      return list ? reflection->AddString(message, field, filled)
+                  : reflection->SetString(message, field, filled);
     }
     case FieldDescriptor::CPPTYPE_MESSAGE:
       return FillEverything(list ? reflection->AddMessage(message, field)

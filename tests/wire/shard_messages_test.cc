@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <memory>
 
 #include "storage/error.h"
 #include "tests/wire/samples.h"
@@ -43,6 +44,12 @@ T Answered(const T& result) {
   return std::get<T>(read.value());
 }
 
+// Gives those calls a directory that is none of the words FillEverything makes up.
+void FitDirectory(v1::ShardRequest* request) {
+  if (request->has_save_snapshot()) request->mutable_save_snapshot()->set_directory("/d");
+  if (request->has_load_snapshot()) request->mutable_load_snapshot()->set_directory("/d");
+}
+
 // Makes the counts and candidates of a select or attend result fit together.
 template <typename Message>
 void FitCandidates(Message* message) {
@@ -57,6 +64,7 @@ TEST(ShardMessages, NoFieldOfAnyCallIsLost) {
   for (int i = 0; i < calls->field_count(); ++i) {
     v1::ShardRequest request;
     FillEverything(request.GetReflection()->MutableMessage(&request, calls->field(i)));
+    FitDirectory(&request);
     const absl::StatusOr<shard::Call> call = ToCall(request);
     ASSERT_TRUE(call.ok()) << calls->field(i)->name() << ": " << call.status();
     v1::ShardRequest again;
@@ -154,6 +162,64 @@ TEST(ShardMessages, AttendArrivesAsItWasSent) {
   EXPECT_EQ(call.path, shard::AttendPath::kPushDown);
   EXPECT_EQ(Text(call.queries), queries);
   EXPECT_TRUE(call.return_positions);
+}
+
+TEST(ShardMessages, TimesArriveToTheMicrosecondAndNeverStaysNever) {
+  for (const absl::Time at : {absl::InfiniteFuture(), absl::FromUnixMicros(1),
+                              absl::FromUnixMicros(1'800'000'000'000'001),
+                              absl::FromUnixMicros(std::numeric_limits<int64_t>::max())}) {
+    v1::ShardRequest request;
+    EXPECT_EQ(Sent(shard::CreateContext{.profile = std::make_shared<Profile>(SmallProfile()),
+                                        .expires_at = at},
+                   &request)
+                  .expires_at,
+              at);
+    EXPECT_EQ(Sent(shard::ForkContext{.expires_at = at}, &request).expires_at, at);
+    EXPECT_EQ(Sent(shard::RenewLease{.expires_at = at}, &request).expires_at, at);
+    EXPECT_EQ(Answered(shard::ContextState{.profile = std::make_shared<Profile>(SmallProfile()),
+                                           .expires_at = at,
+                                           .layer_entries = {1, 2},
+                                           .layer_ends = {1, 2}})
+                  .expires_at,
+              at);
+  }
+}
+
+TEST(ShardMessages, ATimeThatIsOverIsNotTakenForNever) {
+  for (const absl::Time over :
+       {absl::InfinitePast(), absl::UnixEpoch(), absl::FromUnixMicros(-5)}) {
+    v1::ShardRequest request;
+    EXPECT_EQ(Sent(shard::RenewLease{.expires_at = over}, &request).expires_at,
+              absl::FromUnixMicros(1));
+  }
+}
+
+TEST(ShardMessages, EveryActionAndDurabilityHasItsNumber) {
+  v1::ShardRequest request;
+  for (const auto& [action, number] : {std::pair{shard::TierAction::kSpill, v1::TIER_ACTION_SPILL},
+                                       {shard::TierAction::kRestore, v1::TIER_ACTION_RESTORE},
+                                       {shard::TierAction::kVerify, v1::TIER_ACTION_VERIFY}}) {
+    EXPECT_EQ(Sent(shard::Tier{.action = action, .stripes = 1}, &request).action, action);
+    EXPECT_EQ(request.tier().action(), number);
+  }
+  for (const auto& [durability, number] :
+       {std::pair{Durability::kDefault, v1::DURABILITY_UNSPECIFIED},
+        {Durability::kMemory, v1::DURABILITY_MEMORY},
+        {Durability::kLogged, v1::DURABILITY_LOGGED},
+        {Durability::kSynced, v1::DURABILITY_SYNCED}}) {
+    const shard::CreateContext call{.profile = std::make_shared<Profile>(SmallProfile()),
+                                    .durability = durability};
+    EXPECT_EQ(Sent(call, &request).durability, durability);
+    EXPECT_EQ(request.create_context().durability(), number);
+  }
+}
+
+TEST(ShardMessages, PlanesAreToldApart) {
+  v1::ShardRequest request;
+  const auto index = Sent(shard::Tier{.kv = false, .stripes = 1}, &request);
+  EXPECT_TRUE(index.index && !index.kv);
+  const auto kv = Sent(shard::Tier{.index = false, .stripes = 1}, &request);
+  EXPECT_TRUE(!kv.index && kv.kv);
 }
 
 TEST(ShardMessages, AnAppendIsReadWithoutCopyingItsTensors) {

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "absl/strings/str_cat.h"
 #include "services/wire/profile.h"
 #include "services/wire/shard_messages.h"
@@ -56,6 +58,112 @@ TEST(ShardRefusals, AnUnknownPathIsRefused) {
   }
 }
 
+TEST(ShardRefusals, AnUnknownDurabilityIsRefused) {
+  v1::ShardRequest request;
+  *request.mutable_create_context()->mutable_profile() = FromProfile(SmallProfile());
+  for (const int durability : {4, -1, 1000}) {
+    request.mutable_create_context()->set_durability(static_cast<v1::Durability>(durability));
+    ExpectBadField(request, "durability");
+  }
+}
+
+TEST(ShardRefusals, TimesThatCannotBeAreRefused) {
+  for (const uint64_t us : {uint64_t{1} << 63, std::numeric_limits<uint64_t>::max()}) {
+    v1::ShardRequest request;
+    *request.mutable_create_context()->mutable_profile() = FromProfile(SmallProfile());
+    request.mutable_create_context()->set_expires_at_us(us);
+    ExpectBadField(request, "expires_at_us");
+    request.mutable_fork_context()->set_expires_at_us(us);
+    ExpectBadField(request, "expires_at_us");
+    request.mutable_renew_lease()->set_expires_at_us(us);
+    ExpectBadField(request, "expires_at_us");
+  }
+}
+
+v1::ShardRequest GoodTier() {
+  v1::ShardRequest request;
+  request.mutable_tier()->set_action(v1::TIER_ACTION_SPILL);
+  request.mutable_tier()->set_kv(true);
+  request.mutable_tier()->set_first_stripe(524287);
+  request.mutable_tier()->set_stripes(524288);
+  return request;
+}
+
+TEST(ShardRefusals, TiersThatCannotBeAreRefused) {
+  EXPECT_TRUE(ToCall(GoodTier()).ok()) << ToCall(GoodTier()).status();
+  for (const int action : {0, 4, -1, 1000}) {
+    v1::ShardRequest request = GoodTier();
+    request.mutable_tier()->set_action(static_cast<v1::TierAction>(action));
+    ExpectBadField(request, "action");
+  }
+  v1::ShardRequest request = GoodTier();
+  request.mutable_tier()->set_kv(false);
+  ExpectBadField(request, "index");
+  for (const uint32_t first : {524288u, 0xffffffffu}) {
+    request = GoodTier();
+    request.mutable_tier()->set_first_stripe(first);
+    ExpectBadField(request, "first_stripe");
+  }
+  for (const uint32_t stripes : {0u, 524289u, 0xffffffffu}) {
+    request = GoodTier();
+    request.mutable_tier()->set_stripes(stripes);
+    ExpectBadField(request, "stripes");
+  }
+}
+
+// A request of each kind of snapshot call over the given range.
+std::vector<v1::ShardRequest> Snapshots(const std::string& directory, uint32_t first,
+                                        uint32_t stripes) {
+  std::vector<v1::ShardRequest> requests(2);
+  const auto fill = [&](auto* message) {
+    message->set_directory(directory);
+    message->set_first_stripe(first);
+    message->set_stripes(stripes);
+  };
+  fill(requests[0].mutable_save_snapshot());
+  fill(requests[1].mutable_load_snapshot());
+  return requests;
+}
+
+TEST(ShardRefusals, SnapshotsThatCannotBeAreRefused) {
+  for (const v1::ShardRequest& request : Snapshots("/d", 524287, 524288)) {
+    EXPECT_TRUE(ToCall(request).ok()) << ToCall(request).status();
+  }
+  for (const std::string& directory :
+       {std::string(), std::string("d"), std::string("../d"), std::string("/d\0/e", 5),
+        "/" + std::string(4096 + 64, 'd')}) {
+    for (const v1::ShardRequest& request : Snapshots(directory, 0, 1)) {
+      ExpectBadField(request, "directory");
+    }
+  }
+  for (const v1::ShardRequest& request : Snapshots("/d", 524288, 1)) {
+    ExpectBadField(request, "first_stripe");
+  }
+  for (const uint32_t stripes : {0u, 524289u}) {
+    for (const v1::ShardRequest& request : Snapshots("/d", 0, stripes)) {
+      ExpectBadField(request, "stripes");
+    }
+  }
+}
+
+TEST(ShardRefusals, OnlyAFinishNeedsNoStripes) {
+  v1::ShardRequest request = Snapshots("/d", 0, 0)[0];
+  request.mutable_save_snapshot()->set_finish(true);
+  EXPECT_TRUE(ToCall(request).ok()) << ToCall(request).status();
+  request.mutable_save_snapshot()->set_stripes(524289);
+  ExpectBadField(request, "stripes");
+}
+
+TEST(ShardRefusals, ANextStripeThatCannotBeIsRefused) {
+  for (const uint32_t next : {524288u, 0xffffffffu}) {
+    v1::ShardReply reply;
+    reply.mutable_tier()->set_next_stripe(next);
+    ExpectBadReply(reply, "next stripe");
+    reply.mutable_snapshot()->set_next_stripe(next);
+    ExpectBadReply(reply, "next stripe");
+  }
+}
+
 TEST(ShardRefusals, CountsThatDoNotMatchTheCandidatesAreRefused) {
   // 2^32 in all, which is 0 to whoever adds in 32 bits; then 2^32 + 1.
   const uint32_t half = 1u << 31;
@@ -97,6 +205,12 @@ TEST(ShardRefusals, ContextStatesThatDoNotFitTheirProfileAreRefused) {
   reply = good;
   reply.mutable_describe()->mutable_context()->mutable_profile()->clear_layers();
   ExpectBadReply(reply, "layers");
+  reply = good;
+  reply.mutable_describe()->mutable_context()->set_durability(static_cast<v1::Durability>(4));
+  ExpectBadReply(reply, "durability");
+  reply = good;
+  reply.mutable_describe()->mutable_context()->set_expires_at_us(uint64_t{1} << 63);
+  ExpectBadReply(reply, "expires_at_us");
   reply = good;
   reply.mutable_list_contexts()->add_contexts();
   ExpectBadReply(reply, "index_key_format");

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "winnow/context.h"
+#include "winnow/maintenance.h"
 #include "winnow/types.h"
 
 namespace winnow::client {
@@ -38,11 +39,18 @@ class Client {
 
   // With an id of the caller's choice this is idempotent; with none the service chooses one.
   absl::StatusOr<Context> CreateContext(const std::string& profile_fingerprint,
-                                        const std::string& context_id = "");
+                                        const std::string& context_id = "",
+                                        const ContextOptions& options = {});
   // NOT_FOUND UNKNOWN_CONTEXT.
   absl::StatusOr<Context> OpenContext(const std::string& context_id);
   // All of the tenant's contexts, by id.
   absl::StatusOr<std::vector<ContextInfo>> ListContexts();
+
+  // Brings a range of what Context::SaveSnapshot wrote into a context of that id, which the first
+  // range makes. ALREADY_EXISTS if it holds anything else.
+  absl::StatusOr<SnapshotResult> LoadSnapshot(const std::string& context_id,
+                                              const std::string& directory,
+                                              const StripeRange& range = {});
 
   absl::StatusOr<std::vector<NodeInfo>> ListNodes();
   absl::StatusOr<std::vector<ShardInfo>> ListShards();

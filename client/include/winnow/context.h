@@ -7,7 +7,9 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "winnow/decode_session.h"
+#include "winnow/maintenance.h"
 #include "winnow/types.h"
 
 namespace winnow::client {
@@ -46,10 +48,27 @@ class Context {
   std::unique_ptr<DecodeSession> StartDecode() const;
 
   // A context with the first `entries` of this one; full pages are shared.
-  absl::StatusOr<Context> Fork(uint64_t entries, const std::string& fork_id = "") const;
+  absl::StatusOr<Context> Fork(uint64_t entries, const std::string& fork_id = "",
+                               absl::Duration ttl = absl::InfiniteDuration()) const;
   absl::Status Seal() const;
   absl::StatusOr<ContextInfo> Describe() const;
   absl::Status Delete() const;
+
+  // The context lives for `ttl` from now on, whatever it had left. NOT_FOUND once it has expired.
+  absl::Status RenewLease(absl::Duration ttl) const;
+  // Keeps it in memory, or no longer. RESOURCE_EXHAUSTED if it does not fit.
+  absl::Status Pin(bool pinned = true) const;
+
+  // From memory to disk, and back. FAILED_PRECONDITION NO_DATA_DIR where a shard keeps nothing on
+  // disk, and CONTEXT_PINNED for spilling what is pinned.
+  absl::StatusOr<TierResult> Spill(Planes planes, const StripeRange& range = {}) const;
+  absl::StatusOr<TierResult> Restore(Planes planes, const StripeRange& range = {}) const;
+  // Compares pages with their checksums, wherever they lie. Damage is in the result.
+  absl::StatusOr<TierResult> Verify(Planes planes, const StripeRange& range = {}) const;
+  // Into files below `directory`, an absolute path on each shard's machine. The last range
+  // completes the snapshot.
+  absl::StatusOr<SnapshotResult> SaveSnapshot(const std::string& directory,
+                                              const StripeRange& range = {}) const;
 
  private:
   std::shared_ptr<Connection> connection_;

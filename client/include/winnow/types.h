@@ -8,6 +8,8 @@
 #include <variant>
 #include <vector>
 
+#include "absl/time/time.h"
+#include "storage/context_record.h"
 #include "storage/profile.h"
 
 // What calls take and return. Tensors are row-major and little-endian; spans are borrowed until the
@@ -65,6 +67,9 @@ struct CallStats {
   uint64_t shard_attend_us = 0;
   uint64_t attend_us = 0;
   uint64_t score_us_sum = 0;
+  uint64_t cold_index_bytes = 0;
+  uint64_t cold_rows = 0;
+  uint64_t cached_rows = 0;
 };
 
 struct Selection {
@@ -93,14 +98,26 @@ struct AttendResult {
   CallStats stats;
 };
 
+// How a context is made.
+struct ContextOptions {
+  Durability durability = Durability::kDefault;   // kDefault: what the service prefers
+  absl::Duration ttl = absl::InfiniteDuration();  // from its creation or its last renewal on
+};
+
 struct ContextInfo {
   std::string context_id;
   std::string tenant;
   std::string profile_fingerprint;
+  Durability durability = Durability::kDefault;
   bool sealed = false;
+  bool pinned = false;
+  absl::Duration expires_in = absl::InfiniteDuration();
   uint64_t entries = 0;  // that every stored layer holds
   uint64_t index_bytes = 0;
   uint64_t kv_bytes = 0;
+  uint64_t resident_index_bytes = 0;    // of index_bytes, in memory
+  uint64_t resident_kv_bytes = 0;       // of kv_bytes, in memory
+  uint64_t stored_bytes = 0;            // of both, on disk
   std::vector<uint64_t> layer_entries;  // Describe only
   std::vector<uint64_t> shard_entries;  // Describe only
 };
@@ -108,28 +125,6 @@ struct ContextInfo {
 struct RegisteredProfile {
   std::string fingerprint;
   Profile profile;
-};
-
-struct NodeInfo {
-  std::string name;
-  std::string address;
-  bool reachable = false;
-  uint64_t round_trip_us = 0;
-  std::string version;
-  std::string error;
-};
-
-struct ShardInfo {
-  uint32_t shard = 0;
-  std::string address;
-  uint32_t slots = 0;
-  uint64_t contexts = 0;
-  uint64_t entries = 0;
-  uint64_t index_bytes = 0;
-  uint64_t kv_bytes = 0;
-  uint32_t threads = 0;
-  std::string kernels;
-  std::string error;
 };
 
 }  // namespace winnow::client

@@ -1,0 +1,37 @@
+#ifndef WINNOW_SERVICES_COORDINATOR_DESCRIBE_H_
+#define WINNOW_SERVICES_COORDINATOR_DESCRIBE_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "services/coordinator/fan_out.h"
+#include "services/coordinator/requests.h"
+
+// Contexts as all shards together hold them.
+namespace winnow::coordinator {
+
+// A context's name on the shards, so that tenants never see each other's.
+std::string ShardId(const ContextName& name);
+
+// NOT_FOUND UNKNOWN_CONTEXT.
+absl::Status UnknownContext(const ContextName& name);
+
+// [shards] what each holds. NOT_FOUND if no shard holds the context, or if it has just expired on
+// the first of them; DATA_LOSS MISSING_CONTEXT if only some hold it, or hold different ones.
+absl::StatusOr<std::vector<shard::ContextState>> DescribeAll(Channels channels,
+                                                             const std::string& shard_id,
+                                                             absl::Time deadline);
+
+// They must be of one context, as DescribeAll makes sure.
+ContextInfo Combine(const std::string& context_id, const std::vector<shard::ContextState>& states,
+                    absl::Time now);
+
+// 1 + the last stripe that holds an entry of any layer; 0 if there is none.
+uint32_t TotalStripes(const std::vector<shard::ContextState>& states);
+
+}  // namespace winnow::coordinator
+
+#endif  // WINNOW_SERVICES_COORDINATOR_DESCRIBE_H_

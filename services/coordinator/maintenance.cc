@@ -1,0 +1,222 @@
+#include "services/coordinator/maintenance.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "services/coordinator/describe.h"
+#include "services/coordinator/plan.h"
+#include "services/coordinator/validate.h"
+#include "storage/error.h"
+
+namespace winnow::coordinator {
+namespace {
+
+std::string ShardDirectory(const std::string& directory, size_t shard) {
+  return absl::StrCat(directory, "/shard-", shard);
+}
+
+// Whoever follows a shard that goes on inside the range never comes to an end.
+absl::Status CheckNext(size_t shard, uint32_t next_stripe, uint64_t range_end) {
+  if (next_stripe == 0 || next_stripe >= range_end) return absl::OkStatus();
+  return Error(absl::StatusCode::kInternal, "BAD_REPLY",
+               absl::StrCat("shard ", shard, " would go on at stripe ", next_stripe,
+                            " of a range that ends at ", range_end));
+}
+
+// Of the stripes where shards go on, 0 for none, the first.
+uint32_t EarlierStripe(uint32_t a, uint32_t b) {
+  return a == 0 || b == 0 ? std::max(a, b) : std::min(a, b);
+}
+
+// The sum of what the shards did with a range.
+absl::StatusOr<SnapshotReply> SumOf(const std::vector<shard::SnapshotResult>& results,
+                                    uint64_t range_end) {
+  SnapshotReply reply;
+  for (size_t i = 0; i < results.size(); ++i) {
+    const shard::SnapshotResult& result = results[i];
+    if (absl::Status status = CheckNext(i, result.next_stripe, range_end); !status.ok()) {
+      return status;
+    }
+    reply.bytes += result.bytes;
+    reply.next_stripe = EarlierStripe(reply.next_stripe, result.next_stripe);
+    reply.total_stripes = std::max(reply.total_stripes, result.total_stripes);
+  }
+  return reply;
+}
+
+absl::Status CheckNotPinned(const ContextName& name,
+                            const std::vector<shard::ContextState>& states) {
+  if (std::none_of(states.begin(), states.end(), [](const auto& state) { return state.pinned; })) {
+    return absl::OkStatus();
+  }
+  return Error(absl::StatusCode::kFailedPrecondition, "CONTEXT_PINNED",
+               absl::StrCat("context ", name.context_id, " is pinned in memory; unpin it first"));
+}
+
+// That the shards together hold every entry below each layer's end.
+absl::Status CheckWhole(const std::vector<shard::ContextState>& states) {
+  for (size_t layer = 0; layer < states.front().layer_ends.size(); ++layer) {
+    uint64_t end = 0;
+    uint64_t entries = 0;
+    for (const shard::ContextState& state : states) {
+      end = std::max(end, state.layer_ends[layer]);
+      entries += state.layer_entries[layer];
+    }
+    if (entries == end) continue;
+    return Error(absl::StatusCode::kDataLoss, "SNAPSHOT_INCOMPLETE",
+                 absl::StrCat("the shards' snapshots hold ", entries, " of the ", end,
+                              " entries of layer ", layer, "; they are not of one snapshot"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<shard::ContextState>> Maintenance::Describe(const ContextName& name,
+                                                                       absl::Time deadline) const {
+  if (absl::Status status = ValidateContextName(name); !status.ok()) return status;
+  absl::StatusOr<std::vector<shard::ContextState>> states =
+      DescribeAll(channels_, ShardId(name), deadline);
+  return absl::IsNotFound(states.status()) ? UnknownContext(name) : std::move(states);
+}
+
+absl::Status Maintenance::RenewLease(const ContextName& name, absl::Duration ttl,
+                                     absl::Time deadline) const {
+  absl::StatusOr<std::vector<shard::ContextState>> states = Describe(name, deadline);
+  if (!states.ok()) return states.status();
+  const absl::Status renewed = BroadcastChange(
+      channels_, shard::RenewLease{.context_id = ShardId(name), .expires_at = absl::Now() + ttl},
+      deadline);
+  if (!absl::IsNotFound(renewed)) return renewed;
+  // It has gone from a shard in between. The others take back what they were told, so that they
+  // free their parts as soon as they would have.
+  absl::Time before = absl::InfiniteFuture();
+  for (const shard::ContextState& state : *states) before = std::min(before, state.expires_at);
+  static_cast<void>(BroadcastChange(
+      channels_, shard::RenewLease{.context_id = ShardId(name), .expires_at = before}, deadline));
+  const absl::Status held = Describe(name, deadline).status();
+  return held.ok() ? UnknownContext(name) : held;
+}
+
+absl::Status Maintenance::PinContext(const ContextName& name, bool pinned,
+                                     absl::Time deadline) const {
+  if (absl::Status status = Describe(name, deadline).status(); !status.ok()) return status;
+  const absl::Status status = BroadcastChange(
+      channels_, shard::PinContext{.context_id = ShardId(name), .pinned = pinned}, deadline);
+  if (absl::IsNotFound(status)) return UnknownContext(name);
+  if (pinned && absl::IsResourceExhausted(status)) {
+    // A context that is pinned in part takes memory and is no faster for it.
+    static_cast<void>(BroadcastChange(
+        channels_, shard::PinContext{.context_id = ShardId(name), .pinned = false}, deadline));
+  }
+  return status;
+}
+
+absl::StatusOr<TierReply> Maintenance::Tier(const TierRequest& request, absl::Time deadline) const {
+  absl::StatusOr<std::vector<shard::ContextState>> states = Describe(request.context, deadline);
+  if (!states.ok()) return states.status();
+  if (request.action == shard::TierAction::kSpill) {
+    if (absl::Status status = CheckNotPinned(request.context, *states); !status.ok()) return status;
+  }
+  const uint32_t stripes =
+      request.stripes == 0 ? StripesAtOnce(*states->front().profile) : request.stripes;
+  absl::StatusOr<std::vector<shard::TierResult>> results =
+      ResultsOf<shard::TierResult>(Broadcast(channels_,
+                                             shard::Tier{.action = request.action,
+                                                         .context_id = ShardId(request.context),
+                                                         .index = request.index,
+                                                         .kv = request.kv,
+                                                         .first_stripe = request.first_stripe,
+                                                         .stripes = stripes},
+                                             deadline));
+  if (absl::IsNotFound(results.status())) return UnknownContext(request.context);
+  if (!results.ok()) return results.status();
+  TierReply reply{.total_stripes = TotalStripes(*states)};
+  for (size_t i = 0; i < results->size(); ++i) {
+    shard::TierResult& result = (*results)[i];
+    absl::Status status =
+        CheckNext(i, result.next_stripe, uint64_t{request.first_stripe} + stripes);
+    if (!status.ok()) return status;
+    reply.index_bytes += result.index_bytes;
+    reply.kv_bytes += result.kv_bytes;
+    reply.next_stripe = EarlierStripe(reply.next_stripe, result.next_stripe);
+    for (const std::string& line : result.corrupt) {
+      reply.corrupt.push_back(absl::StrCat("shard ", i, ": ", line));
+    }
+  }
+  return reply;
+}
+
+absl::StatusOr<SnapshotReply> Maintenance::SaveSnapshot(const SnapshotRequest& request,
+                                                        absl::Time deadline) const {
+  absl::StatusOr<std::vector<shard::ContextState>> states = Describe(request.context, deadline);
+  if (!states.ok()) return states.status();
+  const uint32_t stripes =
+      request.stripes == 0 ? StripesAtOnce(*states->front().profile) : request.stripes;
+  const uint64_t entries = Combine(request.context.context_id, *states, absl::Now()).entries;
+  std::vector<shard::Call> save;
+  std::vector<shard::Call> finish;
+  for (size_t i = 0; i < channels_.size(); ++i) {
+    shard::SaveSnapshot call{.context_id = ShardId(request.context),
+                             .directory = ShardDirectory(request.directory, i),
+                             .first_stripe = request.first_stripe,
+                             .stripes = stripes,
+                             .entries = entries,
+                             .shards = static_cast<uint32_t>(channels_.size())};
+    save.push_back(call);
+    call.first_stripe = call.stripes = 0;
+    call.finish = true;
+    finish.push_back(std::move(call));
+  }
+  absl::StatusOr<std::vector<shard::SnapshotResult>> results =
+      ResultsOf<shard::SnapshotResult>(CallAll(channels_, save, deadline));
+  if (!results.ok()) return results.status();
+  absl::StatusOr<SnapshotReply> reply = SumOf(*results, uint64_t{request.first_stripe} + stripes);
+  if (!reply.ok()) return reply;
+  reply->total_stripes = TotalStripes(*states);
+  if (reply->next_stripe != 0) return reply;
+  // No part is complete before all are.
+  results = ResultsOf<shard::SnapshotResult>(CallAll(channels_, finish, deadline));
+  if (!results.ok()) return results.status();
+  for (const shard::SnapshotResult& result : *results) reply->bytes += result.bytes;
+  return reply;
+}
+
+absl::StatusOr<uint32_t> Maintenance::StripesToLoad(const SnapshotRequest& request,
+                                                    absl::Time deadline) const {
+  if (request.stripes != 0) return request.stripes;
+  // Only the snapshot knows the profile yet.
+  if (request.first_stripe == 0) return 1;
+  absl::StatusOr<std::vector<shard::ContextState>> states = Describe(request.context, deadline);
+  if (!states.ok()) return states.status();
+  return StripesAtOnce(*states->front().profile);
+}
+
+absl::StatusOr<SnapshotReply> Maintenance::LoadSnapshot(const SnapshotRequest& request,
+                                                        absl::Time deadline) const {
+  if (absl::Status status = ValidateContextName(request.context); !status.ok()) return status;
+  absl::StatusOr<uint32_t> stripes = StripesToLoad(request, deadline);
+  if (!stripes.ok()) return stripes.status();
+  std::vector<shard::Call> calls;
+  for (size_t i = 0; i < channels_.size(); ++i) {
+    calls.push_back(shard::LoadSnapshot{.context_id = ShardId(request.context),
+                                        .tenant = request.context.tenant,
+                                        .shards = static_cast<uint32_t>(channels_.size()),
+                                        .directory = ShardDirectory(request.directory, i),
+                                        .first_stripe = request.first_stripe,
+                                        .stripes = *stripes});
+  }
+  absl::StatusOr<std::vector<shard::SnapshotResult>> results =
+      ResultsOf<shard::SnapshotResult>(CallAll(channels_, calls, deadline));
+  if (!results.ok()) return results.status();
+  absl::StatusOr<SnapshotReply> reply = SumOf(*results, uint64_t{request.first_stripe} + *stripes);
+  if (!reply.ok() || reply->next_stripe != 0) return reply;
+  absl::StatusOr<std::vector<shard::ContextState>> states = Describe(request.context, deadline);
+  if (!states.ok()) return states.status();
+  if (absl::Status status = CheckWhole(*states); !status.ok()) return status;
+  return reply;
+}
+
+}  // namespace winnow::coordinator

@@ -1,0 +1,83 @@
+#ifndef WINNOW_SERVICES_COORDINATOR_MAINTENANCE_H_
+#define WINNOW_SERVICES_COORDINATOR_MAINTENANCE_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "services/coordinator/fan_out.h"
+#include "services/coordinator/requests.h"
+
+namespace winnow::coordinator {
+
+// What an operator asks, and how a shard is; proto/winnow/v1/admin.proto documents each field.
+
+struct ShardState {
+  uint32_t shard = 0;
+  std::string address;
+  uint32_t slots = 0;
+  shard::PingResult held;
+  uint64_t round_trip_us = 0;
+  std::string error;  // empty if it answered
+};
+
+// Of the context's stripes in [first_stripe, first_stripe + stripes).
+struct TierRequest {
+  shard::TierAction action = shard::TierAction::kSpill;
+  ContextName context;
+  bool index = true;
+  bool kv = true;
+  uint32_t first_stripe = 0;
+  uint32_t stripes = 0;  // 0: StripesAtOnce
+};
+
+struct TierReply {
+  uint64_t index_bytes = 0;
+  uint64_t kv_bytes = 0;
+  uint32_t next_stripe = 0;
+  uint32_t total_stripes = 0;
+  std::vector<std::string> corrupt;
+};
+
+struct SnapshotRequest {
+  ContextName context;
+  std::string directory;
+  uint32_t first_stripe = 0;
+  uint32_t stripes = 0;  // 0: StripesAtOnce
+};
+
+struct SnapshotReply {
+  uint64_t bytes = 0;
+  uint32_t next_stripe = 0;
+  uint32_t total_stripes = 0;
+};
+
+// Leases, pins, tiers and snapshots of contexts: calls that every shard gets alike. Thread-safe.
+class Maintenance {
+ public:
+  // The channels must outlive it.
+  explicit Maintenance(Channels channels) : channels_(channels) {}
+
+  absl::Status RenewLease(const ContextName& name, absl::Duration ttl, absl::Time deadline) const;
+  absl::Status PinContext(const ContextName& name, bool pinned, absl::Time deadline) const;
+  absl::StatusOr<TierReply> Tier(const TierRequest& request, absl::Time deadline) const;
+  absl::StatusOr<SnapshotReply> SaveSnapshot(const SnapshotRequest& request,
+                                             absl::Time deadline) const;
+  absl::StatusOr<SnapshotReply> LoadSnapshot(const SnapshotRequest& request,
+                                             absl::Time deadline) const;
+
+ private:
+  absl::StatusOr<std::vector<shard::ContextState>> Describe(const ContextName& name,
+                                                            absl::Time deadline) const;
+  // How many stripes to load where that is left open.
+  absl::StatusOr<uint32_t> StripesToLoad(const SnapshotRequest& request, absl::Time deadline) const;
+
+  const Channels channels_;
+};
+
+}  // namespace winnow::coordinator
+
+#endif  // WINNOW_SERVICES_COORDINATOR_MAINTENANCE_H_

@@ -1,0 +1,75 @@
+#include <algorithm>
+
+#include "absl/time/clock.h"
+#include "services/shard/context.h"
+
+namespace winnow::shard {
+namespace {
+
+// Bytes that the action moved or looked at.
+uint64_t Moved(TierAction action, uint64_t resident_before, const Stripe& stripe, Plane plane) {
+  if (action == TierAction::kVerify) return stripe.bytes(plane);
+  const uint64_t resident = stripe.resident_bytes(plane);
+  return std::max(resident, resident_before) - std::min(resident, resident_before);
+}
+
+}  // namespace
+
+std::vector<std::shared_ptr<Stripe>> Context::Stripes(uint32_t first, uint32_t count) const {
+  std::vector<std::shared_ptr<Stripe>> found;
+  absl::MutexLock lock(&mu_);
+  for (auto it = stripes_.lower_bound(first); it != stripes_.end() && it->first - first < count;
+       ++it) {
+    found.push_back(it->second);
+  }
+  return found;
+}
+
+// The first one held at or after `number`, or 0.
+uint32_t Context::NextStripe(uint32_t number) const {
+  absl::MutexLock lock(&mu_);
+  const auto it = stripes_.lower_bound(number);
+  return it == stripes_.end() ? 0 : it->first;
+}
+
+absl::StatusOr<TierResult> Context::Apply(const Tier& call, absl::Time deadline,
+                                          const RestoreFn& restore) {
+  TierResult result;
+  const auto apply = [&](Stripe& stripe, Plane plane) {
+    if (call.action == TierAction::kSpill) return stripe.Spill(plane).status();
+    if (call.action == TierAction::kRestore) return restore(stripe, plane);
+    return stripe.Verify(plane, deadline, &result.corrupt);
+  };
+  for (const std::shared_ptr<Stripe>& stripe : Stripes(call.first_stripe, call.stripes)) {
+    for (const Plane plane : {Plane::kIndex, Plane::kKv}) {
+      if (!(plane == Plane::kIndex ? call.index : call.kv)) continue;
+      const uint64_t before = stripe->resident_bytes(plane);
+      if (absl::Status status = apply(*stripe, plane); !status.ok()) return status;
+      (plane == Plane::kIndex ? result.index_bytes : result.kv_bytes) +=
+          Moved(call.action, before, *stripe, plane);
+    }
+  }
+  result.next_stripe = NextStripe(call.first_stripe + call.stripes);
+  return result;
+}
+
+absl::StatusOr<uint64_t> Context::Spill(Plane plane, uint64_t bytes) {
+  uint64_t freed = 0;
+  for (const std::shared_ptr<Stripe>& stripe : Stripes(0, UINT32_MAX)) {
+    if (freed >= bytes) break;
+    absl::StatusOr<uint64_t> spilled = stripe->Spill(plane, bytes - freed);
+    if (!spilled.ok()) return spilled.status();
+    freed += *spilled;
+  }
+  return freed;
+}
+
+uint64_t Context::resident_bytes(Plane plane) const {
+  uint64_t resident = 0;
+  for (const std::shared_ptr<Stripe>& stripe : Stripes(0, UINT32_MAX)) {
+    resident += stripe->resident_bytes(plane);
+  }
+  return resident;
+}
+
+}  // namespace winnow::shard

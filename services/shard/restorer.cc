@@ -1,0 +1,84 @@
+#include "services/shard/restorer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/time/clock.h"
+
+namespace winnow::shard {
+namespace {
+
+// A context that was used within this time keeps its memory against one that comes back.
+constexpr absl::Duration kIdle = absl::Seconds(10);
+// After a plane found no room, so that a context which does not fit is not tried at each query.
+constexpr absl::Duration kPause = absl::Milliseconds(500);
+constexpr absl::Duration kReadTimeout = absl::Seconds(30);
+// Restoring leaves the spiller its slack: it would undo at once what goes beyond.
+constexpr double kFillUpTo = 0.94;
+
+}  // namespace
+
+Restorer::Restorer(PageArena* arena, Spiller* spiller) : arena_(*arena), spiller_(*spiller) {
+  thread_ = std::thread([this] { Run(); });
+}
+
+Restorer::~Restorer() {
+  {
+    absl::MutexLock lock(&mu_);
+    stopping_ = true;
+  }
+  thread_.join();
+}
+
+void Restorer::Wants(const std::shared_ptr<Context>& context) {
+  absl::MutexLock lock(&mu_);
+  if (std::find(wanted_.begin(), wanted_.end(), context) == wanted_.end()) {
+    wanted_.push_back(context);
+  }
+}
+
+absl::Status Restorer::Restore(Stripe& stripe, Plane plane, absl::Time room_deadline,
+                               absl::Time deadline, const SpillLimits& limits) {
+  const uint64_t budget = arena_.budget_bytes();
+  const auto slack = static_cast<uint64_t>((1 - kFillUpTo) * static_cast<double>(budget));
+  const size_t entry_bytes = EntryBytes(*stripe.context()->profile, plane);
+  for (const int layer : stripe.ColdLayers(plane)) {
+    const uint64_t needed = stripe.entries(layer) * entry_bytes + slack;
+    absl::Status status = spiller_.MakeRoom(needed, room_deadline, limits);
+    if (status.ok()) status = stripe.Restore(layer, plane, deadline);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+bool Restorer::RestorePlane(const Context& context, Plane plane) {
+  for (const std::shared_ptr<Stripe>& stripe : context.Stripes(0, UINT32_MAX)) {
+    if (stopping()) return false;
+    const absl::Time now = absl::Now();
+    SpillLimits limits = {.index_used_before = now - kIdle, .kv_used_before = now - kIdle};
+    if (plane == Plane::kIndex) limits.kv_used_before = context.last_used() + absl::Seconds(1);
+    if (!Restore(*stripe, plane, now, now + kReadTimeout, limits).ok()) return false;
+  }
+  return true;
+}
+
+void Restorer::Run() {
+  while (true) {
+    std::shared_ptr<Context> context;
+    {
+      absl::MutexLock lock(&mu_, absl::Condition(this, &Restorer::StopsOrWanted));
+      if (stopping_) return;
+      // Taken off the list first: a query that meets what is spilled meanwhile asks again.
+      context = std::move(wanted_.front());
+      wanted_.pop_front();
+    }
+    const bool complete =
+        RestorePlane(*context, Plane::kIndex) && RestorePlane(*context, Plane::kKv);
+    context.reset();
+    if (complete) continue;
+    absl::MutexLock lock(&mu_);
+    mu_.AwaitWithTimeout(absl::Condition(&stopping_), kPause);
+  }
+}
+
+}  // namespace winnow::shard

@@ -1,0 +1,46 @@
+#ifndef WINNOW_SERVICES_SHARD_SCRUBBER_H_
+#define WINNOW_SERVICES_SHARD_SCRUBBER_H_
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "services/shard/context.h"
+#include "services/shard/spiller.h"
+
+namespace winnow::shard {
+
+// Reads all contexts over and over in the background, at a low rate, and compares what is in memory
+// and on disk with its checksums. Thread-safe.
+class Scrubber {
+ public:
+  // Told of each damaged page; on the scrubber's thread.
+  using ReportFn = std::function<void(const std::string& context_id, const std::string& damage)>;
+
+  // bytes_per_second: 0 to leave everything unread.
+  Scrubber(uint64_t bytes_per_second, ListContextsFn contexts, ReportFn report);
+  ~Scrubber();
+
+ private:
+  void Run();
+  void Scrub(const std::string& context_id, Stripe& stripe);
+  // True if it was stopped meanwhile.
+  bool Sleep(absl::Duration duration);
+
+  const uint64_t bytes_per_second_;
+  const ListContextsFn contexts_;
+  const ReportFn report_;
+
+  absl::Mutex mu_;
+  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  std::thread thread_;  // last, so that it starts when all else is there
+};
+
+}  // namespace winnow::shard
+
+#endif  // WINNOW_SERVICES_SHARD_SCRUBBER_H_

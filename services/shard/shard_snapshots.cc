@@ -1,0 +1,89 @@
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "services/shard/shard_impl.h"
+#include "storage/snapshot.h"
+
+namespace winnow::shard {
+namespace {
+
+// That the snapshot may become the call's context.
+absl::Status CheckManifest(const SnapshotManifest& manifest, const LoadSnapshot& call) {
+  if (manifest.shards == call.shards) return absl::OkStatus();
+  return Error(absl::StatusCode::kFailedPrecondition, "OTHER_SHARDS",
+               absl::StrCat("the snapshot in ", call.directory, " was taken of ", manifest.shards,
+                            " shards and cannot be loaded into ", call.shards),
+               {{"shards", absl::StrCat(manifest.shards)}});
+}
+
+}  // namespace
+
+absl::StatusOr<Result> Shard::Impl::Run(const SaveSnapshot& call, absl::Time deadline) {
+  absl::StatusOr<std::shared_ptr<Context>> context = Find(call.context_id);
+  if (!context.ok()) return context.status();
+  SnapshotResult result;
+  const std::vector<std::shared_ptr<Stripe>> all = (*context)->Stripes(0, UINT32_MAX);
+  if (!all.empty()) result.total_stripes = all.back()->number() + 1;
+  if (call.stripes != 0) {
+    absl::StatusOr<uint64_t> bytes =
+        SavePart(call.directory,
+                 {.record = (*context)->record(), .entries = call.entries, .shards = call.shards},
+                 call.first_stripe, call.stripes,
+                 (*context)->Stripes(call.first_stripe, call.stripes), deadline);
+    if (!bytes.ok()) return bytes.status();
+    result.bytes = *bytes;
+  }
+  const uint32_t end = call.first_stripe + call.stripes;
+  const auto next = std::find_if(all.begin(), all.end(),
+                                 [end](const auto& stripe) { return stripe->number() >= end; });
+  if (next != all.end()) result.next_stripe = (*next)->number();
+  if (call.finish) {
+    if (absl::Status status = FinishSnapshot(call.directory); !status.ok()) return status;
+  }
+  return result;
+}
+
+absl::StatusOr<Result> Shard::Impl::Run(const LoadSnapshot& call, absl::Time deadline) {
+  absl::StatusOr<SnapshotManifest> manifest = ReadManifest(call.directory);
+  if (!manifest.ok()) return manifest.status();
+  if (absl::Status status = CheckManifest(*manifest, call); !status.ok()) return status;
+  const ContextRecord& record = manifest->record;
+  const auto profile = std::make_shared<const Profile>(record.profile);
+  if (call.first_stripe == 0) {
+    absl::StatusOr<Result> created = Run(
+        CreateContext{.context_id = call.context_id,
+                      .tenant = call.tenant,
+                      .profile = profile,
+                      .placement_key = record.placement_key,
+                      .durability = store_ == nullptr ? Durability::kMemory : record.durability},
+        deadline);
+    if (!created.ok()) return created;
+  }
+  SnapshotResult result;
+  const uint32_t end = call.first_stripe + call.stripes;
+  for (const SnapshotPart& part : manifest->parts) {
+    result.total_stripes = std::max(result.total_stripes, part.first_stripe + part.stripes);
+    if (part.first_stripe < call.first_stripe) continue;
+    if (part.first_stripe >= end) {
+      if (result.next_stripe == 0) result.next_stripe = part.first_stripe;
+      continue;
+    }
+    const uint64_t tag = ContextTag(record.placement_key, Fingerprint(*profile));
+    absl::Status status = LoadPart(call.directory, *profile, part,
+                                   [&](uint32_t stripe, uint32_t count, const LayerBytes& bytes) {
+                                     return Run(Append{.context_id = call.context_id,
+                                                       .context_tag = tag,
+                                                       .stripe = stripe,
+                                                       .count = count,
+                                                       .layers = {bytes}},
+                                                deadline)
+                                         .status();
+                                   });
+    if (!status.ok()) return status;
+    result.bytes += part.seal.bytes;
+  }
+  return result;
+}
+
+}  // namespace winnow::shard

@@ -1,0 +1,61 @@
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "services/shard/shard_impl.h"
+#include "storage/version.h"
+
+namespace winnow::shard {
+
+absl::StatusOr<Result> Shard::Impl::Run(const Ping&, absl::Time) {
+  PingResult result{.version = kVersion,
+                    .threads = static_cast<uint32_t>(compute_.threads()),
+                    .kernels = compute_.name(),
+                    .memory_bytes = arena_.used_bytes(),
+                    .memory_budget_bytes = options_.memory_budget_bytes};
+  if (store_ != nullptr) {
+    const StoreUsage usage = store_->usage();
+    result.memory_bytes += usage.memory_bytes;
+    result.disk_bytes = usage.disk_bytes;
+  }
+  for (const std::shared_ptr<Context>& context : AllContexts()) {
+    const ContextState state = context->Describe();
+    ++result.contexts;
+    result.index_bytes += state.index_bytes;
+    result.kv_bytes += state.kv_bytes;
+    for (const uint64_t entries : state.layer_entries) result.entries += entries;
+  }
+  absl::MutexLock lock(&mu_);
+  result.corrupt_pages = damage_.size();
+  return result;
+}
+
+absl::StatusOr<Result> Shard::Impl::Run(const PinContext& call, absl::Time) {
+  absl::StatusOr<std::shared_ptr<Context>> context = Find(call.context_id);
+  if (!context.ok()) return context.status();
+  if (absl::Status status = (*context)->Pin(call.pinned); !status.ok()) return status;
+  if (call.pinned) restorer_.Wants(*context);
+  return Result(Done{});
+}
+
+absl::StatusOr<Result> Shard::Impl::Run(const Tier& call, absl::Time deadline) {
+  absl::StatusOr<std::shared_ptr<Context>> context = Find(call.context_id);
+  if (!context.ok()) return context.status();
+  if (call.action == TierAction::kSpill && (*context)->record().pinned) {
+    return Error(
+        absl::StatusCode::kFailedPrecondition, "CONTEXT_PINNED",
+        absl::StrCat("context ", call.context_id, " is pinned; unpin it before spilling it"));
+  }
+  if (call.action == TierAction::kRestore) (*context)->Touch();
+  absl::StatusOr<TierResult> result =
+      (*context)->Apply(call, deadline, [&](Stripe& stripe, Plane plane) {
+        // What was asked for pushes out all that others used before, but not what it brought.
+        const SpillLimits limits = {.index_used_before = (*context)->last_used(),
+                                    .kv_used_before = (*context)->last_used()};
+        return restorer_.Restore(stripe, plane, deadline, deadline, limits);
+      });
+  if (!result.ok()) return result.status();
+  for (const std::string& damage : result->corrupt) ReportDamage(call.context_id, damage);
+  return *std::move(result);
+}
+
+}  // namespace winnow::shard

@@ -1,0 +1,106 @@
+#include "services/shard/spiller.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "storage/error.h"
+
+namespace winnow::shard {
+namespace {
+
+// Spilling ahead starts above the first share of the budget and ends below the second.
+constexpr double kHighWater = 0.95;
+constexpr double kLowWater = 0.90;
+// Of the budget, what a caller without room spills at least.
+constexpr uint64_t kSpillShare = 64;
+constexpr absl::Duration kMaxWait = absl::Seconds(1);
+// Between looks at whether readers have let go; doubled each time.
+constexpr absl::Duration kFirstPause = absl::Milliseconds(1);
+constexpr absl::Duration kAfterFailure = absl::Seconds(1);
+
+absl::Status NoRoom(uint64_t needed_bytes, uint64_t free_bytes, uint64_t budget_bytes) {
+  return Error(
+      absl::StatusCode::kResourceExhausted, "MEMORY_BUDGET",
+      absl::StrCat(needed_bytes, " bytes of pages are needed and ", free_bytes, " of ",
+                   budget_bytes, " are free; delete or unpin contexts, or raise --memory-budget"),
+      {{"needed_bytes", absl::StrCat(needed_bytes)}, {"free_bytes", absl::StrCat(free_bytes)}});
+}
+
+}  // namespace
+
+Spiller::Spiller(PageArena* arena, bool can_spill, ListContextsFn contexts)
+    : arena_(*arena), can_spill_(can_spill), contexts_(std::move(contexts)) {
+  if (can_spill_ && arena_.budget_bytes() != 0) thread_ = std::thread([this] { SpillAhead(); });
+}
+
+Spiller::~Spiller() {
+  {
+    absl::MutexLock lock(&mu_);
+    stopping_ = true;
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+absl::StatusOr<uint64_t> Spiller::SpillSome(uint64_t bytes, const SpillLimits& limits) {
+  absl::MutexLock lock(&spill_mu_);
+  const std::vector<std::shared_ptr<Context>> contexts = contexts_();
+  std::vector<ContextResidency> residencies;
+  for (const std::shared_ptr<Context>& context : contexts) {
+    residencies.push_back({.last_used = context->last_used(),
+                           .pinned = context->record().pinned,
+                           .index_bytes = context->resident_bytes(Plane::kIndex),
+                           .kv_bytes = context->resident_bytes(Plane::kKv)});
+  }
+  uint64_t spilled = 0;
+  for (const Victim& victim : ChooseVictims(residencies, bytes, limits)) {
+    absl::StatusOr<uint64_t> freed = contexts[victim.context]->Spill(victim.plane, victim.bytes);
+    if (!freed.ok()) return freed.status();
+    spilled += *freed;
+  }
+  return spilled;
+}
+
+absl::Status Spiller::MakeRoom(uint64_t bytes, absl::Time deadline, const SpillLimits& limits) {
+  const uint64_t budget = arena_.budget_bytes();
+  if (budget == 0) return absl::OkStatus();
+  if (!can_spill_ || bytes > budget) return NoRoom(bytes, arena_.free_bytes(), budget);
+  deadline = std::min(deadline, absl::Now() + kMaxWait);
+  for (absl::Duration pause = kFirstPause;; pause *= 2) {
+    uint64_t free = arena_.free_bytes();
+    if (free >= bytes) return absl::OkStatus();
+    // More than is missing, so that not every caller has to look for victims.
+    const uint64_t enough = std::max(bytes - free, budget / kSpillShare);
+    absl::StatusOr<uint64_t> spilled = SpillSome(enough, limits);
+    if (!spilled.ok()) return spilled.status();
+    free = arena_.free_bytes();
+    if (free >= bytes) return absl::OkStatus();
+    if (absl::Now() >= deadline) return NoRoom(bytes, free, budget);
+    absl::SleepFor(std::min(pause, deadline - absl::Now()));
+  }
+}
+
+void Spiller::Grew() {
+  if (arena_.used_bytes() <= kHighWater * arena_.budget_bytes()) return;
+  absl::MutexLock lock(&mu_);
+  grew_ = true;
+}
+
+void Spiller::SpillAhead() {
+  while (true) {
+    {
+      absl::MutexLock lock(&mu_, absl::Condition(this, &Spiller::StopsOrGrew));
+      if (stopping_) return;
+      grew_ = false;
+    }
+    const auto low = static_cast<uint64_t>(kLowWater * arena_.budget_bytes());
+    const uint64_t used = arena_.used_bytes();
+    if (used <= low || SpillSome(used - low, {}).ok()) continue;
+    // The caller whose append finds no room learns why; here there is nobody to tell.
+    absl::MutexLock lock(&mu_);
+    mu_.AwaitWithTimeout(absl::Condition(&stopping_), kAfterFailure);
+  }
+}
+
+}  // namespace winnow::shard

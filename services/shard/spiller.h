@@ -1,0 +1,58 @@
+#ifndef WINNOW_SERVICES_SHARD_SPILLER_H_
+#define WINNOW_SERVICES_SHARD_SPILLER_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "services/shard/context.h"
+#include "storage/page_arena.h"
+#include "storage/residency.h"
+
+namespace winnow::shard {
+
+using ListContextsFn = std::function<std::vector<std::shared_ptr<Context>>()>;
+
+// Keeps a shard's pages within their budget by spilling: ahead of need in a thread of its own, and
+// on the caller's thread where that was not enough. Thread-safe.
+class Spiller {
+ public:
+  // The arena is borrowed. `contexts` lists those that may be spilled; nothing is ever spilled
+  // where `can_spill` is false.
+  Spiller(PageArena* arena, bool can_spill, ListContextsFn contexts);
+  ~Spiller();
+
+  // Waits until `bytes` of the budget are free, spilling what `limits` allow: at most until the
+  // deadline, or a second if that is sooner. RESOURCE_EXHAUSTED MEMORY_BUDGET (facts
+  // "needed_bytes", "free_bytes"); errors of EntryStore.
+  absl::Status MakeRoom(uint64_t bytes, absl::Time deadline, const SpillLimits& limits = {});
+
+  // To be called when pages were taken.
+  void Grew();
+
+ private:
+  // Returns the bytes that are free now or will be, once the last reader lets go.
+  absl::StatusOr<uint64_t> SpillSome(uint64_t bytes, const SpillLimits& limits);
+  void SpillAhead();
+  bool StopsOrGrew() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return stopping_ || grew_; }
+
+  PageArena& arena_;
+  const bool can_spill_;
+  const ListContextsFn contexts_;
+  absl::Mutex spill_mu_;  // One at a time chooses and spills.
+
+  absl::Mutex mu_;
+  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  bool grew_ ABSL_GUARDED_BY(mu_) = false;
+  std::thread thread_;  // last, so that it starts when all else is there
+};
+
+}  // namespace winnow::shard
+
+#endif  // WINNOW_SERVICES_SHARD_SPILLER_H_

@@ -1,0 +1,42 @@
+#include "services/winnowd/flag_values.h"
+
+#include <CLI/CLI.hpp>
+
+namespace winnow {
+
+std::string ParseDuration(const std::string& text, absl::Duration min, absl::Duration max,
+                          absl::Duration* value) {
+  if (absl::ParseDuration(text, value) && *value >= min && *value <= max) return "";
+  return absl::StrCat("a duration in ", absl::FormatDuration(min), "..", absl::FormatDuration(max),
+                      ", like 500ms, 10s or 2m");
+}
+
+std::string ParseSize(const std::string& text, size_t min, size_t max, size_t* value) {
+  const std::string wanted = absl::StrCat("a size in ", min, "..", max, " bytes, like 64MiB");
+  try {
+    std::string bytes = text;
+    const CLI::AsSizeValue to_bytes(/*kb_is_1000=*/true);
+    size_t parsed = 0;
+    if (!to_bytes(bytes).empty() || !absl::SimpleAtoi(bytes, &parsed)) return wanted;
+    if (parsed < min || parsed > max) return wanted;
+    *value = parsed;
+    return "";
+  } catch (const CLI::Error&) {
+    return wanted;
+  }
+}
+
+bool IsAddress(const std::string& text) {
+  const size_t colon = text.rfind(':');
+  uint32_t port = 0;
+  return colon != std::string::npos && colon > 0 &&
+         absl::SimpleAtoi(text.substr(colon + 1), &port) && port <= 65535;
+}
+
+std::string ParseAddress(const std::string& text, std::string* value) {
+  if (!IsAddress(text)) return "HOST:PORT with a port in 0..65535";
+  *value = text;
+  return "";
+}
+
+}  // namespace winnow

@@ -1,0 +1,102 @@
+#ifndef WINNOW_STORAGE_PAGE_SET_H_
+#define WINNOW_STORAGE_PAGE_SET_H_
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "storage/page_arena.h"
+#include "storage/page_mirror.h"
+#include "storage/profile.h"
+
+namespace winnow {
+
+// Entries of a stripe, the run of positions that lives on one slot.
+inline constexpr uint32_t kStripeEntries = 4096;
+inline constexpr uint32_t kStripePages = kStripeEntries / kernels::kPageEntries;
+
+enum class Plane : uint8_t { kIndex = 0, kKv = 1 };
+
+// "index" or "kv".
+const char* PlaneName(Plane plane);
+
+// Bytes of one entry of the plane.
+inline size_t EntryBytes(const Profile& profile, Plane plane) {
+  return plane == Plane::kIndex ? profile.key_bytes() : profile.row_bytes();
+}
+
+// Where a page or a row lies.
+struct Place {
+  const std::byte* host = nullptr;
+  const std::byte* device = nullptr;  // its copy in a device's memory; null where there is none
+
+  friend bool operator==(const Place&, const Place&) = default;
+};
+
+// The pages in memory of one plane of one layer of a stripe, each with an XXH3 of its entries. One
+// thread writes at a time; entries that were written before are read without a lock meanwhile.
+class PageSet {
+ public:
+  // The arena and the mirror, null for none, must outlive the set and its forks.
+  PageSet(std::shared_ptr<const Profile> profile, Plane plane, PageArena* arena,
+          PageMirror* mirror);
+
+  // Takes the pages that are missing below `end`. RESOURCE_EXHAUSTED if there is no memory; what
+  // was taken until then is kept.
+  absl::Status Reserve(uint32_t end);
+  // Gives back the pages that lie wholly at or above `entries`.
+  void Trim(uint32_t entries);
+
+  // Entry-major bytes of entries [first, first + count), whose pages are there: index keys are
+  // arranged by ArrangeKeys. Entries are written once, in order.
+  void Write(uint32_t first, uint32_t count, const std::byte* entries);
+  // The inverse of Write.
+  void Read(uint32_t first, uint32_t count, std::byte* entries) const;
+
+  Place page(uint32_t page) const {
+    return {.host = pages_[page].host.get(), .device = pages_[page].copy.get()};
+  }
+  // A KV row.
+  Place row(uint32_t entry) const;
+
+  // A set with the first `entries`: full pages are shared, a partial one is copied. The mirror is
+  // not published.
+  absl::StatusOr<std::shared_ptr<PageSet>> Fork(uint32_t entries) const;
+
+  // The first page of those below `entries`, the end of what was written, whose bytes do not match
+  // its checksum. Not to be called while entries are written.
+  std::optional<uint32_t> FindDamage(uint32_t entries) const;
+
+  // A set that was found damaged is not to be read any more.
+  void MarkDamaged() { damaged_.store(true, std::memory_order_relaxed); }
+  bool damaged() const { return damaged_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Page {
+    PageArena::Page host;
+    PageMirror::Copy copy;
+    uint64_t checksum = 0;  // sum of the checksums of its entries
+  };
+
+  size_t page_bytes() const;
+  // Brings entries [first, first + count) of a page to its copy on the device.
+  void Mirror(const Page& page, uint32_t first, uint32_t count) const;
+
+  // Constant after construction.
+  const std::shared_ptr<const Profile> profile_;
+  const Plane plane_;
+  PageArena* const arena_;
+  PageMirror* const mirror_;
+
+  std::array<Page, kStripePages> pages_;
+  std::atomic<bool> damaged_ = false;
+};
+
+}  // namespace winnow
+
+#endif  // WINNOW_STORAGE_PAGE_SET_H_

@@ -1,0 +1,35 @@
+#ifndef WINNOW_STORAGE_ROCKSDB_LOG_CHAIN_H_
+#define WINNOW_STORAGE_ROCKSDB_LOG_CHAIN_H_
+
+#include <cstdint>
+#include <string>
+
+#include "rocksdb/wal_filter.h"
+#include "rocksdb/write_batch.h"
+
+namespace winnow {
+
+// The first write into a log says where the log before it ended, for RocksDB itself takes a log
+// that was cut short for one whose last write was not finished. Key "log_start" of the column
+// family `default`: u64 sequence number of the last write before, big-endian.
+void PutLogStart(uint64_t last_sequence, rocksdb::WriteBatch* batch);
+
+// Checks the chain while RocksDB replays its logs. Used by one thread.
+class LogChain : public rocksdb::WalFilter {
+ public:
+  // Where a log is cut short: is it damaged, or does the store rightly end there?
+  explicit LogChain(bool cut_is_damage) : cut_is_damage_(cut_is_damage) {}
+
+  WalProcessingOption LogRecordFound(unsigned long long log_number, const std::string& log_name,
+                                     const rocksdb::WriteBatch& batch,
+                                     rocksdb::WriteBatch* new_batch, bool* batch_changed) override;
+  const char* Name() const override { return "winnow.LogChain"; }
+
+ private:
+  const bool cut_is_damage_;
+  uint64_t last_sequence_ = 0;  // of what was replayed; 0 for nothing
+};
+
+}  // namespace winnow
+
+#endif  // WINNOW_STORAGE_ROCKSDB_LOG_CHAIN_H_

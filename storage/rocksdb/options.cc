@@ -1,0 +1,118 @@
+#include "storage/rocksdb/options.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "rocksdb/file_checksum.h"
+#include "rocksdb/rate_limiter.h"
+#include "rocksdb/table.h"
+
+namespace winnow {
+namespace {
+
+constexpr size_t kSmallWriteBufferBytes = size_t{16} << 20;
+constexpr size_t kNoLimitBytes = size_t{8} << 30;
+// A row is found in one block of about the disk's own size, with 4 % of space for block ends;
+// blocks aligned to the disk's would read 10 % faster and take 25 % more space.
+constexpr size_t kBlockBytes = 4096;
+constexpr int kLogFiles = 3;
+constexpr size_t kLogFileBytes = size_t{1} << 20;
+
+// tmpfs and some network file systems refuse O_DIRECT.
+bool SupportsDirectIo(const std::string& directory) {
+  const std::string probe = absl::StrCat(directory, "/direct-io-probe");
+  const int fd = open(probe.c_str(), O_RDWR | O_CREAT | O_DIRECT | O_CLOEXEC, 0644);
+  if (fd >= 0) close(fd);
+  unlink(probe.c_str());
+  return fd >= 0;
+}
+
+// Half of what the process may have, the rest is for sockets.
+int MaxOpenFiles() {
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 256;
+  return static_cast<int>(std::clamp<rlim_t>(limit.rlim_cur / 2, 32, 1 << 16));
+}
+
+rocksdb::BlockBasedTableOptions TableOptions(const std::shared_ptr<rocksdb::Cache>& block_cache) {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = block_cache;
+  table.block_size = kBlockBytes;
+  table.checksum = rocksdb::kXXH3;
+  table.format_version = 5;
+  table.filter_policy = nullptr;
+  // An index in two levels, so that what is missing in the cache costs one small read more.
+  table.cache_index_and_filter_blocks = true;
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.metadata_block_size = kBlockBytes;
+  table.index_block_restart_interval = 16;
+  table.metadata_cache_options.top_level_index_pinning = rocksdb::PinningTier::kAll;
+  return table;
+}
+
+}  // namespace
+
+rocksdb::Options DatabaseOptions(const EntryStoreOptions& options,
+                                 const std::shared_ptr<rocksdb::Cache>& block_cache) {
+  rocksdb::Options database;
+  if (options.env != nullptr) database.env = options.env;
+  database.create_if_missing = true;
+  database.create_missing_column_families = true;
+  database.compression = rocksdb::kNoCompression;
+  database.write_buffer_size = kSmallWriteBufferBytes;
+  database.max_write_buffer_number = 3;
+  database.ttl = 0;
+  database.periodic_compaction_seconds = 0;
+  database.table_factory.reset(rocksdb::NewBlockBasedTableFactory(TableOptions(block_cache)));
+
+  database.use_direct_reads = SupportsDirectIo(options.directory);
+  database.use_direct_io_for_flush_and_compaction = database.use_direct_reads;
+  database.paranoid_checks = true;
+  database.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
+  database.max_open_files = MaxOpenFiles();
+  database.skip_stats_update_on_db_open = true;
+  // One that works and one that pauses after an error.
+  database.max_background_flushes = 2;
+  database.max_background_compactions = 2;
+  // Segments are closed by their size; the log must never close one.
+  database.max_total_wal_size = std::numeric_limits<uint64_t>::max();
+  database.recycle_log_file_num = 0;
+  // The system writes it out meanwhile, so that little is left to sync when a segment is closed.
+  database.wal_bytes_per_sync = size_t{1} << 20;
+  // Or each log would be given the disk space of a write buffer at once.
+  database.allow_fallocate = false;
+  database.WAL_ttl_seconds = 0;
+  // Errors are resumed from by Database, when there is something to write.
+  database.max_bgerror_resume_count = 0;
+  database.keep_log_file_num = kLogFiles;
+  database.max_log_file_size = kLogFileBytes;
+  database.stats_dump_period_sec = 0;
+  database.stats_persist_period_sec = 0;
+  if (options.background_bytes_per_second > 0) {
+    database.rate_limiter.reset(
+        rocksdb::NewGenericRateLimiter(static_cast<int64_t>(options.background_bytes_per_second)));
+  }
+  return database;
+}
+
+rocksdb::ColumnFamilyOptions EntriesOptions(
+    const rocksdb::Options& database, const EntryStoreOptions& options,
+    std::shared_ptr<rocksdb::CompactionFilterFactory> filter) {
+  rocksdb::ColumnFamilyOptions entries(database);
+  // So large that RocksDB never ends a segment on its own.
+  entries.write_buffer_size = kNoLimitBytes;
+  entries.target_file_size_base = 2 * options.segment_bytes + kSmallWriteBufferBytes;
+  entries.max_bytes_for_level_base = 8 * options.segment_bytes;
+  entries.max_compaction_bytes = 64 * options.segment_bytes;
+  entries.compaction_filter_factory = std::move(filter);
+  return entries;
+}
+
+}  // namespace winnow

@@ -1,0 +1,24 @@
+#ifndef WINNOW_STORAGE_ROCKSDB_STATUS_H_
+#define WINNOW_STORAGE_ROCKSDB_STATUS_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "rocksdb/status.h"
+
+namespace winnow {
+
+// What RocksDB answered while Winnow was doing `what`: RESOURCE_EXHAUSTED DISK_FULL, UNAVAILABLE
+// DISK_FAILED or DATA_LOSS CORRUPT_STORE (fact "file", where RocksDB names one).
+absl::Status FromRocksdb(const rocksdb::Status& status, const std::string& what);
+
+absl::Status CorruptStore(const std::string& file, const std::string& what);
+
+// DATA_LOSS CORRUPT_ENTRIES, facts "context_number", "layer", "first_position", "end_position".
+absl::Status CorruptEntries(uint64_t context_number, int layer, uint64_t first, uint64_t end,
+                            const std::string& what);
+
+}  // namespace winnow
+
+#endif  // WINNOW_STORAGE_ROCKSDB_STATUS_H_

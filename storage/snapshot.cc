@@ -1,0 +1,138 @@
+#include "storage/snapshot.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "storage/error.h"
+#include "storage/snapshot_manifest.h"
+
+namespace winnow {
+namespace {
+
+struct BlockHeader {
+  uint32_t stripe = 0;
+  uint32_t layer = 0;
+  uint32_t count = 0;
+};
+static_assert(sizeof(BlockHeader) == 12);
+
+std::string PartPath(const std::string& directory, uint32_t first_stripe) {
+  return absl::StrFormat("%s/part-%06d.wns", directory, first_stripe);
+}
+
+absl::Status BadBlock(const std::string& path, const BlockHeader& block) {
+  return Error(absl::StatusCode::kDataLoss, "CORRUPT_SNAPSHOT",
+               absl::StrCat(path, ": a block of ", block.count, " entries of layer ", block.layer,
+                            ", stripe ", block.stripe, " does not fit its profile"),
+               {{"file", path}});
+}
+
+absl::Status WriteBlock(const Stripe& stripe, int layer, uint32_t count, absl::Time deadline,
+                        SealedFileWriter* file) {
+  const Profile& profile = *stripe.context()->profile;
+  const BlockHeader header = {
+      .stripe = stripe.number(), .layer = static_cast<uint32_t>(layer), .count = count};
+  absl::Status status = file->Write(std::as_bytes(std::span(&header, 1)));
+  for (const Plane plane : {Plane::kIndex, Plane::kKv}) {
+    if (!status.ok()) return status;
+    if (plane == Plane::kIndex && !profile.has_index(layer)) continue;
+    std::vector<std::byte> bytes(count * EntryBytes(profile, plane));
+    status = stripe.Read(layer, plane, 0, count, deadline, bytes.data());
+    if (status.ok()) status = file->Write(bytes);
+  }
+  return status;
+}
+
+absl::Status WriteStripe(const Stripe& stripe, uint64_t entries, absl::Time deadline,
+                         SealedFileWriter* file) {
+  const uint64_t start = uint64_t{stripe.number()} * kStripeEntries;
+  const Profile& profile = *stripe.context()->profile;
+  for (size_t i = 0; i < profile.layers.size(); ++i) {
+    const auto layer = static_cast<int>(i);
+    const uint64_t wanted = entries - std::min(entries, start);
+    const auto count = static_cast<uint32_t>(std::min<uint64_t>(stripe.entries(layer), wanted));
+    if (count == 0) continue;
+    absl::Status status = WriteBlock(stripe, layer, count, deadline, file);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<uint64_t> SavePart(const std::string& directory, const SnapshotManifest& whole,
+                                  uint32_t first_stripe, uint32_t count,
+                                  std::span<const std::shared_ptr<Stripe>> stripes,
+                                  absl::Time deadline) {
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error) {
+    return Error(absl::StatusCode::kUnavailable, "DISK_FAILED",
+                 absl::StrCat("cannot make ", directory, ": ", error.message()));
+  }
+  SnapshotManifest manifest = whole;
+  manifest.parts.clear();
+  if (std::filesystem::exists(ManifestPath(directory), error)) {
+    return Error(absl::StatusCode::kAlreadyExists, "SNAPSHOT_EXISTS",
+                 absl::StrCat(directory, " holds a snapshot already"));
+  }
+  if (first_stripe != 0) {
+    absl::StatusOr<SnapshotManifest> begun = ReadUnfinishedManifest(directory);
+    if (!begun.ok()) return begun.status();
+    manifest = *std::move(begun);
+  }
+  absl::StatusOr<std::unique_ptr<SealedFileWriter>> file =
+      SealedFileWriter::Create(PartPath(directory, first_stripe));
+  if (!file.ok()) return file.status();
+  for (const std::shared_ptr<Stripe>& stripe : stripes) {
+    absl::Status status = WriteStripe(*stripe, manifest.entries, deadline, file->get());
+    if (!status.ok()) return status;
+  }
+  absl::StatusOr<FileSeal> seal = (*file)->Finish();
+  if (!seal.ok()) return seal.status();
+  // A part that is sent again replaces the one before.
+  std::erase_if(manifest.parts, [first_stripe](const SnapshotPart& part) {
+    return part.first_stripe >= first_stripe;
+  });
+  manifest.parts.push_back({.first_stripe = first_stripe, .stripes = count, .seal = *seal});
+  if (absl::Status status = WriteUnfinishedManifest(directory, manifest); !status.ok()) {
+    return status;
+  }
+  return seal->bytes;
+}
+
+absl::Status LoadPart(const std::string& directory, const Profile& profile,
+                      const SnapshotPart& part, const BlockSink& sink) {
+  const std::string path = PartPath(directory, part.first_stripe);
+  absl::StatusOr<std::unique_ptr<SealedFileReader>> file = SealedFileReader::Open(path, part.seal);
+  if (!file.ok()) return file.status();
+  while ((*file)->left() > 0) {
+    BlockHeader block;
+    absl::Status status = (*file)->Read(std::as_writable_bytes(std::span(&block, 1)));
+    if (!status.ok()) return status;
+    if (block.layer >= profile.layers.size() || !profile.stores(static_cast<int>(block.layer)) ||
+        block.count == 0 || block.count > kStripeEntries || block.stripe < part.first_stripe ||
+        block.stripe - part.first_stripe >= part.stripes) {
+      return BadBlock(path, block);
+    }
+    const auto layer = static_cast<int>(block.layer);
+    std::vector<std::byte> keys(profile.has_index(layer) ? block.count * profile.key_bytes() : 0);
+    std::vector<std::byte> rows(block.count * profile.row_bytes());
+    status = (*file)->Read(keys);
+    if (status.ok()) status = (*file)->Read(rows);
+    if (status.ok()) {
+      status =
+          sink(block.stripe, block.count, {.layer = layer, .index_keys = keys, .kv_rows = rows});
+    }
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace winnow

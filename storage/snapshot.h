@@ -1,0 +1,68 @@
+#ifndef WINNOW_STORAGE_SNAPSHOT_H_
+#define WINNOW_STORAGE_SNAPSHOT_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "storage/context_record.h"
+#include "storage/snapshot_file.h"
+#include "storage/stripe.h"
+
+// What a shard holds of a context as files in a directory of its own, format version 1:
+//
+//   part-<first stripe>.wns  blocks one after the other; a block is a layer of a stripe: stripe,
+//                            layer and count, each little-endian u32, then the index keys [count,
+//                            key_bytes] (of a layer with an index) and the KV rows [count,
+//                            row_bytes]
+//   snapshot.json            one line of JSON that names the version, the context's record, and
+//                            each part's size and XXH3-128; then a line with the XXH3-128 of the
+//                            first. Until the snapshot is finished it is called
+//                            unfinished.json.
+namespace winnow {
+
+struct SnapshotPart {
+  uint32_t first_stripe = 0;
+  uint32_t stripes = 0;
+  FileSeal seal;
+};
+
+struct SnapshotManifest {
+  ContextRecord record;
+  uint64_t entries = 0;             // positions below are in the snapshot
+  uint32_t shards = 0;              // among which the context was spread
+  std::vector<SnapshotPart> parts;  // by first stripe
+};
+
+// The manifest of a finished snapshot. NOT_FOUND NO_SNAPSHOT if there is none, DATA_LOSS
+// CORRUPT_SNAPSHOT if it is damaged, FAILED_PRECONDITION UNKNOWN_VERSION if a later version of
+// Winnow wrote it.
+absl::StatusOr<SnapshotManifest> ReadManifest(const std::string& directory);
+
+// Adds a part: the entries below `whole.entries` of stripes [first_stripe, first_stripe + count),
+// of which `stripes` are those held. The parts of `whole` are not looked at; the first part, at
+// stripe 0, begins the snapshot anew. Makes the directory. Returns the part's bytes. ALREADY_EXISTS
+// SNAPSHOT_EXISTS if a finished snapshot is there; errors of SealedFileWriter and of reading
+// stripes.
+absl::StatusOr<uint64_t> SavePart(const std::string& directory, const SnapshotManifest& whole,
+                                  uint32_t first_stripe, uint32_t count,
+                                  std::span<const std::shared_ptr<Stripe>> stripes,
+                                  absl::Time deadline);
+absl::Status FinishSnapshot(const std::string& directory);
+
+// Gives each block of the part to `sink`, after the whole part was verified. DATA_LOSS
+// CORRUPT_SNAPSHOT; errors of the sink.
+using BlockSink =
+    std::function<absl::Status(uint32_t stripe, uint32_t count, const LayerBytes& bytes)>;
+absl::Status LoadPart(const std::string& directory, const Profile& profile,
+                      const SnapshotPart& part, const BlockSink& sink);
+
+}  // namespace winnow
+
+#endif  // WINNOW_STORAGE_SNAPSHOT_H_

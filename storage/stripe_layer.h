@@ -1,0 +1,28 @@
+#ifndef WINNOW_STORAGE_STRIPE_LAYER_H_
+#define WINNOW_STORAGE_STRIPE_LAYER_H_
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "storage/stripe.h"
+
+namespace winnow {
+
+struct Stripe::Layer {
+  // Published with release after the entries below it were written and, where the context asks for
+  // it, stored.
+  std::atomic<uint32_t> entries = 0;
+
+  mutable absl::Mutex mu;
+  std::array<std::shared_ptr<PageSet>, 2> pages ABSL_GUARDED_BY(mu);  // by Plane; null while cold
+  std::vector<StoredRun> runs ABSL_GUARDED_BY(mu);
+};
+
+}  // namespace winnow
+
+#endif  // WINNOW_STORAGE_STRIPE_LAYER_H_

@@ -1,0 +1,207 @@
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "storage/entry_store.h"
+#include "storage/error.h"
+#include "storage/failpoint.h"
+#include "storage/stripe.h"
+#include "storage/stripe_layer.h"
+
+namespace winnow {
+namespace {
+
+// Entries that are read from disk at a time; bounds the memory beside the pages themselves.
+constexpr uint32_t kReadEntries = kStripeEntries;
+
+absl::Status NoDataDir() {
+  return Error(absl::StatusCode::kFailedPrecondition, "NO_DATA_DIR",
+               "this shard has no data directory; start it with --data-dir to spill to disk");
+}
+
+bool IsDamage(const absl::Status& status) { return status.code() == absl::StatusCode::kDataLoss; }
+
+}  // namespace
+
+uint32_t Stripe::StoredEnd(int layer) const {
+  const Layer& held = *layers_[layer];
+  absl::MutexLock lock(&held.mu);
+  return held.runs.empty() ? 0 : held.runs.back().end;
+}
+
+absl::Status Stripe::ReadStored(int layer, Plane plane, uint32_t first, uint32_t end,
+                                absl::Time deadline, std::byte* bytes) const {
+  if (first == end) return absl::OkStatus();
+  const StoredRange range = Stored(layer, first, end);
+  const size_t entry_bytes = EntryBytes(profile_, plane);
+  return plane == Plane::kIndex ? context_->store->ReadKeys(range, entry_bytes, deadline, bytes)
+                                : context_->store->ReadRows(range, entry_bytes, deadline, bytes);
+}
+
+absl::Status Stripe::Read(int layer, Plane plane, uint32_t first, uint32_t end, absl::Time deadline,
+                          std::byte* bytes) const {
+  absl::StatusOr<std::shared_ptr<const PageSet>> pages = Pages(layer, plane);
+  if (!pages.ok()) return pages.status();
+  if (*pages == nullptr) return ReadStored(layer, plane, first, end, deadline, bytes);
+  (*pages)->Read(first, end - first, bytes);
+  return absl::OkStatus();
+}
+
+absl::Status Stripe::StoreRest(int layer) {
+  const uint32_t first = StoredEnd(layer);
+  const uint32_t end = entries(layer);
+  if (first >= end) return absl::OkStatus();
+  std::vector<std::byte> bytes[2];
+  for (const Plane plane : PlanesOf(layer)) {
+    if (absl::Status status = VerifyPages(layer, plane); !status.ok()) return status;
+    std::vector<std::byte>& to = bytes[static_cast<int>(plane)];
+    to.resize((end - first) * EntryBytes(profile_, plane));
+    absl::Status status = Read(layer, plane, first, end, absl::InfiniteFuture(), to.data());
+    if (!status.ok()) return status;
+  }
+  const StoreWrite write = {.layer = layer,
+                            .first = first,
+                            .count = end - first,
+                            .index_keys = bytes[0],
+                            .kv_rows = bytes[1]};
+  absl::StatusOr<std::shared_ptr<const Extent>> extent =
+      context_->store->Append(context_->record, number_, {&write, 1});
+  if (!extent.ok()) return extent.status();
+  Layer& held = *layers_[layer];
+  absl::MutexLock lock(&held.mu);
+  held.runs.push_back({.extent = *std::move(extent), .end = end});
+  return absl::OkStatus();
+}
+
+absl::StatusOr<uint64_t> Stripe::Spill(Plane plane, uint64_t bytes) {
+  if (context_->store == nullptr) return NoDataDir();
+  absl::MutexLock lock(&write_mu_);
+  uint64_t spilled = 0;
+  for (size_t i = 0; i < layers_.size() && spilled < bytes; ++i) {
+    const auto layer = static_cast<int>(i);
+    if (layers_[i] == nullptr || FindPages(layer, plane) == nullptr) continue;
+    if (absl::Status status = StoreRest(layer); !status.ok()) return status;
+    Failpoint("spill.stored");
+    spilled += entries(layer) * EntryBytes(profile_, plane);
+    absl::MutexLock layer_lock(&layers_[i]->mu);
+    layers_[i]->pages[static_cast<int>(plane)] = nullptr;
+  }
+  Failpoint("spill.freed");
+  return spilled;
+}
+
+absl::Status Stripe::RestoreLayer(int layer, Plane plane, absl::Time deadline) {
+  if (FindPages(layer, plane) != nullptr) return absl::OkStatus();
+  const uint32_t end = entries(layer);
+  auto pages =
+      std::make_shared<PageSet>(context_->profile, plane, context_->arena, context_->mirror);
+  if (absl::Status status = pages->Reserve(end); !status.ok()) return status;
+  const auto bytes = std::make_unique_for_overwrite<std::byte[]>(std::min(end, kReadEntries) *
+                                                                 EntryBytes(profile_, plane));
+  for (uint32_t first = 0; first < end; first += kReadEntries) {
+    const uint32_t count = std::min(kReadEntries, end - first);
+    absl::Status status = ReadStored(layer, plane, first, first + count, deadline, bytes.get());
+    if (!status.ok()) return status;
+    pages->Write(first, count, bytes.get());
+  }
+  Failpoint("restore.read");
+  PublishMirror();
+  absl::MutexLock lock(&layers_[layer]->mu);
+  layers_[layer]->pages[static_cast<int>(plane)] = std::move(pages);
+  return absl::OkStatus();
+}
+
+absl::Status Stripe::Restore(int layer, Plane plane, absl::Time deadline) {
+  absl::MutexLock lock(&write_mu_);
+  return RestoreLayer(layer, plane, deadline);
+}
+
+std::vector<int> Stripe::ColdLayers(Plane plane) const {
+  std::vector<int> cold;
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    const auto layer = static_cast<int>(i);
+    if (entries(layer) != 0 && HasPlane(layer, plane) && FindPages(layer, plane) == nullptr) {
+      cold.push_back(layer);
+    }
+  }
+  return cold;
+}
+
+// What is good on disk is read from there from then on; what is not is never served.
+absl::Status Stripe::VerifyPages(int layer, Plane plane) {
+  const std::shared_ptr<PageSet> pages = FindPages(layer, plane);
+  if (pages == nullptr) return absl::OkStatus();
+  const std::optional<uint32_t> damaged = pages->FindDamage(entries(layer));
+  if (!damaged) return absl::OkStatus();
+  if (StoredEnd(layer) < entries(layer)) {
+    pages->MarkDamaged();
+  } else {
+    absl::MutexLock lock(&layers_[layer]->mu);
+    layers_[layer]->pages[static_cast<int>(plane)] = nullptr;
+  }
+  return Error(absl::StatusCode::kDataLoss, "CORRUPT_PAGE",
+               absl::StrCat("page ", *damaged, " does not match its checksum in memory"));
+}
+
+absl::Status Stripe::VerifyStored(int layer, Plane plane, absl::Time deadline) const {
+  const uint32_t end = StoredEnd(layer);
+  std::vector<std::byte> bytes(std::min(end, kReadEntries) * EntryBytes(profile_, plane));
+  for (uint32_t first = 0; first < end; first += kReadEntries) {
+    absl::Status status = ReadStored(layer, plane, first, std::min(end, first + kReadEntries),
+                                     deadline, bytes.data());
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Stripe::Verify(Plane plane, absl::Time deadline, std::vector<std::string>* damaged) {
+  absl::MutexLock lock(&write_mu_);
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    const auto layer = static_cast<int>(i);
+    if (entries(layer) == 0 || !HasPlane(layer, plane)) continue;
+    for (const absl::Status& status :
+         {VerifyPages(layer, plane), VerifyStored(layer, plane, deadline)}) {
+      if (status.ok()) continue;
+      if (!IsDamage(status)) return status;
+      damaged->push_back(absl::StrCat("layer ", layer, ", stripe ", number_, ", ", PlaneName(plane),
+                                      ": ", status.message()));
+    }
+  }
+  return absl::OkStatus();
+}
+
+bool Stripe::HasPlane(int layer, Plane plane) const {
+  return profile_.stores(layer) && (plane == Plane::kKv || profile_.has_index(layer));
+}
+
+uint64_t Stripe::resident_bytes(Plane plane) const {
+  uint64_t resident = 0;
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    const auto layer = static_cast<int>(i);
+    if (entries(layer) == 0 || !HasPlane(layer, plane) || FindPages(layer, plane) == nullptr) {
+      continue;
+    }
+    resident += entries(layer) * EntryBytes(profile_, plane);
+  }
+  return resident;
+}
+
+uint64_t Stripe::stored_bytes(Plane plane) const {
+  uint64_t stored = 0;
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    const auto layer = static_cast<int>(i);
+    if (HasPlane(layer, plane)) stored += StoredEnd(layer) * EntryBytes(profile_, plane);
+  }
+  return stored;
+}
+
+uint64_t Stripe::bytes(Plane plane) const {
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    const auto layer = static_cast<int>(i);
+    if (HasPlane(layer, plane)) bytes += entries(layer) * EntryBytes(profile_, plane);
+  }
+  return bytes;
+}
+
+}  // namespace winnow

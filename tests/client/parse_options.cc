@@ -1,0 +1,44 @@
+#include "tests/client/parse_options.h"
+
+#include <gtest/gtest.h>
+
+#include <cctype>
+#include <cstdlib>
+#include <utility>
+
+namespace winnow {
+
+Outcome Parse(std::vector<std::string> args, const Environment& environment) {
+  args.insert(args.begin(), "winnowd");
+  std::vector<char*> argv;
+  for (std::string& arg : args) argv.push_back(arg.data());
+  for (const auto& [name, value] : environment) setenv(name.c_str(), value.c_str(), 1);
+  ::testing::internal::CaptureStdout();
+  ::testing::internal::CaptureStderr();
+  ParsedOptions parsed = ParseOptions(static_cast<int>(argv.size()), argv.data());
+  Outcome outcome = {.options = std::move(parsed.options), .exit_code = parsed.exit_code};
+  outcome.out = ::testing::internal::GetCapturedStdout();
+  outcome.err = ::testing::internal::GetCapturedStderr();
+  for (const auto& [name, value] : environment) unsetenv(name.c_str());
+  return outcome;
+}
+
+Options Accepted(std::vector<std::string> args, const Environment& environment) {
+  Outcome outcome = Parse(std::move(args), environment);
+  EXPECT_EQ(outcome.exit_code, std::nullopt) << outcome.err;
+  return outcome.options;
+}
+
+std::string Refused(std::vector<std::string> args, const Environment& environment) {
+  const Outcome outcome = Parse(args, environment);
+  EXPECT_EQ(outcome.exit_code, 2) << ::testing::PrintToString(args);
+  return outcome.err;
+}
+
+std::string EnvironmentName(const std::string& flag) {
+  std::string name = "WINNOW_";
+  for (const char c : flag.substr(2)) name += c == '-' ? '_' : static_cast<char>(std::toupper(c));
+  return name;
+}
+
+}  // namespace winnow

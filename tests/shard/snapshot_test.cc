@@ -1,0 +1,162 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <xxhash.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "absl/strings/str_format.h"
+#include "storage/error.h"
+#include "tests/shard/disk_shard.h"
+
+namespace winnow::testing {
+namespace {
+
+using absl::StatusCode;
+using ::testing::ElementsAre;
+
+std::string ReadFile(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::string HexHash(const std::string& text) {
+  const XXH128_hash_t hash = XXH3_128bits(text.data(), text.size());
+  return absl::StrFormat("%016x%016x", hash.high64, hash.low64);
+}
+
+void WriteFile(const std::filesystem::path& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+class ShardSnapshotTest : public DiskShardTest {
+ protected:
+  std::string directory() const { return snapshots_.path() + "/shard-0"; }
+
+  // Stripe after stripe, as a client does; the end apart.
+  void Save(uint64_t entries, const std::string& id = "t/a") {
+    for (uint32_t stripe = 0;;) {
+      const auto part =
+          shard_.Ask<shard::SnapshotResult>(shard::SaveSnapshot{.context_id = id,
+                                                                .directory = directory(),
+                                                                .first_stripe = stripe,
+                                                                .stripes = 1,
+                                                                .entries = entries,
+                                                                .shards = 1});
+      ASSERT_TRUE(part.ok()) << part.status();
+      stripe = part->next_stripe;
+      if (stripe == 0) break;
+    }
+    ASSERT_TRUE(shard_
+                    .Ask<shard::SnapshotResult>(shard::SaveSnapshot{.context_id = id,
+                                                                    .directory = directory(),
+                                                                    .entries = entries,
+                                                                    .shards = 1,
+                                                                    .finish = true})
+                    .ok());
+  }
+
+  absl::Status Load(const std::string& id, uint32_t shards = 1) {
+    return shard_
+        .Ask<shard::SnapshotResult>(shard::LoadSnapshot{.context_id = id,
+                                                        .tenant = "t",
+                                                        .shards = shards,
+                                                        .directory = directory(),
+                                                        .stripes = 1000})
+        .status();
+  }
+
+  const TempDir snapshots_;
+};
+
+TEST_F(ShardSnapshotTest, ALoadedSnapshotIsTheContextThatWasSaved) {
+  Create();
+  Append(0, kEntries);
+  ASSERT_TRUE(Tier(shard::TierAction::kSpill, /*index=*/false).ok());
+  Save(kEntries);
+  ASSERT_TRUE(shard_.Ask(shard::DeleteContext{.context_id = "t/a"}).ok());
+  const absl::Status loaded = Load("t/again");
+  ASSERT_TRUE(loaded.ok()) << loaded;
+  EXPECT_THAT(shard_.LayerEntries("t/again"), ElementsAre(kEntries, kEntries, kEntries));
+  ExpectAnswers(kEntries, "t/again");
+}
+
+TEST_F(ShardSnapshotTest, EveryLayerEndsWhereTheSnapshotDoes) {
+  Create();
+  Append(0, 5000);
+  shard::Append more = shard_.AppendCall(5000, 50);
+  more.layers.resize(1);
+  ASSERT_TRUE(shard_.Ask<shard::AppendResult>(more).ok());
+  Save(4900);
+  ASSERT_TRUE(Load("t/again").ok());
+  EXPECT_THAT(shard_.LayerEntries("t/again"), ElementsAre(4900, 4900, 4900));
+}
+
+TEST_F(ShardSnapshotTest, AnUnfinishedOneCannotBeLoadedAndAFinishedOneIsNotReplaced) {
+  Create();
+  Append(0, 10);
+  ASSERT_TRUE(shard_
+                  .Ask<shard::SnapshotResult>(shard::SaveSnapshot{.context_id = "t/a",
+                                                                  .directory = directory(),
+                                                                  .stripes = 1,
+                                                                  .entries = 10,
+                                                                  .shards = 1})
+                  .ok());
+  ExpectError(Load("t/again"), StatusCode::kNotFound, "NO_SNAPSHOT");
+  Save(10);
+  ExpectError(shard_
+                  .Ask<shard::SnapshotResult>(shard::SaveSnapshot{.context_id = "t/a",
+                                                                  .directory = directory(),
+                                                                  .stripes = 1,
+                                                                  .entries = 10,
+                                                                  .shards = 1})
+                  .status(),
+              StatusCode::kAlreadyExists, "SNAPSHOT_EXISTS");
+}
+
+TEST_F(ShardSnapshotTest, OneOfAnotherNumberOfShardsIsRefused) {
+  Create();
+  Append(0, 10);
+  Save(10);
+  ExpectError(Load("t/again", 2), StatusCode::kFailedPrecondition, "OTHER_SHARDS");
+}
+
+TEST_F(ShardSnapshotTest, EveryDamagedByteIsFound) {
+  Create();
+  Append(0, 3);
+  Save(3);
+  int damages = 0;
+  for (const auto& file : std::filesystem::directory_iterator(directory())) {
+    const std::string good = ReadFile(file.path());
+    for (size_t i = 0; i < good.size(); ++i) {
+      std::string bad = good;
+      bad[i] = static_cast<char>(bad[i] ^ 0x10);
+      WriteFile(file.path(), bad);
+      ASSERT_EQ(Load("t/again").code(), StatusCode::kDataLoss) << file.path() << " byte " << i;
+      WriteFile(file.path(), good.substr(0, i));
+      ASSERT_EQ(Load("t/again").code(), StatusCode::kDataLoss) << file.path() << " cut at " << i;
+      ++damages;
+    }
+    WriteFile(file.path(), good);
+  }
+  EXPECT_GT(damages, 1000);
+  EXPECT_TRUE(Load("t/again").ok());
+}
+
+TEST_F(ShardSnapshotTest, ALaterVersionIsRefused) {
+  Create();
+  Append(0, 3);
+  Save(3);
+  const std::string path = directory() + "/snapshot.json";
+  std::string manifest = ReadFile(path);
+  const std::string version = "\"version\":1";
+  manifest.replace(manifest.find(version), version.size(), "\"version\":2");
+  // The checksum is of the line before it; a writer of that version would have put the right one.
+  const std::string line = manifest.substr(0, manifest.find('\n'));
+  WriteFile(path, line + "\n" + HexHash(line) + "\n");
+  ExpectError(Load("t/again"), StatusCode::kFailedPrecondition, "UNKNOWN_VERSION");
+}
+
+}  // namespace
+}  // namespace winnow::testing

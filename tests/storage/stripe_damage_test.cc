@@ -1,0 +1,118 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "storage/entry_store.h"
+#include "storage/error.h"
+#include "storage/stripe.h"
+#include "tests/kernels/random_data.h"
+#include "tests/storage/stripe_data.h"
+#include "tests/support/temp_dir.h"
+
+namespace winnow {
+namespace {
+
+using kernels::TestSeed;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class StripeDamageTest : public ::testing::Test {
+ protected:
+  StripeDamageTest() {
+    Recovery recovery;
+    store_ = EntryStore::Open({.directory = dir_.path()}, &recovery).value();
+  }
+
+  std::unique_ptr<Stripe> NewStripe(Durability durability) {
+    auto storage = std::make_shared<ContextStorage>(
+        ContextStorage{.profile = profile_, .arena = &arena_, .store = store_.get()});
+    storage->record = {
+        .context_id = "t/a", .tenant = "t", .profile = *profile_, .durability = durability};
+    EXPECT_TRUE(store_->AddContext(&storage->record).ok());
+    auto stripe = std::make_unique<Stripe>(storage, 0);
+    EXPECT_TRUE(stripe->Append(0, 300, data_.Slice(0, 300)).ok());
+    return stripe;
+  }
+
+  // Turns a bit of a page in memory.
+  static void Damage(const Stripe& stripe, int layer, Plane plane, uint32_t page, size_t byte) {
+    const Place place = stripe.Pages(layer, plane).value()->page(page);
+    const_cast<std::byte*>(place.host)[byte] ^= std::byte{4};
+  }
+
+  static std::vector<std::string> Verify(Stripe& stripe, Plane plane) {
+    std::vector<std::string> damaged;
+    const absl::Status status = stripe.Verify(plane, absl::InfiniteFuture(), &damaged);
+    EXPECT_TRUE(status.ok()) << status;
+    return damaged;
+  }
+
+  const testing::TempDir dir_;
+  const std::shared_ptr<const Profile> profile_ = StripeProfile();
+  const StripeData data_{*profile_, 400, TestSeed()};
+  PageArena arena_{0};
+  std::unique_ptr<EntryStore> store_;
+};
+
+TEST_F(StripeDamageTest, NothingIsFoundWhereNothingIsWrong) {
+  for (const Durability durability : {Durability::kMemory, Durability::kLogged}) {
+    const auto stripe = NewStripe(durability);
+    for (const Plane plane : {Plane::kIndex, Plane::kKv}) {
+      EXPECT_THAT(Verify(*stripe, plane), IsEmpty());
+      ASSERT_TRUE(stripe->Spill(plane).ok());
+      EXPECT_THAT(Verify(*stripe, plane), IsEmpty());
+    }
+  }
+}
+
+TEST_F(StripeDamageTest, ADamagedPageIsReadFromDiskInstead) {
+  const auto stripe = NewStripe(Durability::kLogged);
+  for (const Plane plane : {Plane::kIndex, Plane::kKv}) {
+    Damage(*stripe, 0, plane, 4, 17);
+    const std::vector<std::string> damaged = Verify(*stripe, plane);
+    ASSERT_THAT(damaged, SizeIs(1));
+    EXPECT_THAT(damaged[0], HasSubstr("page 4"));
+    EXPECT_THAT(damaged[0], HasSubstr("layer 0"));
+    EXPECT_THAT(Verify(*stripe, plane), IsEmpty());
+    EXPECT_EQ(stripe->Pages(0, plane).value(), nullptr);
+    ASSERT_TRUE(stripe->Restore(0, plane, absl::InfiniteFuture()).ok());
+  }
+  EXPECT_TRUE(data_.IsHeldBy(*stripe, 300));
+}
+
+TEST_F(StripeDamageTest, WithoutAnotherCopyADamagedPageIsNeverServed) {
+  const auto stripe = NewStripe(Durability::kMemory);
+  Damage(*stripe, 3, Plane::kKv, 0, 5);
+  EXPECT_THAT(Verify(*stripe, Plane::kKv), SizeIs(1));
+  EXPECT_EQ(ErrorReason(stripe->Pages(3, Plane::kKv).status()), "CORRUPT_PAGE");
+  EXPECT_EQ(stripe->Pages(3, Plane::kKv).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_TRUE(stripe->Pages(0, Plane::kKv).ok());
+  EXPECT_TRUE(data_.Matches(*stripe, 0, 0, 300));
+}
+
+TEST_F(StripeDamageTest, ADamagedPageIsNotSpilled) {
+  const auto stripe = NewStripe(Durability::kMemory);
+  Damage(*stripe, 2, Plane::kKv, 1, 99);
+  const absl::Status status = stripe->Spill(Plane::kKv).status();
+  EXPECT_EQ(ErrorReason(status), "CORRUPT_PAGE");
+  EXPECT_EQ(ErrorReason(stripe->Pages(2, Plane::kKv).status()), "CORRUPT_PAGE");
+}
+
+TEST_F(StripeDamageTest, EveryByteOfAPageCounts) {
+  PageSet pages(profile_, Plane::kIndex, &arena_, nullptr);
+  ASSERT_TRUE(pages.Reserve(64).ok());
+  pages.Write(0, 64, data_.Slice(0, 64)[0].index_keys.data());
+  EXPECT_EQ(pages.FindDamage(64), std::nullopt);
+  const size_t bytes = kernels::KeyPageBytes(profile_->key_format, profile_->index_dim);
+  for (size_t i = 0; i < bytes; ++i) {
+    auto* byte = const_cast<std::byte*>(pages.page(0).host) + i;
+    *byte ^= std::byte{1};
+    EXPECT_EQ(pages.FindDamage(64), 0u) << i;
+    *byte ^= std::byte{1};
+  }
+}
+
+}  // namespace
+}  // namespace winnow
