@@ -126,6 +126,8 @@ class Stripe {
   void TrimPages(int layer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   absl::StatusOr<LayerCopy> CopyLayer(int layer, uint32_t entries) const;
   absl::Status StoreRest(int layer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  absl::StatusOr<std::shared_ptr<PageSet>> LoadPages(int layer, Plane plane,
+                                                     absl::Time deadline) const;
   absl::Status RestoreLayer(int layer, Plane plane, absl::Time deadline)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   absl::Status VerifyPages(int layer, Plane plane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);

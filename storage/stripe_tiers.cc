@@ -11,9 +11,6 @@
 namespace winnow {
 namespace {
 
-// Entries that are read from disk at a time; bounds the memory beside the pages themselves.
-constexpr uint32_t kReadEntries = kStripeEntries;
-
 absl::Status NoDataDir() {
   return Error(absl::StatusCode::kFailedPrecondition, "NO_DATA_DIR",
                "this shard has no data directory; start it with --data-dir to spill to disk");
@@ -90,30 +87,44 @@ absl::StatusOr<uint64_t> Stripe::Spill(Plane plane, uint64_t bytes) {
   return spilled;
 }
 
-absl::Status Stripe::RestoreLayer(int layer, Plane plane, absl::Time deadline) {
-  if (FindPages(layer, plane) != nullptr) return absl::OkStatus();
+absl::StatusOr<std::shared_ptr<PageSet>> Stripe::LoadPages(int layer, Plane plane,
+                                                           absl::Time deadline) const {
   const uint32_t end = entries(layer);
   auto pages =
       std::make_shared<PageSet>(context_->profile, plane, context_->arena, context_->mirror);
   if (absl::Status status = pages->Reserve(end); !status.ok()) return status;
-  const auto bytes = std::make_unique_for_overwrite<std::byte[]>(std::min(end, kReadEntries) *
-                                                                 EntryBytes(profile_, plane));
-  for (uint32_t first = 0; first < end; first += kReadEntries) {
-    const uint32_t count = std::min(kReadEntries, end - first);
-    absl::Status status = ReadStored(layer, plane, first, first + count, deadline, bytes.get());
-    if (!status.ok()) return status;
-    pages->Write(first, count, bytes.get());
-  }
+  // Not cleared: it is filled from the disk.
+  const auto bytes = std::make_unique_for_overwrite<std::byte[]>(end * EntryBytes(profile_, plane));
+  absl::Status status = ReadStored(layer, plane, 0, end, deadline, bytes.get());
+  if (!status.ok()) return status;
+  pages->Write(0, end, bytes.get());
   Failpoint("restore.read");
   PublishMirror();
+  return pages;
+}
+
+absl::Status Stripe::RestoreLayer(int layer, Plane plane, absl::Time deadline) {
+  if (FindPages(layer, plane) != nullptr) return absl::OkStatus();
+  absl::StatusOr<std::shared_ptr<PageSet>> pages = LoadPages(layer, plane, deadline);
+  if (!pages.ok()) return pages.status();
   absl::MutexLock lock(&layers_[layer]->mu);
-  layers_[layer]->pages[static_cast<int>(plane)] = std::move(pages);
+  layers_[layer]->pages[static_cast<int>(plane)] = *std::move(pages);
   return absl::OkStatus();
 }
 
 absl::Status Stripe::Restore(int layer, Plane plane, absl::Time deadline) {
+  if (FindPages(layer, plane) != nullptr) return absl::OkStatus();
+  const uint32_t end = entries(layer);
+  // Read without the lock, so that layers are restored side by side.
+  absl::StatusOr<std::shared_ptr<PageSet>> pages = LoadPages(layer, plane, deadline);
+  if (!pages.ok()) return pages.status();
   absl::MutexLock lock(&write_mu_);
-  return RestoreLayer(layer, plane, deadline);
+  Layer& held = *layers_[layer];
+  absl::MutexLock layer_lock(&held.mu);
+  // Another one may have restored it meanwhile, and appended, and spilled it again.
+  std::shared_ptr<PageSet>& place = held.pages[static_cast<int>(plane)];
+  if (place == nullptr && entries(layer) == end) place = *std::move(pages);
+  return absl::OkStatus();
 }
 
 std::vector<int> Stripe::ColdLayers(Plane plane) const {
@@ -145,13 +156,8 @@ absl::Status Stripe::VerifyPages(int layer, Plane plane) {
 
 absl::Status Stripe::VerifyStored(int layer, Plane plane, absl::Time deadline) const {
   const uint32_t end = StoredEnd(layer);
-  std::vector<std::byte> bytes(std::min(end, kReadEntries) * EntryBytes(profile_, plane));
-  for (uint32_t first = 0; first < end; first += kReadEntries) {
-    absl::Status status = ReadStored(layer, plane, first, std::min(end, first + kReadEntries),
-                                     deadline, bytes.data());
-    if (!status.ok()) return status;
-  }
-  return absl::OkStatus();
+  std::vector<std::byte> bytes(end * EntryBytes(profile_, plane));
+  return ReadStored(layer, plane, 0, end, deadline, bytes.data());
 }
 
 absl::Status Stripe::Verify(Plane plane, absl::Time deadline, std::vector<std::string>* damaged) {

@@ -1,7 +1,10 @@
 #include "services/shard/restorer.h"
 
 #include <algorithm>
+#include <atomic>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/time/clock.h"
 
@@ -12,6 +15,7 @@ namespace {
 constexpr absl::Duration kIdle = absl::Seconds(10);
 // After a plane found no room, so that a context which does not fit is not tried at each query.
 constexpr absl::Duration kPause = absl::Milliseconds(500);
+constexpr size_t kReaders = 4;
 constexpr absl::Duration kReadTimeout = absl::Seconds(30);
 // Restoring leaves the spiller its slack: it would undo at once what goes beyond.
 constexpr double kFillUpTo = 0.94;
@@ -42,13 +46,28 @@ absl::Status Restorer::Restore(Stripe& stripe, Plane plane, absl::Time room_dead
   const uint64_t budget = arena_.budget_bytes();
   const auto slack = static_cast<uint64_t>((1 - kFillUpTo) * static_cast<double>(budget));
   const size_t entry_bytes = EntryBytes(*stripe.context()->profile, plane);
-  for (const int layer : stripe.ColdLayers(plane)) {
-    const uint64_t needed = stripe.entries(layer) * entry_bytes + slack;
-    absl::Status status = spiller_.MakeRoom(needed, room_deadline, limits);
-    if (status.ok()) status = stripe.Restore(layer, plane, deadline);
-    if (!status.ok()) return status;
-  }
-  return absl::OkStatus();
+  const std::vector<int> layers = stripe.ColdLayers(plane);
+  std::atomic<size_t> next = 0;
+  absl::Mutex mu;
+  absl::Status first_failure;
+  const auto restore = [&] {
+    for (size_t i = next++; i < layers.size(); i = next++) {
+      const uint64_t needed = stripe.entries(layers[i]) * entry_bytes + slack;
+      absl::Status status = spiller_.MakeRoom(needed, room_deadline, limits);
+      if (status.ok()) status = stripe.Restore(layers[i], plane, deadline);
+      if (status.ok()) continue;
+      next = layers.size();
+      absl::MutexLock lock(&mu);
+      first_failure.Update(status);
+    }
+  };
+  // One reader waits for the disk most of its time.
+  std::vector<std::thread> readers;
+  for (size_t i = 1; i < std::min(kReaders, layers.size()); ++i) readers.emplace_back(restore);
+  restore();
+  for (std::thread& reader : readers) reader.join();
+  absl::MutexLock lock(&mu);
+  return first_failure;
 }
 
 bool Restorer::RestorePlane(const Context& context, Plane plane) {

@@ -1,4 +1,5 @@
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -39,7 +40,17 @@ bool WritePortFile(const std::string& path, int port) {
   return std::rename(unfinished.c_str(), path.c_str()) == 0;
 }
 
+// Stored segments are files that are kept open beside the sockets; the system's default of 1,024 is
+// for programs that use select().
+void RaiseFileLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int Run(const Options& options) {
+  RaiseFileLimit();
   const sigset_t signals = StopSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   InitLogging(options.log_level, options.log_format);

@@ -38,6 +38,28 @@ absl::StatusOr<uint64_t> ReadMetaNumber(const Database& database, const char* ke
   return ReadNumber(value.data(), bytes);
 }
 
+std::unique_ptr<rocksdb::Iterator> All(const Database& database,
+                                       rocksdb::ColumnFamilyHandle* family) {
+  rocksdb::ReadOptions options;
+  options.fill_cache = false;
+  return std::unique_ptr<rocksdb::Iterator>(database.db()->NewIterator(options, family));
+}
+
+// Whether there is neither a format nor a context.
+absl::StatusOr<bool> IsEmpty(const Database& database) {
+  std::string value;
+  const rocksdb::Status format =
+      database.db()->Get(rocksdb::ReadOptions(), database.meta(), "format", &value);
+  if (!format.IsNotFound()) {
+    if (format.ok()) return false;
+    return FromRocksdb(format, "reading the format");
+  }
+  const auto contexts = All(database, database.contexts());
+  contexts->SeekToFirst();
+  if (!contexts->status().ok()) return FromRocksdb(contexts->status(), "reading contexts");
+  return !contexts->Valid();
+}
+
 absl::Status WriteFormat(Database* database) {
   rocksdb::WriteBatch batch;
   batch.Put(database->meta(), "format", Number(kFormat, 4));
@@ -53,13 +75,6 @@ absl::Status CheckFormat(const Database& database) {
   return Error(absl::StatusCode::kFailedPrecondition, "UNKNOWN_VERSION",
                absl::StrCat("the data directory has version ", *format,
                             "; this program reads version ", kFormat));
-}
-
-std::unique_ptr<rocksdb::Iterator> All(const Database& database,
-                                       rocksdb::ColumnFamilyHandle* family) {
-  rocksdb::ReadOptions options;
-  options.fill_cache = false;
-  return std::unique_ptr<rocksdb::Iterator>(database.db()->NewIterator(options, family));
 }
 
 absl::Status ReadExtents(const Database& database, Meta* meta) {
@@ -81,7 +96,10 @@ absl::Status ReadExtents(const Database& database, Meta* meta) {
 }  // namespace
 
 absl::StatusOr<Meta> ReadMeta(Database* database) {
-  if (database->is_new()) {
+  absl::StatusOr<bool> is_empty = IsEmpty(*database);
+  if (!is_empty.ok()) return is_empty.status();
+  // The watermark alone does not tell: a loss of power may have taken it back to nothing.
+  if (database->is_new() && *is_empty) {
     if (absl::Status status = WriteFormat(database); !status.ok()) return status;
   }
   if (absl::Status status = CheckFormat(*database); !status.ok()) return status;

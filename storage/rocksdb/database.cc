@@ -122,23 +122,31 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(
                                           : rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   database->log_chain_ = std::make_unique<LogChain>(/*cut_is_damage=*/same_boot);
   rocksdb_options.wal_filter = database->log_chain_.get();
+  database->seal_ = std::make_shared<ManifestSeal>(directory);
+  if (same_boot && acknowledged.sequence != 0) {
+    if (absl::Status status = database->seal_->Check(); !status.ok()) return status;
+  }
   if (absl::Status status = database->OpenRocksdb(options, rocksdb_options); !status.ok()) {
     return status;
   }
-  const uint64_t recovered = database->db_->GetLatestSequenceNumber();
-  if (same_boot && recovered < acknowledged.sequence) {
+  // Before anything is acknowledged, from when on a seal must be there.
+  if (absl::Status status = database->seal_->Update(); !status.ok()) return status;
+  if (absl::Status status = database->Begin(acknowledged, boot_id); !status.ok()) return status;
+  return database;
+}
+
+absl::Status Database::Begin(const Acknowledged& acknowledged, const std::string& boot_id) {
+  const uint64_t recovered = db_->GetLatestSequenceNumber();
+  if (acknowledged.boot_id == boot_id && recovered < acknowledged.sequence) {
     return CorruptStore("", absl::StrCat("acknowledged entries are missing: the log ends at write ",
                                          recovered, ", acknowledged were ", acknowledged.sequence));
   }
-  auto watermark = Watermark::Create(directory, {boot_id, recovered});
+  auto watermark = Watermark::Create(directory_, {boot_id, recovered});
   if (!watermark.ok()) return watermark.status();
-  database->watermark_ = *std::move(watermark);
-  database->flusher_ = std::make_unique<Flusher>(
-      database->db(), std::vector{database->meta(), database->contexts(), database->runs()},
-      database->entries(), database->errors_.get(), database->watermark_.get(),
-      &database->log_gate_);
-  if (absl::Status status = database->flusher_->StartLog(); !status.ok()) return status;
-  return database;
+  watermark_ = *std::move(watermark);
+  flusher_ = std::make_unique<Flusher>(db(), std::vector{meta(), contexts(), runs()}, entries(),
+                                       errors_.get(), watermark_.get(), &log_gate_);
+  return flusher_->StartLog();
 }
 
 absl::Status Database::OpenRocksdb(const EntryStoreOptions& options,
@@ -146,6 +154,7 @@ absl::Status Database::OpenRocksdb(const EntryStoreOptions& options,
   statistics_->set_stats_level(rocksdb::StatsLevel::kExceptHistogramOrTimers);
   rocksdb_options.statistics = statistics_;
   rocksdb_options.listeners.push_back(errors_);
+  rocksdb_options.listeners.push_back(seal_);
   auto filter = std::exchange(rocksdb_options.compaction_filter_factory, nullptr);
   const std::vector<rocksdb::ColumnFamilyDescriptor> families = {
       {rocksdb::kDefaultColumnFamilyName, rocksdb_options},
@@ -173,6 +182,7 @@ absl::Status Database::OpenRocksdb(const EntryStoreOptions& options,
 
 Database::~Database() {
   flusher_.reset();
+  if (db_ != nullptr) seal_->Update().IgnoreError();
   for (rocksdb::ColumnFamilyHandle* family : families_) {
     if (db_ != nullptr) db_->DestroyColumnFamilyHandle(family);
   }

@@ -18,6 +18,7 @@
 #include "storage/rocksdb/disk_errors.h"
 #include "storage/rocksdb/flusher.h"
 #include "storage/rocksdb/log_chain.h"
+#include "storage/rocksdb/manifest_seal.h"
 #include "storage/rocksdb/watermark.h"
 
 namespace winnow {
@@ -76,6 +77,8 @@ class Database {
 
  private:
   Database() = default;
+  // Compares what was recovered with what was acknowledged, and begins a log.
+  absl::Status Begin(const Acknowledged& acknowledged, const std::string& boot_id);
   absl::Status OpenRocksdb(const EntryStoreOptions& options, rocksdb::Options rocksdb_options);
   // OK if RocksDB takes writes and flushes; brings it back if it does not.
   absl::Status Resume();
@@ -92,6 +95,7 @@ class Database {
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> families_;
 
+  std::shared_ptr<ManifestSeal> seal_;  // shared with RocksDB
   const std::shared_ptr<DiskErrors> errors_ = std::make_shared<DiskErrors>();
   absl::Mutex log_gate_;  // held shared by whoever writes to the log
   std::unique_ptr<Flusher> flusher_;

@@ -5,13 +5,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdarg>
 #include <limits>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "rocksdb/file_checksum.h"
 #include "rocksdb/rate_limiter.h"
+#include "rocksdb/slice_transform.h"
 #include "rocksdb/table.h"
 
 namespace winnow {
@@ -22,8 +23,8 @@ constexpr size_t kNoLimitBytes = size_t{8} << 30;
 // A row is found in one block of about the disk's own size, with 4 % of space for block ends;
 // blocks aligned to the disk's would read 10 % faster and take 25 % more space.
 constexpr size_t kBlockBytes = 4096;
-constexpr int kLogFiles = 3;
-constexpr size_t kLogFileBytes = size_t{1} << 20;
+// Read whole at every flush, to be sealed.
+constexpr size_t kMaxManifestBytes = size_t{1} << 20;
 
 // tmpfs and some network file systems refuse O_DIRECT.
 bool SupportsDirectIo(const std::string& directory) {
@@ -40,6 +41,13 @@ int MaxOpenFiles() {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 256;
   return static_cast<int>(std::clamp<rlim_t>(limit.rlim_cur / 2, 32, 1 << 16));
 }
+
+// RocksDB writes a diary into the data directory, and ends the process where the disk refuses that.
+class NoDiary : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
 
 rocksdb::BlockBasedTableOptions TableOptions(const std::shared_ptr<rocksdb::Cache>& block_cache) {
   rocksdb::BlockBasedTableOptions table;
@@ -75,7 +83,6 @@ rocksdb::Options DatabaseOptions(const EntryStoreOptions& options,
   database.use_direct_reads = SupportsDirectIo(options.directory);
   database.use_direct_io_for_flush_and_compaction = database.use_direct_reads;
   database.paranoid_checks = true;
-  database.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
   database.max_open_files = MaxOpenFiles();
   database.skip_stats_update_on_db_open = true;
   // One that works and one that pauses after an error.
@@ -91,8 +98,8 @@ rocksdb::Options DatabaseOptions(const EntryStoreOptions& options,
   database.WAL_ttl_seconds = 0;
   // Errors are resumed from by Database, when there is something to write.
   database.max_bgerror_resume_count = 0;
-  database.keep_log_file_num = kLogFiles;
-  database.max_log_file_size = kLogFileBytes;
+  database.info_log = std::make_shared<NoDiary>();
+  database.max_manifest_file_size = kMaxManifestBytes;
   database.stats_dump_period_sec = 0;
   database.stats_persist_period_sec = 0;
   if (options.background_bytes_per_second > 0) {
@@ -106,6 +113,12 @@ rocksdb::ColumnFamilyOptions EntriesOptions(
     const rocksdb::Options& database, const EntryStoreOptions& options,
     std::shared_ptr<rocksdb::CompactionFilterFactory> filter) {
   rocksdb::ColumnFamilyOptions entries(database);
+  // One level below the newest files: with more, each seek would read ahead in a file of every
+  // level. Segments do not overlap, so moving a file down writes nothing.
+  entries.num_levels = 2;
+  entries.level0_file_num_compaction_trigger = 1;
+  // Entries of one append follow one another: segment, context, plane and layer are 12 bytes.
+  entries.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(12));
   // So large that RocksDB never ends a segment on its own.
   entries.write_buffer_size = kNoLimitBytes;
   entries.target_file_size_base = 2 * options.segment_bytes + kSmallWriteBufferBytes;

@@ -16,7 +16,10 @@
 namespace winnow {
 namespace {
 
-constexpr size_t kMaxReadAheadBytes = size_t{512} << 10;
+constexpr size_t kMaxReadAheadBytes = size_t{1} << 20;
+// Of a key, a check and RocksDB's own beside each entry; and of the blocks at both ends.
+constexpr size_t kOverheadBytes = 40;
+constexpr size_t kEndBytes = 8192;
 // Values between two looks at the clock.
 constexpr int kDeadlineInterval = 64;
 
@@ -49,8 +52,7 @@ class PieceReader {
     rocksdb::ReadOptions options;
     options.fill_cache = false;
     options.iterate_upper_bound = &bound;
-    options.readahead_size =
-        std::min(kMaxReadAheadBytes, (piece.end - piece.first) * (entry_bytes_ + 32));
+    options.readahead_size = ReadAhead(piece.end - piece.first);
     const std::unique_ptr<rocksdb::Iterator> i(
         database_.db()->NewIterator(options, database_.entries()));
     uint32_t next = piece.first;
@@ -64,6 +66,13 @@ class PieceReader {
   }
 
  private:
+  // Equal reads that reach just beyond the last entry: what is read ahead of it is wasted.
+  size_t ReadAhead(uint32_t entries) const {
+    const size_t bytes = entries * (entry_bytes_ + kOverheadBytes) + kEndBytes;
+    const size_t reads = (bytes + kMaxReadAheadBytes - 1) / kMaxReadAheadBytes;
+    return bytes / reads;
+  }
+
   EntryKeyBytes Key(const Piece& piece, uint32_t position) const {
     return EntryKeyBytes(
         {piece.extent->segment(), piece.extent->context_number(), plane_, layer_, position});

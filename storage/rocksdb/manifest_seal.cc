@@ -1,0 +1,120 @@
+#include "storage/rocksdb/manifest_seal.h"
+
+#include <xxhash.h>
+
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "storage/error.h"
+#include "storage/rocksdb/status.h"
+
+namespace winnow {
+namespace {
+
+// The seal, version 1: "winnow-seal 1 <manifest> <bytes> <xxh3-128>", a line with the XXH3-64 of
+// that line, and nothing more.
+constexpr char kFormat[] = "winnow-seal";
+constexpr char kVersion[] = "1";
+constexpr size_t kMaxSealBytes = 1024;
+// A manifest is replaced by a new one long before.
+constexpr size_t kMaxManifestBytes = size_t{256} << 20;
+constexpr char kManifest[] = "MANIFEST-";
+
+std::string HashOf(const std::string& line) {
+  return absl::StrFormat("%016x", XXH3_64bits(line.data(), line.size()));
+}
+
+FileHash HashOfFirst(const std::string& bytes, uint64_t count) {
+  const XXH128_hash_t hash = XXH3_128bits(bytes.data(), count);
+  return {.high = hash.high64, .low = hash.low64};
+}
+
+uint64_t NumberOf(const std::string& manifest) {
+  uint64_t number = 0;
+  if (!absl::SimpleAtoi(manifest.substr(std::strlen(kManifest)), &number)) return 0;
+  return number;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ManifestSeal::CurrentManifest() const {
+  absl::StatusOr<std::string> current = ReadSmallFile(directory_ + "/CURRENT", kMaxSealBytes);
+  if (!current.ok()) return current.status();
+  const std::string name(absl::StripAsciiWhitespace(*current));
+  if (!absl::StartsWith(name, kManifest) || *current != name + "\n" || NumberOf(name) == 0) {
+    return CorruptStore("CURRENT", "CURRENT does not name a manifest");
+  }
+  return name;
+}
+
+absl::StatusOr<ManifestSeal::Seal> ManifestSeal::ReadSeal() const {
+  absl::StatusOr<std::string> text = ReadSmallFile(SealPath(), kMaxSealBytes);
+  if (absl::IsNotFound(text.status())) return CorruptStore("SEALED", "SEALED is missing");
+  if (!text.ok()) return text.status();
+  const std::string line = text->substr(0, text->find('\n'));
+  const std::vector<std::string> fields = absl::StrSplit(line, ' ');
+  Seal seal;
+  if (*text != absl::StrCat(line, "\n", HashOf(line), "\n") || fields.size() != 5 ||
+      fields[0] != kFormat || fields[1] != kVersion || !absl::StartsWith(fields[2], kManifest) ||
+      !absl::SimpleAtoi(fields[3], &seal.file.bytes) || fields[4].size() != 32 ||
+      !absl::SimpleHexAtoi(fields[4].substr(0, 16), &seal.file.hash.high) ||
+      !absl::SimpleHexAtoi(fields[4].substr(16), &seal.file.hash.low)) {
+    return CorruptStore("SEALED", "SEALED does not match its checksum");
+  }
+  seal.manifest = fields[2];
+  return seal;
+}
+
+absl::Status ManifestSeal::Check() const {
+  absl::StatusOr<std::string> current = CurrentManifest();
+  if (!current.ok()) return current.status();
+  absl::StatusOr<Seal> seal = ReadSeal();
+  if (!seal.ok()) return seal.status();
+  if (NumberOf(*current) < NumberOf(seal->manifest)) {
+    return CorruptStore("CURRENT", absl::StrCat("CURRENT names ", *current, ", but ",
+                                                seal->manifest, " came after it"));
+  }
+  // A newer one was begun, and not sealed before the process ended.
+  if (*current != seal->manifest) return absl::OkStatus();
+  absl::StatusOr<std::string> bytes =
+      ReadSmallFile(absl::StrCat(directory_, "/", *current), kMaxManifestBytes);
+  if (absl::IsNotFound(bytes.status())) return CorruptStore(*current, *current + " is missing");
+  if (!bytes.ok()) return bytes.status();
+  if (bytes->size() < seal->file.bytes ||
+      HashOfFirst(*bytes, seal->file.bytes) != seal->file.hash) {
+    return CorruptStore(*current, absl::StrCat(*current, " is not what was written"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ManifestSeal::Update() {
+  absl::MutexLock lock(&mu_);
+  absl::StatusOr<std::string> current = CurrentManifest();
+  if (!current.ok()) return current.status();
+  absl::StatusOr<std::string> bytes =
+      ReadSmallFile(absl::StrCat(directory_, "/", *current), kMaxManifestBytes);
+  if (!bytes.ok()) return bytes.status();
+  const FileHash hash = HashOfFirst(*bytes, bytes->size());
+  const std::string line = absl::StrFormat("%s %s %s %d %016x%016x", kFormat, kVersion, *current,
+                                           bytes->size(), hash.high, hash.low);
+  const std::string unfinished = SealPath() + ".unfinished";
+  std::ofstream file(unfinished, std::ios::binary | std::ios::trunc);
+  file << line << "\n" << HashOf(line) << "\n";
+  file.close();
+  // Not synced: it is compared only as long as the system runs on.
+  if (!file || std::rename(unfinished.c_str(), SealPath().c_str()) != 0) {
+    return Error(absl::StatusCode::kUnavailable, "DISK_FAILED",
+                 absl::StrCat("cannot write ", SealPath()));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace winnow

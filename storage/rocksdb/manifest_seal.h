@@ -1,0 +1,53 @@
+#ifndef WINNOW_STORAGE_ROCKSDB_MANIFEST_SEAL_H_
+#define WINNOW_STORAGE_ROCKSDB_MANIFEST_SEAL_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "rocksdb/listener.h"
+#include "storage/snapshot_file.h"
+
+namespace winnow {
+
+// The file SEALED of a data directory: how far RocksDB's manifest reached and the XXH3-128 of its
+// bytes. RocksDB takes a damaged record near a manifest's end for one that was never finished, and
+// would open an older version of the store. The manifest only grows, so a seal that is older than
+// it still vouches for its beginning. Thread-safe.
+class ManifestSeal : public rocksdb::EventListener {
+ public:
+  explicit ManifestSeal(std::string directory) : directory_(std::move(directory)) {}
+
+  // Before RocksDB is opened: that the manifest begins as it was sealed. DATA_LOSS CORRUPT_STORE.
+  absl::Status Check() const;
+
+  // Seals what is there now. On failure the older seal stays, and is good.
+  absl::Status Update();
+
+  void OnFlushCompleted(rocksdb::DB*, const rocksdb::FlushJobInfo&) override {
+    Update().IgnoreError();
+  }
+  void OnCompactionCompleted(rocksdb::DB*, const rocksdb::CompactionJobInfo&) override {
+    Update().IgnoreError();
+  }
+
+ private:
+  struct Seal {
+    std::string manifest;  // its name
+    FileSeal file;
+  };
+
+  std::string SealPath() const { return directory_ + "/SEALED"; }
+  absl::StatusOr<std::string> CurrentManifest() const;
+  absl::StatusOr<Seal> ReadSeal() const;
+
+  const std::string directory_;
+  absl::Mutex mu_;  // One update at a time.
+};
+
+}  // namespace winnow
+
+#endif  // WINNOW_STORAGE_ROCKSDB_MANIFEST_SEAL_H_
