@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 #include <vector>
 
 namespace winnow::bench {
@@ -13,13 +14,13 @@ double Seconds(const std::function<void()>& body) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-double Median(std::vector<double>& values) {
+}  // namespace
+
+double Median(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());
   return *middle;
 }
-
-}  // namespace
 
 double MedianSeconds(benchmark::State& state, const std::function<void()>& body) {
   std::vector<double> seconds;
@@ -27,14 +28,14 @@ double MedianSeconds(benchmark::State& state, const std::function<void()>& body)
     seconds.push_back(Seconds(body));
     state.SetIterationTime(seconds.back());
   }
-  return Median(seconds);
+  return Median(std::move(seconds));
 }
 
 double MedianOf(int passes, const std::function<void()>& body) {
   body();
   std::vector<double> seconds;
   for (int i = 0; i < passes; ++i) seconds.push_back(Seconds(body));
-  return Median(seconds);
+  return Median(std::move(seconds));
 }
 
 void ReportFloor(benchmark::State& state, double median_seconds, double floor_seconds) {

@@ -4,12 +4,15 @@
 #include <benchmark/benchmark.h>
 
 #include <functional>
+#include <vector>
 
 namespace winnow::bench {
 
 // Runs `body` as the benchmark's iterations and returns the median of their seconds, which one
 // disturbed iteration does not move.
 double MedianSeconds(benchmark::State& state, const std::function<void()>& body);
+
+double Median(std::vector<double> values);
 
 // Seconds that `body` takes; median of `passes` runs after one that is not counted.
 double MedianOf(int passes, const std::function<void()>& body);
