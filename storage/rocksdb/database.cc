@@ -130,7 +130,7 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(
     return status;
   }
   // Before anything is acknowledged, from when on a seal must be there.
-  if (absl::Status status = database->seal_->Update(); !status.ok()) return status;
+  if (absl::Status status = database->seal_->Update(database->db()); !status.ok()) return status;
   if (absl::Status status = database->Begin(acknowledged, boot_id); !status.ok()) return status;
   return database;
 }
@@ -182,7 +182,7 @@ absl::Status Database::OpenRocksdb(const EntryStoreOptions& options,
 
 Database::~Database() {
   flusher_.reset();
-  if (db_ != nullptr) seal_->Update().IgnoreError();
+  if (db_ != nullptr) seal_->Update(db()).IgnoreError();
   for (rocksdb::ColumnFamilyHandle* family : families_) {
     if (db_ != nullptr) db_->DestroyColumnFamilyHandle(family);
   }

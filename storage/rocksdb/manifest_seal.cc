@@ -4,7 +4,9 @@
 
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
+#include <system_error>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -19,11 +21,12 @@
 namespace winnow {
 namespace {
 
-// The seal, version 1: "winnow-seal 1 <manifest> <bytes> <xxh3-128>", a line with the XXH3-64 of
-// that line, and nothing more.
+// The seal, version 1: "winnow-seal 1 <manifest> <bytes> <xxh3-128>", then " <log number>:<bytes>"
+// for each log; a line with the XXH3-64 of that line; and nothing more.
 constexpr char kFormat[] = "winnow-seal";
 constexpr char kVersion[] = "1";
-constexpr size_t kMaxSealBytes = 1024;
+constexpr size_t kMaxSealBytes = size_t{64} << 10;
+constexpr size_t kFixedFields = 5;
 // A manifest is replaced by a new one long before.
 constexpr size_t kMaxManifestBytes = size_t{256} << 20;
 constexpr char kManifest[] = "MANIFEST-";
@@ -62,7 +65,7 @@ absl::StatusOr<ManifestSeal::Seal> ManifestSeal::ReadSeal() const {
   const std::string line = text->substr(0, text->find('\n'));
   const std::vector<std::string> fields = absl::StrSplit(line, ' ');
   Seal seal;
-  if (*text != absl::StrCat(line, "\n", HashOf(line), "\n") || fields.size() != 5 ||
+  if (*text != absl::StrCat(line, "\n", HashOf(line), "\n") || fields.size() < kFixedFields ||
       fields[0] != kFormat || fields[1] != kVersion || !absl::StartsWith(fields[2], kManifest) ||
       !absl::SimpleAtoi(fields[3], &seal.file.bytes) || fields[4].size() != 32 ||
       !absl::SimpleHexAtoi(fields[4].substr(0, 16), &seal.file.hash.high) ||
@@ -70,6 +73,14 @@ absl::StatusOr<ManifestSeal::Seal> ManifestSeal::ReadSeal() const {
     return CorruptStore("SEALED", "SEALED does not match its checksum");
   }
   seal.manifest = fields[2];
+  for (size_t i = kFixedFields; i < fields.size(); ++i) {
+    const std::pair<std::string, std::string> log = absl::StrSplit(fields[i], ':');
+    uint64_t number = 0;
+    if (!absl::SimpleAtoi(log.first, &number) ||
+        !absl::SimpleAtoi(log.second, &seal.logs[number])) {
+      return CorruptStore("SEALED", "SEALED names a log without its size");
+    }
+  }
   return seal;
 }
 
@@ -92,10 +103,40 @@ absl::Status ManifestSeal::Check() const {
       HashOfFirst(*bytes, seal->file.bytes) != seal->file.hash) {
     return CorruptStore(*current, absl::StrCat(*current, " is not what was written"));
   }
+  // A manifest that went on may not need those logs any more.
+  return bytes->size() == seal->file.bytes ? CheckLogs(*seal) : absl::OkStatus();
+}
+
+std::map<uint64_t, uint64_t> ManifestSeal::LogsFrom(uint64_t first) const {
+  std::map<uint64_t, uint64_t> logs;
+  std::error_code error;
+  for (std::filesystem::directory_iterator i(directory_, error), end; !error && i != end;
+       i.increment(error)) {
+    uint64_t number = 0;
+    std::error_code gone;
+    const uint64_t bytes = i->file_size(gone);
+    if (!gone && i->path().extension() == ".log" &&
+        absl::SimpleAtoi(i->path().stem().string(), &number) && number >= first) {
+      logs[number] = bytes;
+    }
+  }
+  return logs;
+}
+
+absl::Status ManifestSeal::CheckLogs(const Seal& seal) const {
+  const std::map<uint64_t, uint64_t> found = LogsFrom(0);
+  for (const auto& [number, bytes] : seal.logs) {
+    const auto log = found.find(number);
+    if (log != found.end() && log->second >= bytes) continue;
+    const std::string name = absl::StrFormat("%06d.log", number);
+    return CorruptStore(
+        name, log == found.end() ? absl::StrCat(name, " is missing")
+                                 : absl::StrCat(name, " has ", log->second, " bytes, not ", bytes));
+  }
   return absl::OkStatus();
 }
 
-absl::Status ManifestSeal::Update() {
+absl::Status ManifestSeal::Update(rocksdb::DB* db) {
   absl::MutexLock lock(&mu_);
   absl::StatusOr<std::string> current = CurrentManifest();
   if (!current.ok()) return current.status();
@@ -103,8 +144,14 @@ absl::Status ManifestSeal::Update() {
       ReadSmallFile(absl::StrCat(directory_, "/", *current), kMaxManifestBytes);
   if (!bytes.ok()) return bytes.status();
   const FileHash hash = HashOfFirst(*bytes, bytes->size());
-  const std::string line = absl::StrFormat("%s %s %s %d %016x%016x", kFormat, kVersion, *current,
-                                           bytes->size(), hash.high, hash.low);
+  std::string line = absl::StrFormat("%s %s %s %d %016x%016x", kFormat, kVersion, *current,
+                                     bytes->size(), hash.high, hash.low);
+  // Asked for after the manifest was read: what that needs may only have become less.
+  uint64_t first_log = 0;
+  db->GetIntProperty(rocksdb::DB::Properties::kMinLogNumberToKeep, &first_log);
+  for (const auto& [number, size] : LogsFrom(first_log)) {
+    absl::StrAppend(&line, " ", number, ":", size);
+  }
   const std::string unfinished = SealPath() + ".unfinished";
   std::ofstream file(unfinished, std::ios::binary | std::ios::trunc);
   file << line << "\n" << HashOf(line) << "\n";
