@@ -120,15 +120,20 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(
   rocksdb_options.wal_recovery_mode = same_boot
                                           ? rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords
                                           : rocksdb::WALRecoveryMode::kPointInTimeRecovery;
-  database->log_chain_ = std::make_unique<LogChain>(/*cut_is_damage=*/same_boot);
-  rocksdb_options.wal_filter = database->log_chain_.get();
   database->seal_ = std::make_shared<ManifestSeal>(directory);
+  absl::Status logs;
+  database->log_chain_ =
+      std::make_unique<LogChain>(/*cut_is_damage=*/same_boot, [&](uint64_t first_log) {
+        logs = database->seal_->CheckLogs(first_log);
+        return logs.ok();
+      });
+  rocksdb_options.wal_filter = database->log_chain_.get();
   if (same_boot && acknowledged.sequence != 0) {
     if (absl::Status status = database->seal_->Check(); !status.ok()) return status;
   }
-  if (absl::Status status = database->OpenRocksdb(options, rocksdb_options); !status.ok()) {
-    return status;
-  }
+  const absl::Status opened = database->OpenRocksdb(options, rocksdb_options);
+  if (!logs.ok()) return logs;
+  if (!opened.ok()) return opened;
   // Before anything is acknowledged, from when on a seal must be there.
   if (absl::Status status = database->seal_->Update(database->db()); !status.ok()) return status;
   if (absl::Status status = database->Begin(acknowledged, boot_id); !status.ok()) return status;

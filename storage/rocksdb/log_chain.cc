@@ -1,6 +1,8 @@
 #include "storage/rocksdb/log_chain.h"
 
+#include <algorithm>
 #include <cstring>
+#include <limits>
 #include <optional>
 
 #include "storage/rocksdb/keys.h"
@@ -42,10 +44,19 @@ void PutLogStart(uint64_t last_sequence, rocksdb::WriteBatch* batch) {
   batch->Put(kKey, value);
 }
 
+void LogChain::ColumnFamilyLogNumberMap(const std::map<uint32_t, uint64_t>& first_logs,
+                                        const std::map<std::string, uint32_t>&) {
+  uint64_t first = std::numeric_limits<uint64_t>::max();
+  for (const auto& [family, log] : first_logs) first = std::min(first, log);
+  whole_ = are_whole_(first);
+}
+
 rocksdb::WalFilter::WalProcessingOption LogChain::LogRecordFound(unsigned long long,
                                                                  const std::string&,
                                                                  const rocksdb::WriteBatch& batch,
                                                                  rocksdb::WriteBatch*, bool*) {
+  // Before anything is replayed, for RocksDB would bring that to files and forget the logs.
+  if (!whole_) return WalProcessingOption::kCorruptedRecord;
   if (last_sequence_ != 0 && batch.GetDataSize() <= kLargestBatch) {
     Finder finder;
     batch.Iterate(&finder).PermitUncheckedError();

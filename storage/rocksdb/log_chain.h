@@ -2,7 +2,10 @@
 #define WINNOW_STORAGE_ROCKSDB_LOG_CHAIN_H_
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
+#include <utility>
 
 #include "rocksdb/wal_filter.h"
 #include "rocksdb/write_batch.h"
@@ -17,9 +20,15 @@ void PutLogStart(uint64_t last_sequence, rocksdb::WriteBatch* batch);
 // Checks the chain while RocksDB replays its logs. Used by one thread.
 class LogChain : public rocksdb::WalFilter {
  public:
-  // Where a log is cut short: is it damaged, or does the store rightly end there?
-  explicit LogChain(bool cut_is_damage) : cut_is_damage_(cut_is_damage) {}
+  // Whether the logs from that number on, which are needed, are all there.
+  using AreWholeFn = std::function<bool(uint64_t first_log)>;
 
+  // Where a log is cut short: is it damaged, or does the store rightly end there?
+  LogChain(bool cut_is_damage, AreWholeFn are_whole)
+      : cut_is_damage_(cut_is_damage), are_whole_(std::move(are_whole)) {}
+
+  void ColumnFamilyLogNumberMap(const std::map<uint32_t, uint64_t>& first_logs,
+                                const std::map<std::string, uint32_t>&) override;
   WalProcessingOption LogRecordFound(unsigned long long log_number, const std::string& log_name,
                                      const rocksdb::WriteBatch& batch,
                                      rocksdb::WriteBatch* new_batch, bool* batch_changed) override;
@@ -27,6 +36,8 @@ class LogChain : public rocksdb::WalFilter {
 
  private:
   const bool cut_is_damage_;
+  const AreWholeFn are_whole_;
+  bool whole_ = true;
   uint64_t last_sequence_ = 0;  // of what was replayed; 0 for nothing
 };
 

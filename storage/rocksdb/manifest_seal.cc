@@ -84,11 +84,13 @@ absl::StatusOr<ManifestSeal::Seal> ManifestSeal::ReadSeal() const {
   return seal;
 }
 
-absl::Status ManifestSeal::Check() const {
+absl::Status ManifestSeal::Check() {
   absl::StatusOr<std::string> current = CurrentManifest();
   if (!current.ok()) return current.status();
   absl::StatusOr<Seal> seal = ReadSeal();
   if (!seal.ok()) return seal.status();
+  sealed_logs_ = seal->logs;
+  found_logs_ = LogsFrom(0);
   if (NumberOf(*current) < NumberOf(seal->manifest)) {
     return CorruptStore("CURRENT", absl::StrCat("CURRENT names ", *current, ", but ",
                                                 seal->manifest, " came after it"));
@@ -103,8 +105,7 @@ absl::Status ManifestSeal::Check() const {
       HashOfFirst(*bytes, seal->file.bytes) != seal->file.hash) {
     return CorruptStore(*current, absl::StrCat(*current, " is not what was written"));
   }
-  // A manifest that went on may not need those logs any more.
-  return bytes->size() == seal->file.bytes ? CheckLogs(*seal) : absl::OkStatus();
+  return absl::OkStatus();
 }
 
 std::map<uint64_t, uint64_t> ManifestSeal::LogsFrom(uint64_t first) const {
@@ -123,15 +124,15 @@ std::map<uint64_t, uint64_t> ManifestSeal::LogsFrom(uint64_t first) const {
   return logs;
 }
 
-absl::Status ManifestSeal::CheckLogs(const Seal& seal) const {
-  const std::map<uint64_t, uint64_t> found = LogsFrom(0);
-  for (const auto& [number, bytes] : seal.logs) {
-    const auto log = found.find(number);
-    if (log != found.end() && log->second >= bytes) continue;
+absl::Status ManifestSeal::CheckLogs(uint64_t first) const {
+  for (auto sealed = sealed_logs_.lower_bound(first); sealed != sealed_logs_.end(); ++sealed) {
+    const auto& [number, bytes] = *sealed;
+    const auto log = found_logs_.find(number);
+    if (log != found_logs_.end() && log->second >= bytes) continue;
     const std::string name = absl::StrFormat("%06d.log", number);
-    return CorruptStore(
-        name, log == found.end() ? absl::StrCat(name, " is missing")
-                                 : absl::StrCat(name, " has ", log->second, " bytes, not ", bytes));
+    return CorruptStore(name, log == found_logs_.end() ? absl::StrCat(name, " is missing")
+                                                       : absl::StrCat(name, " has ", log->second,
+                                                                      " bytes, not ", bytes));
   }
   return absl::OkStatus();
 }

@@ -26,7 +26,10 @@ class ManifestSeal : public rocksdb::EventListener {
   explicit ManifestSeal(std::string directory) : directory_(std::move(directory)) {}
 
   // Before RocksDB is opened: that the manifest begins as it was sealed. DATA_LOSS CORRUPT_STORE.
-  absl::Status Check() const;
+  absl::Status Check();
+  // After Check: that the logs from that number on are as they were sealed. DATA_LOSS
+  // CORRUPT_STORE.
+  absl::Status CheckLogs(uint64_t first) const;
 
   // Seals what is there now. On failure the older seal stays, and is good.
   absl::Status Update(rocksdb::DB* db);
@@ -50,9 +53,12 @@ class ManifestSeal : public rocksdb::EventListener {
   absl::StatusOr<Seal> ReadSeal() const;
   // Logs from that number on, and their bytes.
   std::map<uint64_t, uint64_t> LogsFrom(uint64_t first) const;
-  absl::Status CheckLogs(const Seal& seal) const;
 
   const std::string directory_;
+  // By number, as Check found them.
+  std::map<uint64_t, uint64_t> sealed_logs_;
+  std::map<uint64_t, uint64_t> found_logs_;
+
   absl::Mutex mu_;  // One update at a time.
 };
 
