@@ -19,6 +19,7 @@
 #include "rocksdb/statistics.h"
 #include "rocksdb/write_batch.h"
 #include "storage/error.h"
+#include "storage/rocksdb/checked_file_system.h"
 #include "storage/rocksdb/keys.h"
 #include "storage/rocksdb/options.h"
 #include "storage/rocksdb/status.h"
@@ -158,6 +159,9 @@ absl::Status Database::OpenRocksdb(const EntryStoreOptions& options,
                                    rocksdb::Options rocksdb_options) {
   statistics_->set_stats_level(rocksdb::StatsLevel::kExceptHistogramOrTimers);
   rocksdb_options.statistics = statistics_;
+  env_ = rocksdb::NewCompositeEnv(
+      std::make_shared<CheckedFileSystem>(rocksdb_options.env->GetFileSystem()));
+  rocksdb_options.env = env_.get();
   rocksdb_options.listeners.push_back(errors_);
   rocksdb_options.listeners.push_back(seal_);
   auto filter = std::exchange(rocksdb_options.compaction_filter_factory, nullptr);
