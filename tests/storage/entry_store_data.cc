@@ -1,6 +1,5 @@
 #include "tests/storage/entry_store_data.h"
 
-#include <stdlib.h>
 #include <xxhash.h>
 
 #include <algorithm>
@@ -16,19 +15,9 @@
 
 namespace winnow {
 
-TempDirectory::TempDirectory() {
-  std::string pattern = std::filesystem::temp_directory_path() / "winnow-store-XXXXXX";
-  path_ = mkdtemp(pattern.data());
-}
-
-TempDirectory::~TempDirectory() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
 std::vector<std::string> TempDirectory::Files(const std::string& suffix) const {
   std::vector<std::string> files;
-  for (const auto& entry : std::filesystem::directory_iterator(path_)) {
+  for (const auto& entry : std::filesystem::directory_iterator(path())) {
     if (absl::EndsWith(entry.path().string(), suffix)) files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());

@@ -11,21 +11,16 @@
 #include "absl/status/statusor.h"
 #include "storage/entry_store.h"
 #include "storage/page_set.h"
+#include "tests/support/temp_dir.h"
 
 namespace winnow {
 
 // A directory of its own, deleted at the end.
-class TempDirectory {
+class TempDirectory : public testing::TempDir {
  public:
-  TempDirectory();
-  ~TempDirectory();
-  const std::string& path() const { return path_; }
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+  std::string operator/(const std::string& name) const { return File(name); }
   // Files whose names end so, sorted.
   std::vector<std::string> Files(const std::string& suffix) const;
-
- private:
-  std::string path_;
 };
 
 // As a process that was killed now would leave it: waits until nobody writes to it, and copies it.

@@ -24,7 +24,7 @@ void PrintTo(const DiskTrouble& trouble, std::ostream* out) {
        << DurabilityName(trouble.durability);
 }
 
-class Trouble : public testing::TestWithParam<DiskTrouble> {
+class Trouble : public ::testing::TestWithParam<DiskTrouble> {
  protected:
   Trouble() : files_(FailingFileSystem::Make()), options_(SmallStore(directory_.path())) {
     options_.env = files_->env();
@@ -94,15 +94,16 @@ TEST_P(Trouble, IsNamedAndLeavesNoTraceAndIsOverWhenTheDiskRecovers) {
 
 INSTANTIATE_TEST_SUITE_P(
     EntryStore, Trouble,
-    testing::Values(DiskTrouble{Fault::kNoSpace, ".log", Durability::kLogged, "DISK_FULL"},
-                    DiskTrouble{Fault::kWriteError, ".log", Durability::kLogged, "DISK_FAILED"},
-                    DiskTrouble{Fault::kSyncError, ".log", Durability::kSynced, "DISK_FAILED"},
-                    DiskTrouble{Fault::kNoSpace, ".sst", Durability::kLogged, "DISK_FULL"},
-                    DiskTrouble{Fault::kWriteError, ".sst", Durability::kLogged, "DISK_FAILED"},
-                    DiskTrouble{Fault::kWriteError, "MANIFEST", Durability::kLogged, "DISK_FAILED"},
-                    DiskTrouble{Fault::kNoSpace, "", Durability::kSynced, "DISK_FULL"}));
+    ::testing::Values(DiskTrouble{Fault::kNoSpace, ".log", Durability::kLogged, "DISK_FULL"},
+                      DiskTrouble{Fault::kWriteError, ".log", Durability::kLogged, "DISK_FAILED"},
+                      DiskTrouble{Fault::kSyncError, ".log", Durability::kSynced, "DISK_FAILED"},
+                      DiskTrouble{Fault::kNoSpace, ".sst", Durability::kLogged, "DISK_FULL"},
+                      DiskTrouble{Fault::kWriteError, ".sst", Durability::kLogged, "DISK_FAILED"},
+                      DiskTrouble{Fault::kWriteError, "MANIFEST", Durability::kLogged,
+                                  "DISK_FAILED"},
+                      DiskTrouble{Fault::kNoSpace, "", Durability::kSynced, "DISK_FULL"}));
 
-class ReadTrouble : public testing::TestWithParam<Fault> {};
+class ReadTrouble : public ::testing::TestWithParam<Fault> {};
 
 TEST_P(ReadTrouble, IsNamedAndOverWhenTheDiskRecovers) {
   const TempDirectory directory;
@@ -128,7 +129,7 @@ TEST_P(ReadTrouble, IsNamedAndOverWhenTheDiskRecovers) {
   EXPECT_TRUE(context.VerifyRows(store.get(), rows).ok());
 }
 
-INSTANTIATE_TEST_SUITE_P(EntryStore, ReadTrouble, testing::Values(Fault::kReadError));
+INSTANTIATE_TEST_SUITE_P(EntryStore, ReadTrouble, ::testing::Values(Fault::kReadError));
 
 TEST(EntryStoreFault, TooManyOpenFilesIsNamed) {
   const TempDirectory directory;

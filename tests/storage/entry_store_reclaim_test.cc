@@ -43,7 +43,7 @@ uint64_t ReclaimBelow(EntryStore* store, const TempDirectory& directory, uint64_
   return FileBytes(directory);
 }
 
-class ReclaimOf : public testing::TestWithParam<Durability> {};
+class ReclaimOf : public ::testing::TestWithParam<Durability> {};
 
 TEST_P(ReclaimOf, SegmentsWithoutEntriesGivesBackTheirSpace) {
   const TempDirectory directory;
@@ -95,7 +95,7 @@ TEST_P(ReclaimOf, MostlyDeadSegmentsKeepsWhatLives) {
 }
 
 INSTANTIATE_TEST_SUITE_P(EntryStore, ReclaimOf,
-                         testing::Values(Durability::kMemory, Durability::kLogged));
+                         ::testing::Values(Durability::kMemory, Durability::kLogged));
 
 TEST(EntryStoreReclaim, RunsByItself) {
   const TempDirectory directory;

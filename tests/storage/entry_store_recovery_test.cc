@@ -25,7 +25,7 @@ void AppendMuch(EntryStore* store, StoreContext* context) {
   }
 }
 
-class Reopening : public testing::TestWithParam<Durability> {};
+class Reopening : public ::testing::TestWithParam<Durability> {};
 
 TEST_P(Reopening, FindsEverythingAfterACleanClose) {
   const TempDirectory directory;
@@ -94,7 +94,7 @@ TEST_P(Reopening, FindsEveryAcknowledgedAppendAfterAKill) {
   const char* inherited = getenv("WINNOW_KILLED_STORE");
   const std::string directory = inherited == nullptr ? made.path() : inherited;
   setenv("WINNOW_KILLED_STORE", directory.c_str(), 1);
-  EXPECT_EXIT(AppendUntilKilled(directory, GetParam()), testing::KilledBySignal(SIGKILL), "");
+  EXPECT_EXIT(AppendUntilKilled(directory, GetParam()), ::testing::KilledBySignal(SIGKILL), "");
   unsetenv("WINNOW_KILLED_STORE");
   uint64_t entries = 0;
   const int acknowledged = open((directory + "/acknowledged").c_str(), O_RDONLY);
@@ -110,7 +110,7 @@ TEST_P(Reopening, FindsEveryAcknowledgedAppendAfterAKill) {
 }
 
 INSTANTIATE_TEST_SUITE_P(EntryStore, Reopening,
-                         testing::Values(Durability::kLogged, Durability::kSynced));
+                         ::testing::Values(Durability::kLogged, Durability::kSynced));
 
 TEST(EntryStoreRecovery, ForgetsContextsThatWereOnlyInMemory) {
   const TempDirectory directory;
