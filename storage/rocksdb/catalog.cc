@@ -11,7 +11,7 @@
 namespace winnow {
 namespace {
 
-constexpr uint32_t kFormat = 1;
+constexpr uint32_t kFormat = 2;
 constexpr std::string_view kExtents = "extents/";
 
 std::string Number(uint64_t value, int bytes) {

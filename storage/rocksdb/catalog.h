@@ -17,7 +17,7 @@
 
 namespace winnow {
 
-// The column family `default`, version 1, numbers big-endian:
+// The column family `default`, version 2, numbers big-endian:
 //   "format"              u32 version
 //   "next_number"         u64: numbers below were or may have been given to contexts
 //   "closed"              u32: segments up to this take no more entries

@@ -14,6 +14,8 @@ namespace {
 
 // Of RocksDB's block-based tables, format version 5, with XXH3 checksums.
 constexpr size_t kFooterBytes = 53;
+constexpr size_t kFooterEndBytes = 12;  // u32 version, magic number
+constexpr std::string_view kVersion("\5\0\0\0", 4);
 constexpr char kChecksumXxh3 = 4;
 constexpr size_t kTrailerBytes = 5;  // type of compression, checksum
 constexpr uint32_t kTypeFactor = 0x6b9083d9;
@@ -39,6 +41,19 @@ bool TakeVarint(std::string_view* from, uint64_t* value) {
 bool TakePlace(std::string_view* from, BlockPlace* place) {
   return TakeVarint(from, &place->offset) && TakeVarint(from, &place->bytes) &&
          place->bytes <= kMaxBlockBytes;
+}
+
+// The place of the list of blocks. Two places follow the type of checksum, then zeros up to the
+// version. RocksDB checks the magic number, and takes older versions for this one.
+bool TakeFooter(std::string_view footer, BlockPlace* list) {
+  if (footer.front() != kChecksumXxh3) return false;
+  footer.remove_prefix(1);
+  BlockPlace index;
+  if (!TakePlace(&footer, list) || !TakePlace(&footer, &index)) return false;
+  if (footer.size() < kFooterEndBytes) return false;
+  const size_t zeros = footer.size() - kFooterEndBytes;
+  return footer.substr(zeros, kVersion.size()) == kVersion &&
+         footer.find_first_not_of('\0') >= zeros;
 }
 
 // The block without its trailer, or nothing if that does not match.
@@ -108,11 +123,8 @@ rocksdb::IOStatus CheckedFileSystem::CheckTable(const std::string& name) const {
   std::string bytes;
   status = reader.Read(size - kFooterBytes, kFooterBytes, &bytes);
   if (!status.ok()) return status;
-  std::string_view footer(bytes);
   BlockPlace place;
-  if (footer.front() != kChecksumXxh3) return damaged("footer");
-  footer.remove_prefix(1);
-  if (!TakePlace(&footer, &place)) return damaged("footer");
+  if (!TakeFooter(bytes, &place)) return damaged("footer");
   for (const bool is_list : {true, false}) {
     if (place.offset + place.bytes + kTrailerBytes > size) return damaged("list of blocks");
     status = reader.Read(place.offset, place.bytes + kTrailerBytes, &bytes);

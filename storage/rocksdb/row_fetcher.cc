@@ -14,6 +14,7 @@
 #include "storage/error.h"
 #include "storage/rocksdb/checks.h"
 #include "storage/rocksdb/keys.h"
+#include "storage/rocksdb/row_group.h"
 #include "storage/rocksdb/status.h"
 
 namespace winnow {
@@ -53,23 +54,29 @@ class RowFetcher::Job {
     size_t place = 0;  // in the references
   };
 
+  // The misses are sorted and differ.
   Job(const Database* database, std::shared_ptr<rocksdb::Cache> cache, std::vector<Miss> misses,
       size_t row_bytes)
       : database_(database),
         cache_(std::move(cache)),
         misses_(std::move(misses)),
         row_bytes_(row_bytes),
-        rows_(misses_.size()) {}
+        rows_(misses_.size()) {
+    for (size_t i = 0; i < misses_.size(); ++i) {
+      if (i == 0 || !SameGroup(misses_[i - 1].key, misses_[i].key)) group_begins_.push_back(i);
+    }
+  }
 
   const std::vector<Miss>& misses() const { return misses_; }
+  size_t groups() const { return group_begins_.size(); }
 
-  // Reads rows until none is left. Run by many threads at once.
+  // Reads groups of rows until none is left. Run by many threads at once.
   void Work() {
     size_t read = 0;
     absl::Status failed;
     for (size_t i = 0; !cancelled_.load(std::memory_order_relaxed) &&
-                       (i = next_.fetch_add(1, std::memory_order_relaxed)) < misses_.size();) {
-      if (failed = Read(misses_[i], &rows_[i]); !failed.ok()) break;
+                       (i = next_.fetch_add(1, std::memory_order_relaxed)) < groups();) {
+      if (failed = ReadGroup(i); !failed.ok()) break;
       ++read;
     }
     absl::MutexLock lock(&mu_);
@@ -92,45 +99,93 @@ class RowFetcher::Job {
   }
 
  private:
-  bool IsDone() const ABSL_SHARED_LOCKS_REQUIRED(mu_) {
-    return !status_.ok() || read_ == misses_.size();
+  // Consecutive rows in one value.
+  struct Loaded {
+    uint32_t first = 0;  // positions in the context
+    uint32_t end = 0;
+    rocksdb::PinnableSlice value;
+
+    bool Holds(uint32_t position) const { return first <= position && position < end; }
+  };
+
+  bool IsDone() const ABSL_SHARED_LOCKS_REQUIRED(mu_) { return !status_.ok() || read_ == groups(); }
+
+  bool SameGroup(const EntryKey& a, const EntryKey& b) const {
+    return a.segment == b.segment && a.number == b.number && a.layer == b.layer &&
+           GroupOf(a.position, row_bytes_).first == GroupOf(b.position, row_bytes_).first;
   }
 
-  absl::Status Read(const Miss& miss, CachedRow* row) const {
+  absl::Status ReadGroup(size_t group) {
+    const size_t end = group + 1 < groups() ? group_begins_[group + 1] : misses_.size();
+    Loaded loaded;
+    for (size_t i = group_begins_[group]; i < end; ++i) {
+      const Miss& miss = misses_[i];
+      if (!loaded.Holds(miss.key.position)) {
+        if (absl::Status status = Find(miss.key, &loaded); !status.ok()) return status;
+      }
+      rows_[i] = Cache(miss.bytes, loaded, miss.key.position);
+    }
+    return absl::OkStatus();
+  }
+
+  // Loads the value that holds the row: that of its group, or its own.
+  absl::Status Find(const EntryKey& row, Loaded* loaded) {
+    EntryKey group = row;
+    group.position = GroupOf(row.position, row_bytes_).first;
+    const bool grouped = grouped_.load(std::memory_order_relaxed);
+    std::string damage;
+    for (const EntryKey& key : {grouped ? group : row, grouped ? row : group}) {
+      if (absl::Status status = Load(key, loaded, &damage); !status.ok()) return status;
+      if (!loaded->Holds(row.position)) continue;
+      if (row.position != group.position) {
+        grouped_.store(key.position == group.position, std::memory_order_relaxed);
+      }
+      return absl::OkStatus();
+    }
+    return CorruptEntries(row.number, row.layer, row.position, uint64_t{row.position} + 1,
+                          damage.empty() ? "it is missing" : damage);
+  }
+
+  // Loads no rows if there is no such key, or if its value is damaged.
+  absl::Status Load(const EntryKey& key, Loaded* loaded, std::string* damage) const {
     rocksdb::ReadOptions options;
     options.fill_cache = false;
-    rocksdb::PinnableSlice value;
+    const EntryKeyBytes bytes(key);
+    loaded->first = loaded->end = key.position;
+    loaded->value.Reset();
     const rocksdb::Status status =
-        database_->db()->Get(options, database_->entries(), miss.bytes.slice(), &value);
-    const auto corrupt = [&](const std::string& what) {
-      return CorruptEntries(miss.key.number, miss.key.layer, miss.key.position,
-                            uint64_t{miss.key.position} + 1, what);
-    };
-    if (status.IsNotFound()) return corrupt("it is missing");
-    if (status.IsCorruption()) return corrupt(status.ToString());
+        database_->db()->Get(options, database_->entries(), bytes.slice(), &loaded->value);
+    if (status.IsCorruption()) *damage = status.ToString();
+    if (status.IsNotFound() || status.IsCorruption()) return absl::OkStatus();
     if (!status.ok()) return FromRocksdb(status, "reading rows");
-    if (VerifyEntries(miss.bytes, miss.key.position, row_bytes_, value) != 1) {
-      return corrupt("what is there does not match its check");
-    }
-    void* copy = operator new(row_bytes_, kRowAlignment);
-    std::memcpy(copy, value.data(), row_bytes_);
-    rocksdb::Cache::Handle* handle = nullptr;
-    cache_->Insert(miss.bytes.slice(), copy, row_bytes_, &DeleteRow, &handle);
-    *row = CachedRow(cache_.get(), handle);
+    const uint32_t count = VerifyEntries(bytes, key.position, row_bytes_, loaded->value);
+    if (count == 0) *damage = "what is there does not match its check";
+    loaded->end += count;
     return absl::OkStatus();
+  }
+
+  CachedRow Cache(const EntryKeyBytes& key, const Loaded& loaded, uint32_t position) const {
+    void* copy = operator new(row_bytes_, kRowAlignment);
+    std::memcpy(copy, loaded.value.data() + (position - loaded.first) * row_bytes_, row_bytes_);
+    rocksdb::Cache::Handle* handle = nullptr;
+    cache_->Insert(key.slice(), copy, row_bytes_, &DeleteRow, &handle);
+    return CachedRow(cache_.get(), handle);
   }
 
   const Database* const database_;
   const std::shared_ptr<rocksdb::Cache> cache_;
   const std::vector<Miss> misses_;
   const size_t row_bytes_;
-  std::atomic<size_t> next_ = 0;
+  std::vector<size_t> group_begins_;  // in the misses
+  std::atomic<size_t> next_ = 0;      // of the groups
   std::atomic<bool> cancelled_ = false;
-  // Each written by the thread that drew its number, taken by the caller once all are read.
+  // Where the last row was found, and so probably the next: a wrong guess costs a read.
+  std::atomic<bool> grouped_ = true;
+  // Each written by the thread that drew its group, taken by the caller once all are read.
   std::vector<CachedRow> rows_;
 
   absl::Mutex mu_;
-  size_t read_ ABSL_GUARDED_BY(mu_) = 0;
+  size_t read_ ABSL_GUARDED_BY(mu_) = 0;  // groups
   absl::Status status_ ABSL_GUARDED_BY(mu_);
 };
 
@@ -165,7 +220,7 @@ absl::StatusOr<std::unique_ptr<FetchedRows::Parts>> RowFetcher::Fetch(std::span<
                            [](const auto& a, const auto& b) { return a.bytes == b.bytes; }),
                misses.end());
   auto job = std::make_shared<Job>(database_, cache_, std::move(misses), row_bytes);
-  const size_t copies = std::min<size_t>(pool_.threads(), job->misses().size());
+  const size_t copies = std::min<size_t>(pool_.threads(), job->groups());
   pool_.Submit(static_cast<int>(copies), [job] { job->Work(); });
   auto read = job->Await(deadline);
   if (!read.ok()) return read.status();

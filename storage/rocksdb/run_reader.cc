@@ -11,6 +11,7 @@
 #include "storage/error.h"
 #include "storage/page_set.h"
 #include "storage/rocksdb/checks.h"
+#include "storage/rocksdb/row_group.h"
 #include "storage/rocksdb/status.h"
 
 namespace winnow {
@@ -42,11 +43,11 @@ class PieceReader {
 
   absl::Status Read(const Piece& piece, std::byte* out) {
     number_ = piece.extent->context_number();
-    // The value that holds the first entry may begin before it, in the same page.
-    const uint32_t page = plane_ == Plane::kKv
-                              ? piece.first
-                              : piece.first / kernels::kPageEntries * kernels::kPageEntries;
-    const EntryKeyBytes lower = Key(piece, page);
+    // The value that holds the first entry may begin before it, in the same group or page.
+    const uint32_t begin = plane_ == Plane::kKv
+                               ? GroupOf(piece.first, entry_bytes_).first
+                               : piece.first / kernels::kPageEntries * kernels::kPageEntries;
+    const EntryKeyBytes lower = Key(piece, begin);
     const EntryKeyBytes upper = Key(piece, piece.end);
     const rocksdb::Slice bound = upper.slice();
     rocksdb::ReadOptions options;

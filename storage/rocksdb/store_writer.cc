@@ -13,6 +13,7 @@
 #include "storage/rocksdb/catalog.h"
 #include "storage/rocksdb/checks.h"
 #include "storage/rocksdb/keys.h"
+#include "storage/rocksdb/row_group.h"
 
 namespace winnow {
 namespace {
@@ -66,8 +67,11 @@ class EntryBatch {
         Put(Plane::kIndex, i, &write.index_keys[(i - first) * key_bytes], count, key_bytes);
         i += count;
       }
-      for (uint32_t i = first; i < end; ++i) {
-        Put(Plane::kKv, i, &write.kv_rows[(i - first) * row_bytes], 1, row_bytes);
+      for (uint32_t i = first; i < end;) {
+        const RowGroup group = GroupOf(i, row_bytes);
+        const uint32_t count = group.first == i && group.end <= end ? group.end - i : 1;
+        Put(Plane::kKv, i, &write.kv_rows[(i - first) * row_bytes], count, row_bytes);
+        i += count;
       }
       entry_bytes_ += write.index_keys.size() + write.kv_rows.size();
     }

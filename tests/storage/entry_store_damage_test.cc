@@ -67,7 +67,7 @@ TEST(EntryStoreDamage, ALaterVersionIsRefused) {
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
   ASSERT_TRUE(rocksdb::DB::Open(options, directory.path(), families, &handles, &db).ok());
-  ASSERT_TRUE(db->Put({}, "format", std::string("\0\0\0\2", 4)).ok());
+  ASSERT_TRUE(db->Put({}, "format", std::string("\0\0\0\3", 4)).ok());
   for (auto* handle : handles) ASSERT_TRUE(db->DestroyColumnFamilyHandle(handle).ok());
   delete db;
   const absl::Status refused = OpenStatus(SmallStore(directory.path()));

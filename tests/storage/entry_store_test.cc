@@ -42,6 +42,32 @@ TEST(EntryStore, FetchesRowsInTheOrderOfTheReferencesWithDuplicates) {
   EXPECT_TRUE(context.VerifyRows(store.get(), rows).ok()) << context.VerifyRows(store.get(), rows);
 }
 
+// Rows come in groups of six where an append brings six that begin a group, and alone elsewhere: at
+// the ends of appends, where a fork begins, and where the stripe ends before a group does.
+TEST(EntryStore, FetchesRowsThatWereStoredInGroupsAndAlone) {
+  const TempDirectory directory;
+  const auto store = MustOpen(SmallStore(directory.path()));
+  StoreContext context("a", Durability::kLogged, LargeStoreProfile());
+  ASSERT_TRUE(context.Add(store.get()).ok());
+  for (const uint32_t count : {1, 1, 1, 9, 6, 1, 12, 5, 7, 3, 4040, 1, 30, 13}) {
+    ASSERT_TRUE(context.Append(store.get(), count).ok());
+  }
+  StoreContext fork = context.Fork("b", 4097, Durability::kLogged);
+  ASSERT_TRUE(fork.Add(store.get()).ok());
+  ASSERT_TRUE(fork.Append(store.get(), 20).ok());
+  for (const StoreContext* stored : {&context, &fork}) {
+    EXPECT_TRUE(stored->Verify(store.get()).ok()) << stored->Verify(store.get());
+    std::vector<RowRef> all;
+    for (uint64_t i = 0; i < stored->entries(); ++i) all.push_back(stored->Row(2, i));
+    EXPECT_TRUE(stored->VerifyRows(store.get(), all).ok()) << stored->VerifyRows(store.get(), all);
+    // One at a time, so that nothing was learned from the row before.
+    for (uint64_t i = 0; i < stored->entries(); i += i < 60 || i > 4060 ? 1 : 97) {
+      const absl::Status status = stored->VerifyRows(store.get(), {stored->Row(3, i)});
+      EXPECT_TRUE(status.ok()) << i << ": " << status;
+    }
+  }
+}
+
 TEST(EntryStore, FindsRowsInTheCacheTheSecondTime) {
   const TempDirectory directory;
   const auto store = MustOpen(SmallStore(directory.path()));
