@@ -12,11 +12,9 @@
 namespace winnow {
 namespace {
 
-constexpr uint32_t kVersion = 1;
-constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+constexpr uint32_t kVersion = 2;
 constexpr uint8_t kSealed = 1;
-constexpr uint8_t kPinned = 2;
-constexpr uint8_t kForked = 4;
+constexpr uint8_t kForked = 2;
 
 template <typename Number>
 void Put(Number value, std::string* out) {
@@ -27,6 +25,15 @@ void Put(Number value, std::string* out) {
 void PutText(const std::string& text, std::string* out) {
   Put<uint32_t>(static_cast<uint32_t>(text.size()), out);
   *out += text;
+}
+
+// Nanoseconds since 1970; the least and the greatest number for the infinite past and future.
+void PutTime(absl::Time time, std::string* out) {
+  using Limits = std::numeric_limits<int64_t>;
+  Put<int64_t>(time == absl::InfinitePast()     ? Limits::min()
+               : time == absl::InfiniteFuture() ? Limits::max()
+                                                : absl::ToUnixNanos(time),
+               out);
 }
 
 // Takes values from the front of the bytes; `ok` turns false where there are too few.
@@ -40,6 +47,13 @@ class Reader {
     const std::string_view bytes = TakeBytes(sizeof value);
     if (ok_) std::memcpy(&value, bytes.data(), sizeof value);
     return value;
+  }
+  absl::Time TakeTime() {
+    using Limits = std::numeric_limits<int64_t>;
+    const auto nanos = Take<int64_t>();
+    return nanos == Limits::min()   ? absl::InfinitePast()
+           : nanos == Limits::max() ? absl::InfiniteFuture()
+                                    : absl::FromUnixNanos(nanos);
   }
   std::string TakeText() { return std::string(TakeBytes(Take<uint32_t>())); }
 
@@ -110,12 +124,12 @@ std::string_view DurabilityName(Durability durability) {
   return "default";
 }
 
-// Version 1, numbers little-endian, text as u32 length and bytes:
+// Version 2, numbers little-endian, text as u32 length and bytes:
 //   u32 version, u64 number, text context_id, text tenant
 //   profile: text name, u8 key format, u8 row format, i32 index_heads, index_dim, latent_dim,
 //            rope_dim, query_heads, top_k, f32 softmax_scale, u32 layers, u8 kind of each
-//   u64 placement_key, u8 durability, u8 flags (1 sealed, 2 pinned, 4 forked)
-//   i64 expires_at, nanoseconds since 1970 or 2^63 - 1 for never
+//   u64 placement_key, u8 durability, u8 flags (1 sealed, 2 forked)
+//   i64 pinned_until, i64 expires_at: see PutTime
 //   if forked: text parent_id, u64 entries
 //   u64 XXH3 of all of the above
 // Every version begins with its number and ends in that checksum.
@@ -128,11 +142,9 @@ std::string EncodeContextRecord(const ContextRecord& record) {
   PutProfile(record.profile, &out);
   Put<uint64_t>(record.placement_key, &out);
   Put<uint8_t>(static_cast<uint8_t>(record.durability), &out);
-  Put<uint8_t>((record.sealed ? kSealed : 0) | (record.pinned ? kPinned : 0) |
-                   (record.origin.has_value() ? kForked : 0),
-               &out);
-  const bool never = record.expires_at == absl::InfiniteFuture();
-  Put<int64_t>(never ? kNever : absl::ToUnixNanos(record.expires_at), &out);
+  Put<uint8_t>((record.sealed ? kSealed : 0) | (record.origin.has_value() ? kForked : 0), &out);
+  PutTime(record.pinned_until, &out);
+  PutTime(record.expires_at, &out);
   if (record.origin.has_value()) {
     PutText(record.origin->parent_id, &out);
     Put<uint64_t>(record.origin->entries, &out);
@@ -163,10 +175,8 @@ absl::StatusOr<ContextRecord> DecodeContextRecord(std::string_view bytes) {
   record.durability = static_cast<Durability>(from.Take<uint8_t>());
   const uint8_t flags = from.Take<uint8_t>();
   record.sealed = (flags & kSealed) != 0;
-  record.pinned = (flags & kPinned) != 0;
-  const int64_t expires_at = from.Take<int64_t>();
-  record.expires_at =
-      expires_at == kNever ? absl::InfiniteFuture() : absl::FromUnixNanos(expires_at);
+  record.pinned_until = from.TakeTime();
+  record.expires_at = from.TakeTime();
   if ((flags & kForked) != 0) {
     record.origin.emplace();
     record.origin->parent_id = from.TakeText();

@@ -40,7 +40,7 @@ struct ContextRecord {
   uint64_t placement_key = 0;
   Durability durability = Durability::kMemory;
   bool sealed = false;
-  bool pinned = false;
+  absl::Time pinned_until = absl::InfinitePast();  // it stays in memory
   absl::Time expires_at = absl::InfiniteFuture();
   std::optional<ForkOrigin> origin;
 

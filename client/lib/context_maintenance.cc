@@ -16,12 +16,17 @@ absl::Status Context::RenewLease(absl::Duration ttl) const {
   });
 }
 
-absl::Status Context::Pin(bool pinned) const {
+absl::Status Context::Pin(absl::Duration duration) const { return SetPin(true, duration); }
+
+absl::Status Context::Unpin() const { return SetPin(false, absl::InfiniteDuration()); }
+
+absl::Status Context::SetPin(bool pinned, absl::Duration duration) const {
   v1::PinContextRequest request;
   v1::PinContextReply reply;
   request.set_tenant(connection_->options.tenant);
   request.set_context_id(id_);
   request.set_pinned(pinned);
+  request.set_for_ms(wire::FromDuration(duration));
   return connection_->Call([&](grpc::ClientContext* context) {
     return connection_->contexts->PinContext(context, request, &reply);
   });

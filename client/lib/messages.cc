@@ -145,6 +145,7 @@ ContextInfo FromMessage(const v1::ContextInfo& message) {
           .durability = static_cast<Durability>(message.durability()),
           .sealed = message.sealed(),
           .pinned = message.pinned(),
+          .pinned_for = Remaining(message.pinned_for_ms()),
           .expires_in = Remaining(message.expires_in_ms()),
           .entries = message.entries(),
           .index_bytes = message.index_bytes(),

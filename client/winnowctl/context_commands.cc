@@ -8,15 +8,13 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "client/winnowctl/commands.h"
+#include "client/winnowctl/duration_option.h"
 #include "client/winnowctl/profile_commands.h"
 #include "client/winnowctl/synthetic.h"
 #include "client/winnowctl/table.h"
 
 namespace winnow::ctl {
 namespace {
-
-constexpr absl::Duration kMinTtl = absl::Seconds(1);
-constexpr absl::Duration kMaxTtl = absl::Hours(3650 * 24);
 
 // Flags of all context commands; each uses its own.
 struct ContextFlags {
@@ -29,9 +27,22 @@ struct ContextFlags {
   client::ContextOptions options;
 };
 
+std::string InSeconds(absl::Duration duration) {
+  return absl::FormatDuration(absl::Trunc(duration, absl::Seconds(1)));
+}
+
 std::string ExpiryText(absl::Duration expires_in) {
-  if (expires_in == absl::InfiniteDuration()) return "never";
-  return "in " + absl::FormatDuration(absl::Trunc(expires_in, absl::Seconds(1)));
+  return expires_in == absl::InfiniteDuration() ? "never" : "in " + InSeconds(expires_in);
+}
+
+std::string PinText(const client::ContextInfo& info) {
+  if (!info.pinned) return "no";
+  return info.pinned_for == absl::InfiniteDuration() ? "yes" : "for " + InSeconds(info.pinned_for);
+}
+
+// 0 where there is no end.
+int64_t ToMs(absl::Duration duration) {
+  return duration == absl::InfiniteDuration() ? 0 : absl::ToInt64Milliseconds(duration);
 }
 
 nlohmann::ordered_json ToJson(const client::ContextInfo& info) {
@@ -41,9 +52,8 @@ nlohmann::ordered_json ToJson(const client::ContextInfo& info) {
           {"durability", std::string(DurabilityName(info.durability))},
           {"sealed", info.sealed},
           {"pinned", info.pinned},
-          {"expires_in_ms", info.expires_in == absl::InfiniteDuration()
-                                ? 0
-                                : absl::ToInt64Milliseconds(info.expires_in)},
+          {"pinned_for_ms", ToMs(info.pinned_for)},
+          {"expires_in_ms", ToMs(info.expires_in)},
           {"entries", info.entries},
           {"index_bytes", info.index_bytes},
           {"kv_bytes", info.kv_bytes},
@@ -67,7 +77,7 @@ int Describe(const Globals& globals, const client::Context& context) {
   table.Add({"profile", context.profile().name + " " + info->profile_fingerprint});
   table.Add({"durability", std::string(DurabilityName(info->durability))});
   table.Add({"sealed", info->sealed ? "yes" : "no"});
-  table.Add({"pinned", info->pinned ? "yes" : "no"});
+  table.Add({"pinned", PinText(*info)});
   table.Add({"expires", ExpiryText(info->expires_in)});
   table.Add({"entries", absl::StrCat(info->entries)});
   table.Add({"index", FormatBytes(info->index_bytes)});
@@ -160,19 +170,6 @@ int Renew(const Globals& globals, const ContextFlags& flags) {
   });
 }
 
-CLI::Option* AddTtl(CLI::App* command, absl::Duration* ttl, const std::string& help) {
-  const auto parse = [ttl](const std::string& text) {
-    if (text == "never") {
-      *ttl = absl::InfiniteDuration();
-    } else if (!absl::ParseDuration(text, ttl) || *ttl < kMinTtl || *ttl > kMaxTtl) {
-      throw CLI::ValidationError("--ttl is '" + text +
-                                 "'; it must be never, or a duration in 1s.." +
-                                 absl::FormatDuration(kMaxTtl) + ", like 90s or 36h");
-    }
-  };
-  return command->add_option_function<std::string>("--ttl", parse, help)->type_name("");
-}
-
 void AddDurability(CLI::App* command, Durability* durability) {
   const auto parse = [durability](const std::string& text) {
     for (const Durability named : {Durability::kMemory, Durability::kLogged, Durability::kSynced}) {
@@ -207,7 +204,8 @@ void AddContextCommands(CLI::App& app, const Globals& globals, Run* run) {
   create->add_option("--profile", flags->profile, "fingerprint, name or preset")->required();
   create->add_option("--id", flags->id, "chosen by the service if not given");
   AddDurability(create, &flags->options.durability);
-  AddTtl(create, &flags->options.ttl, "deleted this long after creation or renewal, like 36h")
+  AddDuration(create, "--ttl", "never", &flags->options.ttl,
+              "deleted this long after creation or renewal, like 36h")
       ->default_str("never");
   CLI::App* append = add("append", "Append synthetic entries where the context ends", Append);
   append->add_option("id", flags->id)->required();
@@ -225,10 +223,12 @@ void AddContextCommands(CLI::App& app, const Globals& globals, Run* run) {
   fork->add_option("id", flags->id)->required();
   fork->add_option("--entries", flags->entries, "entries to keep")->required();
   fork->add_option("--fork-id", flags->fork_id, "chosen by the service if not given");
-  AddTtl(fork, &flags->options.ttl, "of the fork, as with create")->default_str("never");
+  AddDuration(fork, "--ttl", "never", &flags->options.ttl, "of the fork, as with create")
+      ->default_str("never");
   CLI::App* renew = add("renew", "Let a context live for a while from now on", Renew);
   renew->add_option("id", flags->id)->required();
-  AddTtl(renew, &flags->options.ttl, "how long, like 36h, or never")->required();
+  AddDuration(renew, "--ttl", "never", &flags->options.ttl, "how long, like 36h, or never")
+      ->required();
   add("seal", "Refuse further entries", Seal)->add_option("id", flags->id)->required();
   CLI::App* remove = add("delete", "Free a context and all it holds", Delete);
   remove->add_option("id", flags->id)->required();

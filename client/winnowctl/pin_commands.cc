@@ -2,31 +2,53 @@
 #include <string>
 
 #include "client/winnowctl/commands.h"
+#include "client/winnowctl/duration_option.h"
 
 namespace winnow::ctl {
 namespace {
 
-int Pin(const Globals& globals, const std::string& id, bool pinned) {
+struct PinFlags {
+  std::string id;
+  absl::Duration duration = absl::InfiniteDuration();
+};
+
+// Runs fn(context) on the context of that id.
+template <typename Fn>
+int WithContext(const Globals& globals, const std::string& id, Fn fn) {
   client::Client client = globals.Connect();
   absl::StatusOr<client::Context> context = client.OpenContext(id);
   if (!context.ok()) return Fail(context.status());
-  const absl::Status status = context->Pin(pinned);
+  const absl::Status status = fn(*context);
   return status.ok() ? kOk : Fail(status);
+}
+
+int Pin(const Globals& globals, const PinFlags& flags) {
+  return WithContext(globals, flags.id,
+                     [&](const client::Context& context) { return context.Pin(flags.duration); });
+}
+
+int Unpin(const Globals& globals, const PinFlags& flags) {
+  return WithContext(globals, flags.id,
+                     [](const client::Context& context) { return context.Unpin(); });
 }
 
 }  // namespace
 
 void AddPinCommands(CLI::App& app, const Globals& globals, Run* run) {
-  auto id = std::make_shared<std::string>();
-  const auto add = [&](const char* name, const char* help, bool pinned) {
+  auto flags = std::make_shared<PinFlags>();
+  const auto add = [&](const char* name, const char* help, auto command) {
     CLI::App* sub = app.add_subcommand(name, help);
-    sub->add_option("id", *id, "context")->required();
-    sub->callback([&globals, run, id, pinned] {
-      *run = [&globals, id, pinned] { return Pin(globals, *id, pinned); };
+    sub->add_option("id", flags->id, "context")->required();
+    sub->callback([&globals, run, flags, command] {
+      *run = [&globals, flags, command] { return command(globals, *flags); };
     });
+    return sub;
   };
-  add("pin", "Keep a context in memory", true);
-  add("unpin", "Let a context be spilled again", false);
+  CLI::App* pin = add("pin", "Keep a context in memory", Pin);
+  AddDuration(pin, "--for", "ever", &flags->duration,
+              "how long from now, like 10m, unless unpinned")
+      ->default_str("ever");
+  add("unpin", "Let a context be spilled again", Unpin);
 }
 
 }  // namespace winnow::ctl

@@ -55,7 +55,8 @@ ContextInfo Combine(const std::string& context_id, const std::vector<shard::Cont
     info.stored_bytes += state.stored_bytes;
     // A change that has not reached every shard: what may be relied on is the least of them.
     info.durability = std::min(info.durability, state.durability);
-    info.pinned = info.pinned && state.pinned;
+    info.pinned = info.pinned && state.pinned_until > now;
+    info.pinned_for = std::min(info.pinned_for, state.pinned_until - now);
     info.expires_in = std::min(info.expires_in, state.expires_at - now);
     uint64_t most = 0;
     for (size_t layer = 0; layer < info.layer_entries.size(); ++layer) {

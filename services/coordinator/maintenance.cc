@@ -48,9 +48,10 @@ absl::StatusOr<SnapshotReply> SumOf(const std::vector<shard::SnapshotResult>& re
 
 absl::Status CheckNotPinned(const ContextName& name,
                             const std::vector<shard::ContextState>& states) {
-  if (std::none_of(states.begin(), states.end(), [](const auto& state) { return state.pinned; })) {
-    return absl::OkStatus();
-  }
+  const auto is_pinned = [now = absl::Now()](const shard::ContextState& state) {
+    return state.pinned_until > now;
+  };
+  if (std::none_of(states.begin(), states.end(), is_pinned)) return absl::OkStatus();
   return Error(absl::StatusCode::kFailedPrecondition, "CONTEXT_PINNED",
                absl::StrCat("context ", name.context_id, " is pinned in memory; unpin it first"));
 }
@@ -100,18 +101,24 @@ absl::Status Maintenance::RenewLease(const ContextName& name, absl::Duration ttl
   return held.ok() ? UnknownContext(name) : held;
 }
 
-absl::Status Maintenance::PinContext(const ContextName& name, bool pinned,
+absl::Status Maintenance::PinContext(const ContextName& name, absl::Duration duration,
                                      absl::Time deadline) const {
-  if (absl::Status status = Describe(name, deadline).status(); !status.ok()) return status;
-  const absl::Status status = BroadcastChange(
-      channels_, shard::PinContext{.context_id = ShardId(name), .pinned = pinned}, deadline);
-  if (absl::IsNotFound(status)) return UnknownContext(name);
-  if (pinned && absl::IsResourceExhausted(status)) {
-    // A context that is pinned in part takes memory and is no faster for it.
-    static_cast<void>(BroadcastChange(
-        channels_, shard::PinContext{.context_id = ShardId(name), .pinned = false}, deadline));
-  }
+  absl::Status status = PinUntil(name, absl::Now() + duration, deadline);
+  // A context that is pinned in part takes memory and is no faster for it.
+  if (absl::IsResourceExhausted(status)) UnpinContext(name, deadline).IgnoreError();
   return status;
+}
+
+absl::Status Maintenance::UnpinContext(const ContextName& name, absl::Time deadline) const {
+  return PinUntil(name, absl::InfinitePast(), deadline);
+}
+
+absl::Status Maintenance::PinUntil(const ContextName& name, absl::Time until,
+                                   absl::Time deadline) const {
+  if (absl::Status status = Describe(name, deadline).status(); !status.ok()) return status;
+  absl::Status status = BroadcastChange(
+      channels_, shard::PinContext{.context_id = ShardId(name), .until = until}, deadline);
+  return absl::IsNotFound(status) ? UnknownContext(name) : status;
 }
 
 absl::StatusOr<TierReply> Maintenance::Tier(const TierRequest& request, absl::Time deadline) const {

@@ -62,7 +62,10 @@ class Maintenance {
   explicit Maintenance(Channels channels) : channels_(channels) {}
 
   absl::Status RenewLease(const ContextName& name, absl::Duration ttl, absl::Time deadline) const;
-  absl::Status PinContext(const ContextName& name, bool pinned, absl::Time deadline) const;
+  // RESOURCE_EXHAUSTED, and pinned nowhere, unless it is pinned on every shard.
+  absl::Status PinContext(const ContextName& name, absl::Duration duration,
+                          absl::Time deadline) const;
+  absl::Status UnpinContext(const ContextName& name, absl::Time deadline) const;
   absl::StatusOr<TierReply> Tier(const TierRequest& request, absl::Time deadline) const;
   absl::StatusOr<SnapshotReply> SaveSnapshot(const SnapshotRequest& request,
                                              absl::Time deadline) const;
@@ -70,6 +73,7 @@ class Maintenance {
                                              absl::Time deadline) const;
 
  private:
+  absl::Status PinUntil(const ContextName& name, absl::Time until, absl::Time deadline) const;
   absl::StatusOr<std::vector<shard::ContextState>> Describe(const ContextName& name,
                                                             absl::Time deadline) const;
   // How many stripes to load where that is left open.

@@ -50,6 +50,7 @@ struct ContextInfo {
   Durability durability = Durability::kDefault;
   bool sealed = false;
   bool pinned = false;
+  absl::Duration pinned_for = absl::InfiniteDuration();  // if it is
   absl::Duration expires_in = absl::InfiniteDuration();
   uint64_t entries = 0;
   uint64_t index_bytes = 0;

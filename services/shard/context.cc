@@ -159,7 +159,7 @@ ContextRecord Context::ForkRecord(const ForkContext& call) const {
   ContextRecord fork = record();
   fork.context_id = call.context_id;
   fork.sealed = false;
-  fork.pinned = false;
+  fork.pinned_until = absl::InfinitePast();
   fork.expires_at = call.expires_at;
   fork.origin = ForkOrigin{.parent_id = id(), .entries = call.entries};
   return fork;
@@ -219,8 +219,8 @@ absl::Status Context::Renew(absl::Time expires_at) {
   return Update([expires_at](ContextRecord* record) { record->expires_at = expires_at; });
 }
 
-absl::Status Context::Pin(bool pinned) {
-  return Update([pinned](ContextRecord* record) { record->pinned = pinned; });
+absl::Status Context::Pin(absl::Time until) {
+  return Update([until](ContextRecord* record) { record->pinned_until = until; });
 }
 
 absl::Status Context::Remove() {
@@ -249,7 +249,7 @@ ContextState Context::Describe() const {
                      .placement_key = record.placement_key,
                      .durability = record.durability,
                      .sealed = record.sealed,
-                     .pinned = record.pinned,
+                     .pinned_until = record.pinned_until,
                      .expires_at = record.expires_at,
                      .layer_entries = std::vector<uint64_t>(layers),
                      .layer_ends = std::vector<uint64_t>(layers)};

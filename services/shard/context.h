@@ -39,7 +39,7 @@ class Context {
 
   absl::Status Seal();
   absl::Status Renew(absl::Time expires_at);
-  absl::Status Pin(bool pinned);
+  absl::Status Pin(absl::Time until);
   // Forgets what the store keeps.
   absl::Status Remove();
   ContextState Describe() const;
@@ -71,6 +71,7 @@ class Context {
   // Whether it was made of such a record.
   bool IsLike(const ContextRecord& record) const;
   bool expired() const { return record().expires_at <= absl::Now(); }
+  bool pinned() const { return record().pinned_until > absl::Now(); }
 
  private:
   // Bytes, layers and bounds of an append.

@@ -54,10 +54,10 @@ struct RenewLease {
   absl::Time expires_at = absl::InfiniteFuture();
 };
 
-// A pinned context stays in memory.
+// Until then the context stays in memory; InfinitePast unpins it.
 struct PinContext {
   std::string context_id;
-  bool pinned = true;
+  absl::Time until = absl::InfiniteFuture();
 };
 
 // What is to be done with a range of a context's stripes.

@@ -41,7 +41,7 @@ struct ContextState {
   uint64_t placement_key = 0;
   Durability durability = Durability::kMemory;
   bool sealed = false;
-  bool pinned = false;
+  absl::Time pinned_until = absl::InfinitePast();
   absl::Time expires_at = absl::InfiniteFuture();
   uint64_t index_bytes = 0;
   uint64_t kv_bytes = 0;

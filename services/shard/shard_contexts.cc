@@ -50,7 +50,7 @@ void Shard::Impl::Recover(Recovery recovery) {
     auto context = std::make_shared<Context>(NewStorage(stored.record, profile), stored.stripes);
     ++recovery_.contexts;
     for (const uint64_t entries : context->Describe().layer_entries) recovery_.entries += entries;
-    if (stored.record.pinned) restorer_.Wants(context);
+    if (context->pinned()) restorer_.Wants(context);
     Insert(std::move(context));
   }
 }

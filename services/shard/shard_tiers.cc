@@ -32,15 +32,15 @@ absl::StatusOr<Result> Shard::Impl::Run(const Ping&, absl::Time) {
 absl::StatusOr<Result> Shard::Impl::Run(const PinContext& call, absl::Time) {
   absl::StatusOr<std::shared_ptr<Context>> context = Find(call.context_id);
   if (!context.ok()) return context.status();
-  if (absl::Status status = (*context)->Pin(call.pinned); !status.ok()) return status;
-  if (call.pinned) restorer_.Wants(*context);
+  if (absl::Status status = (*context)->Pin(call.until); !status.ok()) return status;
+  if ((*context)->pinned()) restorer_.Wants(*context);
   return Result(Done{});
 }
 
 absl::StatusOr<Result> Shard::Impl::Run(const Tier& call, absl::Time deadline) {
   absl::StatusOr<std::shared_ptr<Context>> context = Find(call.context_id);
   if (!context.ok()) return context.status();
-  if (call.action == TierAction::kSpill && (*context)->record().pinned) {
+  if (call.action == TierAction::kSpill && (*context)->pinned()) {
     return Error(
         absl::StatusCode::kFailedPrecondition, "CONTEXT_PINNED",
         absl::StrCat("context ", call.context_id, " is pinned; unpin it before spilling it"));

@@ -49,7 +49,7 @@ absl::StatusOr<uint64_t> Spiller::SpillSome(uint64_t bytes, const SpillLimits& l
   std::vector<ContextResidency> residencies;
   for (const std::shared_ptr<Context>& context : contexts) {
     residencies.push_back({.last_used = context->last_used(),
-                           .pinned = context->record().pinned,
+                           .pinned = context->pinned(),
                            .index_bytes = context->resident_bytes(Plane::kIndex),
                            .kv_bytes = context->resident_bytes(Plane::kKv)});
   }

@@ -159,9 +159,13 @@ grpc::Status ContextsService::RenewLease(grpc::ServerContext* context,
 grpc::Status ContextsService::PinContext(grpc::ServerContext* context,
                                          const v1::PinContextRequest* request,
                                          v1::PinContextReply*) {
-  return Finish("PinContext", coordinator_.maintenance().PinContext(
-                                  wire::ToContextName(request->tenant(), request->context_id()),
-                                  request->pinned(), Deadline(*context)));
+  const auto name = wire::ToContextName(request->tenant(), request->context_id());
+  const absl::StatusOr<absl::Duration> duration = wire::ToPinDuration(*request);
+  if (!duration.ok()) return Finish("PinContext", duration.status());
+  const coordinator::Maintenance& maintenance = coordinator_.maintenance();
+  return Finish("PinContext", request->pinned()
+                                  ? maintenance.PinContext(name, *duration, Deadline(*context))
+                                  : maintenance.UnpinContext(name, Deadline(*context)));
 }
 
 }  // namespace winnow

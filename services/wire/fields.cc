@@ -31,10 +31,10 @@ v1::Durability FromDurability(Durability durability) {
   return static_cast<v1::Durability>(durability);
 }
 
-absl::StatusOr<absl::Duration> ToTtl(uint64_t ttl_ms) {
+absl::StatusOr<absl::Duration> ToTtl(uint64_t ttl_ms, const char* field) {
   if (ttl_ms == 0) return absl::InfiniteDuration();
   if (ttl_ms < kMinTtlMs || ttl_ms > kMaxTtlMs) {
-    return InvalidField("ttl_ms", absl::StrCat(ttl_ms),
+    return InvalidField(field, absl::StrCat(ttl_ms),
                         absl::StrCat("0 for never, or ", kMinTtlMs, "..", kMaxTtlMs));
   }
   return absl::Milliseconds(static_cast<int64_t>(ttl_ms));
@@ -45,10 +45,10 @@ uint64_t FromDuration(absl::Duration duration) {
   return static_cast<uint64_t>(std::max<int64_t>(1, absl::ToInt64Milliseconds(duration)));
 }
 
-absl::StatusOr<absl::Time> ToExpiry(uint64_t expires_at_us) {
+absl::StatusOr<absl::Time> ToExpiry(uint64_t expires_at_us, const char* field) {
   if (expires_at_us == 0) return absl::InfiniteFuture();
   if (expires_at_us > kMaxMicros) {
-    return InvalidField("expires_at_us", absl::StrCat(expires_at_us),
+    return InvalidField(field, absl::StrCat(expires_at_us),
                         absl::StrCat("0 for never, or at most ", kMaxMicros));
   }
   return absl::FromUnixMicros(static_cast<int64_t>(expires_at_us));

@@ -22,14 +22,26 @@ inline constexpr size_t kMaxDirectoryBytes = 4096;
 absl::StatusOr<Durability> ToDurability(v1::Durability durability);
 v1::Durability FromDurability(Durability durability);
 
-// 0 is InfiniteDuration, for never.
-absl::StatusOr<absl::Duration> ToTtl(uint64_t ttl_ms);
+// Of the field; 0 is InfiniteDuration, for never.
+absl::StatusOr<absl::Duration> ToTtl(uint64_t ttl_ms, const char* field = "ttl_ms");
 // InfiniteDuration is 0; less than a millisecond, even less than nothing, is 1.
 uint64_t FromDuration(absl::Duration duration);
 
-// 0 is InfiniteFuture, for never.
-absl::StatusOr<absl::Time> ToExpiry(uint64_t expires_at_us);
+// Of the field; 0 is InfiniteFuture, for never.
+absl::StatusOr<absl::Time> ToExpiry(uint64_t expires_at_us, const char* field = "expires_at_us");
 uint64_t FromExpiry(absl::Time expires_at);
+
+// The fields `pinned` and `pinned_until_us` of a message. InfinitePast is what is not pinned.
+template <typename Message>
+absl::StatusOr<absl::Time> ToPin(const Message& message) {
+  if (!message.pinned()) return absl::InfinitePast();
+  return ToExpiry(message.pinned_until_us(), "pinned_until_us");
+}
+template <typename Message>
+void SetPin(absl::Time until, Message* message) {
+  message->set_pinned(until != absl::InfinitePast());
+  if (message->pinned()) message->set_pinned_until_us(FromExpiry(until));
+}
 
 // Of a range of stripes that has at least `min_stripes`.
 absl::Status CheckStripes(uint32_t first_stripe, uint32_t stripes, uint32_t min_stripes);

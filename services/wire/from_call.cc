@@ -43,7 +43,7 @@ void Fill(const shard::RenewLease& call, v1::ShardRequest* request) {
 
 void Fill(const shard::PinContext& call, v1::ShardRequest* request) {
   request->mutable_pin_context()->set_context_id(call.context_id);
-  request->mutable_pin_context()->set_pinned(call.pinned);
+  SetPin(call.until, request->mutable_pin_context());
 }
 
 // The proto's numbers leave 0 for what is not said.

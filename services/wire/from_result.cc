@@ -36,7 +36,7 @@ v1::ShardContext FromState(const shard::ContextState& state) {
   message.set_placement_key(state.placement_key);
   message.set_durability(FromDurability(state.durability));
   message.set_sealed(state.sealed);
-  message.set_pinned(state.pinned);
+  SetPin(state.pinned_until, &message);
   message.set_expires_at_us(FromExpiry(state.expires_at));
   message.set_index_bytes(state.index_bytes);
   message.set_kv_bytes(state.kv_bytes);

@@ -144,6 +144,12 @@ absl::StatusOr<coordinator::AttendQuery> ToQuery(const v1::AttendRequest& messag
   return query;
 }
 
+absl::StatusOr<absl::Duration> ToPinDuration(const v1::PinContextRequest& message) {
+  if (message.pinned()) return ToTtl(message.for_ms(), "for_ms");
+  if (message.for_ms() == 0) return absl::ZeroDuration();
+  return InvalidField("for_ms", absl::StrCat(message.for_ms()), "0 where pinned is false");
+}
+
 v1::ContextInfo FromContextInfo(const coordinator::ContextInfo& info) {
   v1::ContextInfo message;
   message.set_context_id(info.context_id);
@@ -152,6 +158,7 @@ v1::ContextInfo FromContextInfo(const coordinator::ContextInfo& info) {
   message.set_durability(FromDurability(info.durability));
   message.set_sealed(info.sealed);
   message.set_pinned(info.pinned);
+  if (info.pinned) message.set_pinned_for_ms(FromDuration(info.pinned_for));
   message.set_expires_in_ms(FromDuration(info.expires_in));
   message.set_entries(info.entries);
   message.set_index_bytes(info.index_bytes);

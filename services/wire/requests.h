@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "services/coordinator/requests.h"
 #include "winnow/v1/contexts.pb.h"
 #include "winnow/v1/retrieval.pb.h"
@@ -24,6 +25,9 @@ coordinator::AppendEntries ToAppend(const v1::AppendEntriesRequest& message);
 absl::StatusOr<coordinator::Query> ToQuery(const v1::SelectRequest& message);
 absl::StatusOr<coordinator::Query> ToQuery(const v1::GatherRequest& message);
 absl::StatusOr<coordinator::AttendQuery> ToQuery(const v1::AttendRequest& message);
+
+// How long to pin; zero for what is unpinned.
+absl::StatusOr<absl::Duration> ToPinDuration(const v1::PinContextRequest& message);
 
 v1::ContextInfo FromContextInfo(const coordinator::ContextInfo& info);
 void FromAppendReply(const coordinator::AppendReply& reply, v1::AppendEntriesReply* message);

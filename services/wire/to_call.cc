@@ -47,6 +47,12 @@ absl::StatusOr<shard::Call> Read(const v1::ShardRenewLease& message) {
   return shard::RenewLease{.context_id = message.context_id(), .expires_at = *expires_at};
 }
 
+absl::StatusOr<shard::Call> Read(const v1::ShardPinContext& message) {
+  absl::StatusOr<absl::Time> until = ToPin(message);
+  if (!until.ok()) return until.status();
+  return shard::PinContext{.context_id = message.context_id(), .until = *until};
+}
+
 absl::StatusOr<shard::Call> Read(const v1::ShardTier& message) {
   if (!v1::TierAction_IsValid(message.action()) ||
       message.action() == v1::TIER_ACTION_UNSPECIFIED) {
@@ -179,8 +185,7 @@ absl::StatusOr<shard::Call> ToCall(const v1::ShardRequest& message) {
     case v1::ShardRequest::kRenewLease:
       return Read(message.renew_lease());
     case v1::ShardRequest::kPinContext:
-      return shard::PinContext{.context_id = message.pin_context().context_id(),
-                               .pinned = message.pin_context().pinned()};
+      return Read(message.pin_context());
     case v1::ShardRequest::kTier:
       return Read(message.tier());
     case v1::ShardRequest::kSaveSnapshot:

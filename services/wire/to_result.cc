@@ -34,6 +34,8 @@ absl::StatusOr<shard::ContextState> ToState(const v1::ShardContext& message) {
   if (!durability.ok()) return BadReply(durability.status().message());
   absl::StatusOr<absl::Time> expires_at = ToExpiry(message.expires_at_us());
   if (!expires_at.ok()) return BadReply(expires_at.status().message());
+  absl::StatusOr<absl::Time> pinned_until = ToPin(message);
+  if (!pinned_until.ok()) return BadReply(pinned_until.status().message());
   return shard::ContextState{
       .context_id = message.context_id(),
       .tenant = message.tenant(),
@@ -41,7 +43,7 @@ absl::StatusOr<shard::ContextState> ToState(const v1::ShardContext& message) {
       .placement_key = message.placement_key(),
       .durability = *durability,
       .sealed = message.sealed(),
-      .pinned = message.pinned(),
+      .pinned_until = *pinned_until,
       .expires_at = *expires_at,
       .index_bytes = message.index_bytes(),
       .kv_bytes = message.kv_bytes(),

@@ -142,7 +142,7 @@ TEST_F(TierTest, ColdIndexKeysAreScoredAlike) {
 
 TEST_F(TierTest, ProfilesLeasesAndPinsAreKept) {
   const client::Context context = trial_.Load(*client_);
-  ASSERT_TRUE(context.Pin().ok());
+  ASSERT_TRUE(context.Pin(absl::Hours(2)).ok());
   ASSERT_TRUE(context.RenewLease(absl::Hours(5)).ok());
   ASSERT_TRUE(context.Seal().ok());
   Kill();
@@ -150,6 +150,8 @@ TEST_F(TierTest, ProfilesLeasesAndPinsAreKept) {
   EXPECT_EQ(client_->ListProfiles()->size(), 1u);
   const client::ContextInfo info = Described(Reopened(context.id()));
   EXPECT_TRUE(info.pinned);
+  EXPECT_LE(info.pinned_for, absl::Hours(2));
+  EXPECT_GT(info.pinned_for, absl::Hours(1));
   EXPECT_TRUE(info.sealed);
   EXPECT_LE(info.expires_in, absl::Hours(5));
   EXPECT_GT(info.expires_in, absl::Hours(4));
@@ -159,7 +161,7 @@ TEST_F(TierTest, WhatIsPinnedIsNotSpilled) {
   const client::Context context = trial_.Load(*client_);
   ASSERT_TRUE(context.Pin().ok());
   EXPECT_EQ(ErrorReason(context.Spill(Planes::kKv).status()), "CONTEXT_PINNED");
-  ASSERT_TRUE(context.Pin(false).ok());
+  ASSERT_TRUE(context.Unpin().ok());
   EXPECT_TRUE(context.Spill(Planes::kKv).ok());
   ExpectAnswers(context);
 }

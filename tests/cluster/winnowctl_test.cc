@@ -85,6 +85,13 @@ TEST_F(WinnowctlTest, LeasesAndPins) {
   const json pinned = CtlJson({"context", "describe", "book"});
   EXPECT_EQ(pinned["expires_in_ms"], 0);
   EXPECT_EQ(pinned["pinned"], true);
+  EXPECT_EQ(pinned["pinned_for_ms"], 0);
+  EXPECT_EQ(Ctl({"pin", "book", "--for=2h"}).code, kOk);
+  const json pinned_for = CtlJson({"context", "describe", "book"});
+  EXPECT_EQ(pinned_for["pinned"], true);
+  EXPECT_GT(pinned_for["pinned_for_ms"], 3600 * 1000);
+  EXPECT_THAT(Ctl({"context", "describe", "book"}).out, HasSubstr("for 1h59m"));
+  EXPECT_THAT(Ctl({"pin", "book", "--for=10ms"}).err, HasSubstr("'10ms'"));
   EXPECT_THAT(Ctl({"context", "describe", "book"}).out, HasSubstr("never"));
   EXPECT_EQ(Ctl({"unpin", "book"}).code, kOk);
   EXPECT_EQ(Ctl({"pin", "unheard-of"}).code, kRefused);

@@ -101,7 +101,7 @@ TEST_F(LeaseTest, ARenewalCountsFromNow) {
 TEST_F(LeaseTest, WhatIsUnknownIsNeitherRenewedNorPinned) {
   for (const absl::Status& status :
        {maintenance().RenewLease(Name("x"), kTtl, Unhurried()),
-        maintenance().PinContext(Name("x"), true, Unhurried()),
+        maintenance().PinContext(Name("x"), kTtl, Unhurried()),
         maintenance().RenewLease({.tenant = "u", .context_id = "a"}, kTtl, Unhurried())}) {
     ExpectError(status, StatusCode::kNotFound, "UNKNOWN_CONTEXT");
   }
@@ -152,22 +152,37 @@ TEST_F(LeaseTest, ARenewalThatFailedIsFinishedByRepeatingIt) {
 }
 
 TEST_F(LeaseTest, APinIsOnAllShardsOrOnNone) {
-  ASSERT_TRUE(maintenance().PinContext(Name(), true, Unhurried()).ok());
+  ASSERT_TRUE(maintenance().PinContext(Name(), kTtl, Unhurried()).ok());
   EXPECT_TRUE(coordinator().DescribeContext(Name(), Unhurried())->first.pinned);
-  ASSERT_TRUE(maintenance().PinContext(Name(), false, Unhurried()).ok());
+  ASSERT_TRUE(maintenance().UnpinContext(Name(), Unhurried()).ok());
   EXPECT_FALSE(coordinator().DescribeContext(Name(), Unhurried())->first.pinned);
   cluster_.shard(2).Fail<shard::PinContext>(
       Error(StatusCode::kResourceExhausted, "MEMORY_BUDGET", "no room"));
-  ExpectError(maintenance().PinContext(Name(), true, Unhurried()), StatusCode::kResourceExhausted,
+  ExpectError(maintenance().PinContext(Name(), kTtl, Unhurried()), StatusCode::kResourceExhausted,
               "MEMORY_BUDGET");
   for (uint32_t i = 0; i < 3; ++i) {
-    EXPECT_FALSE(cluster_.shard(i).last<shard::PinContext>().pinned);
+    EXPECT_EQ(cluster_.shard(i).last<shard::PinContext>().until, absl::InfinitePast());
   }
+}
+
+TEST_F(LeaseTest, APinEndsByItself) {
+  ASSERT_TRUE(maintenance().PinContext(Name(), absl::Hours(1), Unhurried()).ok());
+  ContextInfo info = coordinator().DescribeContext(Name(), Unhurried())->first;
+  EXPECT_TRUE(info.pinned);
+  EXPECT_GT(info.pinned_for, absl::Minutes(59));
+  EXPECT_LE(info.pinned_for, absl::Hours(1));
+  ASSERT_TRUE(maintenance().PinContext(Name(), absl::Milliseconds(1), Unhurried()).ok());
+  absl::SleepFor(absl::Milliseconds(2));
+  EXPECT_FALSE(coordinator().DescribeContext(Name(), Unhurried())->first.pinned);
+  ASSERT_TRUE(maintenance().PinContext(Name(), absl::InfiniteDuration(), Unhurried()).ok());
+  info = coordinator().DescribeContext(Name(), Unhurried())->first;
+  EXPECT_TRUE(info.pinned);
+  EXPECT_EQ(info.pinned_for, absl::InfiniteDuration());
 }
 
 TEST_F(LeaseTest, APinThatDidNotReachEveryShardIsNoPin) {
   cluster_.shard(2).Fail<shard::PinContext>(Gone());
-  ExpectError(maintenance().PinContext(Name(), true, Unhurried()), StatusCode::kUnavailable,
+  ExpectError(maintenance().PinContext(Name(), kTtl, Unhurried()), StatusCode::kUnavailable,
               "GONE");
   EXPECT_FALSE(coordinator().DescribeContext(Name(), Unhurried())->first.pinned);
 }
@@ -177,7 +192,7 @@ TEST_F(LeaseTest, DescribeTellsTheLeastThatMayBeReliedOnAndTheSumOfBytes) {
     cluster_.shard(i).EditResult<shard::Describe, shard::ContextState>(
         [i](shard::ContextState* state) {
           state->durability = i == 1 ? Durability::kLogged : Durability::kSynced;
-          state->pinned = i != 2;
+          state->pinned_until = i == 2 ? absl::Now() : absl::InfiniteFuture();
           state->expires_at = absl::Now() + absl::Hours(3 - i);
           state->resident_index_bytes = 1 + i;
           state->resident_kv_bytes = 10 + i;

@@ -92,7 +92,7 @@ TEST_F(MaintenanceTest, OneShardsErrorIsTheCalls) {
 }
 
 TEST_F(MaintenanceTest, WhatIsPinnedIsRestoredAndVerifiedButNotSpilled) {
-  ASSERT_TRUE(maintenance().PinContext(Name(), true, Unhurried()).ok());
+  ASSERT_TRUE(maintenance().PinContext(Name(), absl::InfiniteDuration(), Unhurried()).ok());
   ExpectError(maintenance().Tier({.context = Name()}, Unhurried()).status(),
               StatusCode::kFailedPrecondition, "CONTEXT_PINNED");
   EXPECT_EQ(cluster_.shard(0).calls<shard::Tier>(), 0);

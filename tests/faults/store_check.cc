@@ -92,10 +92,11 @@ std::string RecordDifference(ContextRecord expected, const ContextRecord& found)
   expected.number = found.number;
   if (expected == found) return "";
   return absl::StrCat(
-      "the record differs: sealed ", found.sealed, " for ", expected.sealed, ", pinned ",
-      found.pinned, " for ", expected.pinned, ", durability ", static_cast<int>(found.durability),
-      " for ", static_cast<int>(expected.durability), ", expires ",
-      absl::FormatTime(found.expires_at), " for ", absl::FormatTime(expected.expires_at));
+      "the record differs: sealed ", found.sealed, " for ", expected.sealed, ", pinned until ",
+      absl::FormatTime(found.pinned_until), " for ", absl::FormatTime(expected.pinned_until),
+      ", durability ", static_cast<int>(found.durability), " for ",
+      static_cast<int>(expected.durability), ", expires ", absl::FormatTime(found.expires_at),
+      " for ", absl::FormatTime(expected.expires_at));
 }
 
 std::map<uint32_t, std::vector<uint32_t>> EndsOf(const StoredContext& found) {

@@ -182,7 +182,8 @@ absl::Status StoreHistory::Fork(EntryStore* store, const Held& parent) {
 absl::Status StoreHistory::Update(EntryStore* store, Held* held) {
   ExpectedContext after = held->expected;
   after.record.sealed = Random(0, 1) == 0;
-  after.record.pinned = Random(0, 1) == 0;
+  after.record.pinned_until =
+      Random(0, 1) == 0 ? absl::InfinitePast() : absl::FromUnixSeconds(Random(0, 1 << 30));
   after.record.expires_at = absl::FromUnixSeconds(Random(2'000'000'000, 2'100'000'000));
   Begin(after.record.context_id, after);
   const absl::Status status = store->UpdateContext(after.record);

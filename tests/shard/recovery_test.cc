@@ -43,7 +43,7 @@ TEST_F(ShardRecoveryTest, RecordsAreKept) {
   ASSERT_TRUE(shard_.Restart().ok());
   const shard::ContextState state = Describe();
   EXPECT_TRUE(state.sealed);
-  EXPECT_TRUE(state.pinned);
+  EXPECT_EQ(state.pinned_until, absl::InfiniteFuture());
   EXPECT_EQ(state.expires_at, expiry);
   EXPECT_EQ(state.durability, Durability::kLogged);
   EXPECT_EQ(Describe("t/s").durability, Durability::kSynced);

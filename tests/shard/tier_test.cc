@@ -225,8 +225,27 @@ TEST_F(SmallShardTest, WhatIsPinnedStaysAndWhatFindsNoRoomIsRefused) {
   ExpectError(Tier(TierAction::kSpill).status(), StatusCode::kFailedPrecondition, "CONTEXT_PINNED");
   ExpectAnswers(held);
   EXPECT_EQ(cold_rows_ + cold_index_bytes_, 0u);
-  ASSERT_TRUE(shard_.Ask(shard::PinContext{.context_id = "t/a", .pinned = false}).ok());
+  ASSERT_TRUE(shard_.Ask(shard::PinContext{"t/a", absl::InfinitePast()}).ok());
   EXPECT_TRUE(shard_.Append(held, 512).ok());
+}
+
+TEST_F(SmallShardTest, APinThatHasEndedHoldsNoMemory) {
+  Create();
+  const absl::Time until = absl::Now() + absl::Milliseconds(300);
+  ASSERT_TRUE(shard_.Ask(shard::PinContext{"t/a", until}).ok());
+  ASSERT_TRUE(shard_.Append(0, 512).ok());
+  if (absl::Now() < until) {
+    ExpectError(Tier(TierAction::kSpill).status(), StatusCode::kFailedPrecondition,
+                "CONTEXT_PINNED");
+  }
+  absl::SleepFor(until - absl::Now());
+  EXPECT_TRUE(Tier(TierAction::kSpill).ok());
+  // Refused where pinned contexts have all the memory.
+  constexpr uint32_t kAll = kMany / 512 * 512;
+  for (uint32_t held = 512; held < kAll; held += 512) {
+    ASSERT_TRUE(shard_.Append(held, 512).ok()) << held;
+  }
+  ExpectAnswers(kAll);
 }
 
 TEST_F(SmallShardTest, TheLeastRecentlyUsedContextIsSpilledFirst) {

@@ -78,6 +78,19 @@ TEST(Requests, OptionsThatCannotBeAreRefused) {
   }
 }
 
+TEST(Requests, APinLastsAsLongAsItWasAskedFor) {
+  v1::PinContextRequest message;
+  EXPECT_EQ(ToPinDuration(message).value(), absl::ZeroDuration());
+  message.set_for_ms(5000);
+  ExpectBadField(ToPinDuration(message), "for_ms");
+  message.set_pinned(true);
+  EXPECT_EQ(ToPinDuration(message).value(), absl::Seconds(5));
+  message.set_for_ms(0);
+  EXPECT_EQ(ToPinDuration(message).value(), absl::InfiniteDuration());
+  message.set_for_ms(999);
+  ExpectBadField(ToPinDuration(message), "for_ms");
+}
+
 TEST(Requests, AnAppendKeepsItsLayersApart) {
   v1::AppendEntriesRequest message;
   message.set_tenant("t");
@@ -252,6 +265,7 @@ TEST(Replies, ContextsKeepTheirFields) {
                                         .durability = Durability::kLogged,
                                         .sealed = true,
                                         .pinned = true,
+                                        .pinned_for = absl::Milliseconds(context.pinned_for_ms()),
                                         .expires_in = absl::Milliseconds(context.expires_in_ms()),
                                         .entries = context.entries(),
                                         .index_bytes = context.index_bytes(),
@@ -259,8 +273,8 @@ TEST(Replies, ContextsKeepTheirFields) {
                                         .resident_index_bytes = context.resident_index_bytes(),
                                         .resident_kv_bytes = context.resident_kv_bytes(),
                                         .stored_bytes = context.stored_bytes(),
-                                        .layer_entries = {14, 15},
-                                        .shard_entries = {16, 17}})),
+                                        .layer_entries = {15, 16},
+                                        .shard_entries = {17, 18}})),
             "");
 }
 

@@ -176,13 +176,19 @@ TEST(ShardMessages, TimesArriveToTheMicrosecondAndNeverStaysNever) {
               at);
     EXPECT_EQ(Sent(shard::ForkContext{.expires_at = at}, &request).expires_at, at);
     EXPECT_EQ(Sent(shard::RenewLease{.expires_at = at}, &request).expires_at, at);
-    EXPECT_EQ(Answered(shard::ContextState{.profile = std::make_shared<Profile>(SmallProfile()),
-                                           .expires_at = at,
-                                           .layer_entries = {1, 2},
-                                           .layer_ends = {1, 2}})
-                  .expires_at,
-              at);
+    EXPECT_EQ(Sent(shard::PinContext{.until = at}, &request).until, at);
+    const auto state =
+        Answered(shard::ContextState{.profile = std::make_shared<Profile>(SmallProfile()),
+                                     .pinned_until = at,
+                                     .expires_at = at,
+                                     .layer_entries = {1, 2},
+                                     .layer_ends = {1, 2}});
+    EXPECT_EQ(state.expires_at, at);
+    EXPECT_EQ(state.pinned_until, at);
   }
+  v1::ShardRequest request;
+  EXPECT_EQ(Sent(shard::PinContext{.until = absl::InfinitePast()}, &request).until,
+            absl::InfinitePast());
 }
 
 TEST(ShardMessages, ATimeThatIsOverIsNotTakenForNever) {

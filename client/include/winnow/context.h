@@ -56,8 +56,9 @@ class Context {
 
   // The context lives for `ttl` from now on, whatever it had left. NOT_FOUND once it has expired.
   absl::Status RenewLease(absl::Duration ttl) const;
-  // Keeps it in memory, or no longer. RESOURCE_EXHAUSTED if it does not fit.
-  absl::Status Pin(bool pinned = true) const;
+  // Keeps it in memory, so long or until it is unpinned. RESOURCE_EXHAUSTED if it does not fit.
+  absl::Status Pin(absl::Duration duration = absl::InfiniteDuration()) const;
+  absl::Status Unpin() const;
 
   // From memory to disk, and back. FAILED_PRECONDITION NO_DATA_DIR where a shard keeps nothing on
   // disk, and CONTEXT_PINNED for spilling what is pinned.
@@ -71,6 +72,8 @@ class Context {
                                               const StripeRange& range = {}) const;
 
  private:
+  absl::Status SetPin(bool pinned, absl::Duration duration) const;
+
   std::shared_ptr<Connection> connection_;
   std::string id_;
   std::shared_ptr<const Profile> profile_;

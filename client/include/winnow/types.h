@@ -111,6 +111,7 @@ struct ContextInfo {
   Durability durability = Durability::kDefault;
   bool sealed = false;
   bool pinned = false;
+  absl::Duration pinned_for = absl::InfiniteDuration();  // how much longer, if it is
   absl::Duration expires_in = absl::InfiniteDuration();
   uint64_t entries = 0;  // that every stored layer holds
   uint64_t index_bytes = 0;
