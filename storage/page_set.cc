@@ -119,15 +119,18 @@ absl::StatusOr<std::shared_ptr<PageSet>> PageSet::Fork(uint32_t entries) const {
   return fork;
 }
 
-std::optional<uint32_t> PageSet::FindDamage(uint32_t entries) const {
+bool PageSet::IsSound(uint32_t page, uint32_t entries) const {
   const size_t bytes = EntryBytes(*profile_, plane_);
-  std::vector<std::byte> page(kPageEntries * bytes);
-  for (uint32_t first = 0; first < entries; first += kPageEntries) {
-    const uint32_t count = std::min<uint32_t>(kPageEntries, entries - first);
-    Read(first, count, page.data());
-    if (SumOfEntries(page.data(), count, bytes, first) != pages_[first / kPageEntries].checksum) {
-      return first / kPageEntries;
-    }
+  const uint32_t first = page * kPageEntries;
+  const uint32_t count = std::min<uint32_t>(kPageEntries, entries - first);
+  std::vector<std::byte> read(count * bytes);
+  Read(first, count, read.data());
+  return SumOfEntries(read.data(), count, bytes, first) == pages_[page].checksum;
+}
+
+std::optional<uint32_t> PageSet::FindDamage(uint32_t entries) const {
+  for (uint32_t page = 0; page < PagesFor(entries); ++page) {
+    if (!IsSound(page, entries)) return page;
   }
   return std::nullopt;
 }

@@ -68,8 +68,10 @@ class PageSet {
   // not published.
   absl::StatusOr<std::shared_ptr<PageSet>> Fork(uint32_t entries) const;
 
-  // The first page of those below `entries`, the end of what was written, whose bytes do not match
-  // its checksum. Not to be called while entries are written.
+  // Whether the page's bytes match its checksum, where `entries` is the end of what was written.
+  // Not to be called while entries are written.
+  bool IsSound(uint32_t page, uint32_t entries) const;
+  // The first page below `entries` that is not sound.
   std::optional<uint32_t> FindDamage(uint32_t entries) const;
 
   // A set that was found damaged is not to be read any more.

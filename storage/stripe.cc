@@ -220,7 +220,20 @@ absl::StatusOr<uint64_t> Stripe::Append(uint32_t offset, uint32_t count,
   return written;
 }
 
-absl::StatusOr<Stripe::LayerCopy> Stripe::CopyLayer(int layer, uint32_t entries) const {
+absl::Status Stripe::VerifyPartialPage(int layer, Plane plane, uint32_t entries) {
+  const std::shared_ptr<PageSet> pages = FindPages(layer, plane);
+  if (pages == nullptr || entries % kPageEntries == 0) return absl::OkStatus();
+  if (pages->IsSound(entries / kPageEntries, this->entries(layer))) return absl::OkStatus();
+  absl::Status damage = VerifyPages(layer, plane);
+  return FindPages(layer, plane) == nullptr ? absl::OkStatus() : damage;
+}
+
+absl::StatusOr<Stripe::LayerCopy> Stripe::CopyLayer(int layer, uint32_t entries) {
+  // A copy has checksums of its own, which would make damage look sound.
+  for (const Plane plane : PlanesOf(layer)) {
+    absl::Status status = VerifyPartialPage(layer, plane, entries);
+    if (!status.ok()) return status;
+  }
   LayerCopy copy;
   {
     // At once: what is cold has all its runs.
@@ -241,7 +254,8 @@ absl::StatusOr<Stripe::LayerCopy> Stripe::CopyLayer(int layer, uint32_t entries)
 }
 
 absl::StatusOr<std::shared_ptr<Stripe>> Stripe::Fork(std::shared_ptr<const ContextStorage> context,
-                                                     uint32_t entries) const {
+                                                     uint32_t entries) {
+  absl::MutexLock lock(&write_mu_);
   auto fork = std::make_shared<Stripe>(std::move(context), number_);
   for (size_t i = 0; i < layers_.size(); ++i) {
     if (layers_[i] == nullptr) continue;
@@ -251,7 +265,7 @@ absl::StatusOr<std::shared_ptr<Stripe>> Stripe::Fork(std::shared_ptr<const Conte
     absl::StatusOr<LayerCopy> copy = CopyLayer(layer, kept);
     if (!copy.ok()) return copy.status();
     Layer& to = *fork->layers_[i];
-    absl::MutexLock lock(&to.mu);
+    absl::MutexLock layer_lock(&to.mu);
     to.pages = std::move(copy->pages);
     to.runs = std::move(copy->runs);
     to.entries.store(kept, std::memory_order_release);

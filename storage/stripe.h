@@ -76,9 +76,10 @@ class Stripe {
   StoredRange Stored(int layer, uint32_t first, uint32_t end) const;
 
   // A stripe of `context` with the first `entries` entries of each layer (or all it has, if fewer).
-  // Full pages are shared, the partial one is copied; what is cold stays cold.
+  // Full pages are shared, the partial one is copied; what is cold stays cold. DATA_LOSS
+  // CORRUPT_PAGE if the partial one is damaged and not on disk.
   absl::StatusOr<std::shared_ptr<Stripe>> Fork(std::shared_ptr<const ContextStorage> context,
-                                               uint32_t entries) const;
+                                               uint32_t entries);
   StoredStripe stored() const;
 
   // Lets go of the plane's pages, layer by layer until those of `bytes` of entries are gone, after
@@ -124,7 +125,11 @@ class Stripe {
   void Write(uint32_t offset, uint32_t end, const LayerBytes& bytes,
              const std::shared_ptr<const Extent>& extent) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   void TrimPages(int layer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
-  absl::StatusOr<LayerCopy> CopyLayer(int layer, uint32_t entries) const;
+  // That the page which holds the entry before `entries`, if it goes on, may be copied.
+  absl::Status VerifyPartialPage(int layer, Plane plane, uint32_t entries)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  absl::StatusOr<LayerCopy> CopyLayer(int layer, uint32_t entries)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   absl::Status StoreRest(int layer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   absl::StatusOr<std::shared_ptr<PageSet>> LoadPages(int layer, Plane plane,
                                                      absl::Time deadline) const;

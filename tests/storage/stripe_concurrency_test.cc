@@ -42,7 +42,7 @@ void WatchLayer(const Stripe& stripe, const StripeData& data, int layer) {
 }
 
 // Forks at the newest entry over and over until the stripe is full.
-void WatchForks(const Stripe& stripe, const StripeData& data) {
+void WatchForks(Stripe& stripe, const StripeData& data) {
   for (uint32_t seen = 0; seen < kStripeEntries;) {
     seen = stripe.entries(3);
     const auto fork = stripe.Fork(stripe.context(), seen);

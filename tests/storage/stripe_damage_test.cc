@@ -67,6 +67,26 @@ TEST_F(StripeDamageTest, NothingIsFoundWhereNothingIsWrong) {
   }
 }
 
+TEST_F(StripeDamageTest, AForkDoesNotCopyADamagedPage) {
+  for (const Plane plane : {Plane::kIndex, Plane::kKv}) {
+    const auto logged = NewStripe(Durability::kLogged);
+    Damage(*logged, 0, plane, 4, 17);
+    const auto fork = logged->Fork(logged->context(), 290);
+    ASSERT_TRUE(fork.ok()) << fork.status();
+    EXPECT_EQ((*fork)->Pages(0, plane).value(), nullptr);
+    EXPECT_TRUE((*fork)->Compare(0, 290, data_.Slice(0, 290)).ok());
+    EXPECT_TRUE(logged->Compare(0, 300, data_.Slice(0, 300)).ok());
+
+    const auto unstored = NewStripe(Durability::kMemory);
+    Damage(*unstored, 0, plane, 4, 17);
+    const absl::Status refused = unstored->Fork(unstored->context(), 290).status();
+    EXPECT_EQ(refused.code(), absl::StatusCode::kDataLoss);
+    EXPECT_EQ(ErrorReason(refused), "CORRUPT_PAGE") << refused;
+    // What is shared keeps its checksum.
+    EXPECT_TRUE(unstored->Fork(unstored->context(), 256).ok());
+  }
+}
+
 TEST_F(StripeDamageTest, ADamagedPageIsReadFromDiskInstead) {
   const auto stripe = NewStripe(Durability::kLogged);
   for (const Plane plane : {Plane::kIndex, Plane::kKv}) {

@@ -11,7 +11,7 @@ namespace {
 using kernels::KeyFormat;
 using kernels::TestSeed;
 
-std::shared_ptr<Stripe> ForkOf(const Stripe& stripe, uint32_t entries) {
+std::shared_ptr<Stripe> ForkOf(Stripe& stripe, uint32_t entries) {
   absl::StatusOr<std::shared_ptr<Stripe>> fork = stripe.Fork(stripe.context(), entries);
   EXPECT_TRUE(fork.ok()) << fork.status();
   return fork.value_or(nullptr);
