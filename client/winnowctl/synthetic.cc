@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "client/winnowctl/progress.h"
+#include "client/winnowctl/split_mix.h"
 #include "storage/stripe.h"
 #include "winnow/context.h"
 
@@ -13,22 +14,7 @@ namespace {
 // Bytes of one append; well below the server's limit.
 constexpr uint64_t kAppendBytes = uint64_t{8} << 20;
 
-// SplitMix64 (Steele, Lea, Flood 2014): a stream for each seed, cheap to start anywhere.
-class Random {
- public:
-  explicit Random(uint64_t seed) : state_(seed) {}
-  uint64_t Next() {
-    uint64_t z = state_ += 0x9e3779b97f4a7c15;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
-  }
-
- private:
-  uint64_t state_;
-};
-
-void FillRandom(Random& random, std::byte* to, size_t bytes) {
+void FillRandom(SplitMix& random, std::byte* to, size_t bytes) {
   size_t at = 0;
   for (; at + 8 <= bytes; at += 8) {
     const uint64_t value = random.Next();
@@ -102,7 +88,7 @@ const std::vector<client::LayerEntries>& Synthetic::Entries(uint64_t start, uint
   keys_.resize(count * key_bytes);
   rows_.resize(count * row_bytes);
   for (uint32_t i = 0; i < count; ++i) {
-    Random random(seed_ * 0x9e3779b97f4a7c15 + (start + i) * 1024);
+    SplitMix random(seed_ * 0x9e3779b97f4a7c15 + (start + i) * 1024);
     FillRandom(random, &keys_[i * key_bytes], key_bytes);
     FillRandom(random, &rows_[i * row_bytes], row_bytes);
   }
@@ -122,7 +108,7 @@ const std::vector<client::LayerEntries>& Synthetic::Entries(uint64_t start, uint
 client::AttendRequest Synthetic::Query(int layer, uint64_t visible, uint32_t rows,
                                        uint64_t number) {
   const size_t head_bytes = kernels::QueryBytes(profile_.key_format, profile_.index_dim);
-  Random random(~seed_ + number * 7919);
+  SplitMix random(~seed_ + number * 7919);
   index_queries_.resize(rows * profile_.index_heads * head_bytes);
   FillRandom(random, index_queries_.data(), index_queries_.size());
   for (size_t at = 0; at < index_queries_.size(); at += head_bytes) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "client/winnowctl/split_mix.h"
+
 namespace winnow::testing {
 namespace {
 
@@ -13,13 +15,7 @@ constexpr uint64_t kFiniteBf16 = 0xbfffbfffbfffbfff;  // exponents below the mid
 constexpr uint32_t kOneHalf = 0x3f000000;             // fp32
 constexpr uint32_t kMantissa = 0x007fffff;
 
-// SplitMix64.
-uint64_t Mix(uint64_t x) {
-  x += 0x9e3779b97f4a7c15;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-  return x ^ (x >> 31);
-}
+uint64_t Mix(uint64_t x) { return SplitMix(x).Next(); }
 
 void Fill(uint64_t state, uint64_t mask, size_t bytes, std::byte* to) {
   for (size_t i = 0; i < bytes; i += sizeof(state)) {

@@ -62,7 +62,7 @@ DirectFile::~DirectFile() {
 double DirectFile::ReadRandom(int count, int threads) const {
   kernels::WorkerPool pool(threads);
   const std::vector<Buffer> buffers = AlignedBuffers(threads, kPlaceBytes);
-  Random random(static_cast<uint64_t>(count) * threads);
+  SplitMix random(static_cast<uint64_t>(count) * threads);
   std::vector<uint64_t> places(count);
   return MedianOf(kPasses, [&] {
     for (uint64_t& place : places) place = random.Next() % (bytes_ / kPlaceBytes) * kPlaceBytes;

@@ -82,7 +82,7 @@ StoredRange FilledStore::Range(size_t stripe, int layer) const {
           .runs = stripes_[stripe].layers[layer]};
 }
 
-RowRef FilledStore::RandomRow(Random& random) const {
+RowRef FilledStore::RandomRow(SplitMix& random) const {
   const StoredStripe& stripe = stripes_[random.Next() % stripes_.size()];
   const auto layer = static_cast<int>(random.Next() % kBenchLayers);
   const auto entry = static_cast<uint32_t>(random.Next() % kStripeEntries);

@@ -58,7 +58,7 @@ class FilledStore {
   int reader_threads() const { return options_.reader_threads; }
 
   StoredRange Range(size_t stripe, int layer) const;
-  RowRef RandomRow(Random& random) const;
+  RowRef RandomRow(SplitMix& random) const;
 
  private:
   EntryStoreOptions options_;

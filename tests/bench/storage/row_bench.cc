@@ -22,7 +22,7 @@ uint64_t Fetch(EntryStore& store, const std::vector<RowRef>& rows) {
 void ColdRows(benchmark::State& state, const ReadSetup& setup, int count) {
   setup.store.Reopen(kNoCacheBytes);
   const int threads = setup.store.reader_threads();
-  Random random(count);
+  SplitMix random(count);
   std::vector<RowRef> rows(count);
   const double seconds = MedianSeconds(state, [&] {
     for (RowRef& row : rows) row = setup.store.RandomRow(random);
@@ -41,7 +41,7 @@ void ColdRows(benchmark::State& state, const ReadSetup& setup, int count) {
 // Nine rows of ten as in the iteration before. Floor: random reads of the tenth.
 void RepeatedRows(benchmark::State& state, const ReadSetup& setup, int count) {
   setup.store.Reopen(kRowCacheBytes);
-  Random random(count);
+  SplitMix random(count);
   std::vector<RowRef> rows(count);
   for (RowRef& row : rows) row = setup.store.RandomRow(random);
   Fetch(setup.store.store(), rows);

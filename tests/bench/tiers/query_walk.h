@@ -27,7 +27,7 @@ class QueryWalk {
   std::span<const std::byte> queries() const { return queries_; }
 
  private:
-  Random random_;
+  SplitMix random_;
   std::vector<std::byte> index_queries_;  // [index_heads, index_dim] e4m3
   std::vector<float> weights_;            // [index_heads]
   std::vector<std::byte> queries_;        // [query_heads, latent_dim + rope_dim] bf16
