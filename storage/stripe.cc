@@ -220,19 +220,14 @@ absl::StatusOr<uint64_t> Stripe::Append(uint32_t offset, uint32_t count,
   return written;
 }
 
-absl::Status Stripe::VerifyPartialPage(int layer, Plane plane, uint32_t entries) {
-  const std::shared_ptr<PageSet> pages = FindPages(layer, plane);
-  if (pages == nullptr || entries % kPageEntries == 0) return absl::OkStatus();
-  if (pages->IsSound(entries / kPageEntries, this->entries(layer))) return absl::OkStatus();
-  absl::Status damage = VerifyPages(layer, plane);
-  return FindPages(layer, plane) == nullptr ? absl::OkStatus() : damage;
-}
-
 absl::StatusOr<Stripe::LayerCopy> Stripe::CopyLayer(int layer, uint32_t entries) {
   // A copy has checksums of its own, which would make damage look sound.
   for (const Plane plane : PlanesOf(layer)) {
-    absl::Status status = VerifyPartialPage(layer, plane, entries);
-    if (!status.ok()) return status;
+    const std::shared_ptr<PageSet> pages = FindPages(layer, plane);
+    if (pages == nullptr || entries % kPageEntries == 0) continue;
+    if (pages->IsSound(entries / kPageEntries, this->entries(layer))) continue;
+    absl::Status damage = VerifyPages(layer, plane);
+    if (FindPages(layer, plane) != nullptr) return damage;
   }
   LayerCopy copy;
   {

@@ -1,12 +1,9 @@
 #ifndef WINNOW_STORAGE_STRIPE_H_
 #define WINNOW_STORAGE_STRIPE_H_
 
-#include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -102,11 +99,8 @@ class Stripe {
 
  private:
   struct Layer;
+  struct LayerCopy;
   using Planes = std::span<const Plane>;
-  struct LayerCopy {
-    std::array<std::shared_ptr<PageSet>, 2> pages;
-    std::vector<StoredRun> runs;
-  };
 
   Planes PlanesOf(int layer) const;
   bool HasPlane(int layer, Plane plane) const;
@@ -125,9 +119,6 @@ class Stripe {
   void Write(uint32_t offset, uint32_t end, const LayerBytes& bytes,
              const std::shared_ptr<const Extent>& extent) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   void TrimPages(int layer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
-  // That the page which holds the entry before `entries`, if it goes on, may be copied.
-  absl::Status VerifyPartialPage(int layer, Plane plane, uint32_t entries)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   absl::StatusOr<LayerCopy> CopyLayer(int layer, uint32_t entries)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   absl::Status StoreRest(int layer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);

@@ -23,6 +23,11 @@ struct Stripe::Layer {
   std::vector<StoredRun> runs ABSL_GUARDED_BY(mu);
 };
 
+struct Stripe::LayerCopy {
+  std::array<std::shared_ptr<PageSet>, 2> pages;  // by Plane; null for what is cold
+  std::vector<StoredRun> runs;
+};
+
 }  // namespace winnow
 
 #endif  // WINNOW_STORAGE_STRIPE_LAYER_H_
