@@ -88,10 +88,13 @@ TEST_P(ReclaimOf, MostlyDeadSegmentsKeepsWhatLives) {
   }
   EXPECT_LT(ReclaimBelow(store.get(), directory, before * 3 / 10), before * 4 / 10);
   EXPECT_TRUE(contexts[0].Verify(store.get()).ok()) << contexts[0].Verify(store.get());
-  // A second pass finds nothing to write.
-  const uint64_t written = store->usage().written_bytes;
-  ASSERT_TRUE(store->Reclaim().ok());
-  EXPECT_LT(store->usage().written_bytes, written + 1000);
+  // In the end a pass finds nothing to write. The background may have begun one before.
+  uint64_t written = 0;
+  for (int pass = 0; pass < 5 && written != store->usage().written_bytes; ++pass) {
+    written = store->usage().written_bytes;
+    ASSERT_TRUE(store->Reclaim().ok());
+  }
+  EXPECT_EQ(store->usage().written_bytes, written);
 }
 
 INSTANTIATE_TEST_SUITE_P(EntryStore, ReclaimOf,
