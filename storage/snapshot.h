@@ -45,6 +45,14 @@ struct SnapshotManifest {
 // Winnow wrote it.
 absl::StatusOr<SnapshotManifest> ReadManifest(const std::string& directory);
 
+// The names "<a>/<b>" of finished snapshots <directory>/<a>/<b>/<part>, in order. NOT_FOUND
+// NO_SNAPSHOT if there is no such directory, RESOURCE_EXHAUSTED TOO_MANY_SNAPSHOTS if it holds more
+// than `limit`, UNAVAILABLE DISK_FAILED if it cannot be read.
+inline constexpr size_t kMaxListedSnapshots = 100'000;
+absl::StatusOr<std::vector<std::string>> ListSnapshots(const std::string& directory,
+                                                       const std::string& part,
+                                                       size_t limit = kMaxListedSnapshots);
+
 // Adds a part: the entries below `whole.entries` of stripes [first_stripe, first_stripe + count),
 // of which `stripes` are those held. The parts of `whole` are not looked at; the first part, at
 // stripe 0, begins the snapshot anew. Makes the directory. Returns the part's bytes. ALREADY_EXISTS

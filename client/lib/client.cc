@@ -102,6 +102,30 @@ absl::StatusOr<SnapshotResult> Client::LoadSnapshot(const std::string& context_i
   return FromMessage(reply);
 }
 
+absl::StatusOr<std::vector<SnapshotName>> Client::ListSnapshots(const std::string& directory) {
+  v1::ListSnapshotsRequest request;
+  v1::ListSnapshotsReply reply;
+  request.set_directory(directory);
+  const absl::Status status = connection_->Call([&](grpc::ClientContext* context) {
+    return connection_->admin->ListSnapshots(context, request, &reply);
+  });
+  if (!status.ok()) return status;
+  std::vector<SnapshotName> snapshots;
+  for (const auto& snapshot : reply.snapshots()) {
+    snapshots.push_back({.tenant = snapshot.tenant(), .context_id = snapshot.context_id()});
+  }
+  return snapshots;
+}
+
+absl::StatusOr<std::vector<std::string>> Client::ListTenants() {
+  v1::ListTenantsReply reply;
+  const absl::Status status = connection_->Call([&](grpc::ClientContext* context) {
+    return connection_->admin->ListTenants(context, {}, &reply);
+  });
+  if (!status.ok()) return status;
+  return std::vector<std::string>(reply.tenants().begin(), reply.tenants().end());
+}
+
 absl::StatusOr<std::vector<NodeInfo>> Client::ListNodes() {
   v1::ListNodesReply reply;
   const absl::Status status = connection_->Call([&](grpc::ClientContext* context) {

@@ -3,7 +3,9 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "client/winnowctl/commands.h"
 #include "client/winnowctl/ranges.h"
 #include "client/winnowctl/table.h"
@@ -11,6 +13,7 @@
 namespace winnow::ctl {
 namespace {
 
+using client::SnapshotName;
 using client::SnapshotResult;
 using client::StripeRange;
 
@@ -19,32 +22,50 @@ struct SnapshotFlags {
   std::string directory;
 };
 
-using Step = std::function<absl::StatusOr<SnapshotResult>(StripeRange)>;
-
-int Copy(const Globals& globals, const SnapshotFlags& flags, const std::string& what,
-         const std::string& done, const Step& step) {
+// The bytes that were written.
+absl::StatusOr<uint64_t> SaveOne(client::Client& client, const std::string& id,
+                                 const std::string& directory) {
+  absl::StatusOr<client::Context> context = client.OpenContext(id);
+  if (!context.ok()) return context.status();
   uint64_t bytes = 0;
   const absl::Status status = ByRanges<SnapshotResult>(
-      what, step, [&bytes](const SnapshotResult& result) { bytes += result.bytes; });
-  if (!status.ok()) return Fail(status);
+      "saving " + id, [&](StripeRange range) { return context->SaveSnapshot(directory, range); },
+      [&](const SnapshotResult& result) { bytes += result.bytes; });
+  if (!status.ok()) return status;
+  return bytes;
+}
+
+// The bytes that were read.
+absl::StatusOr<uint64_t> LoadOne(client::Client& client, const std::string& id,
+                                 const std::string& directory) {
+  uint64_t bytes = 0;
+  const absl::Status status = ByRanges<SnapshotResult>(
+      "loading " + id, [&](StripeRange range) { return client.LoadSnapshot(id, directory, range); },
+      [&](const SnapshotResult& result) { bytes += result.bytes; });
+  if (!status.ok()) return status;
+  return bytes;
+}
+
+using CopyFn = decltype(&SaveOne);
+
+int Copy(const Globals& globals, const SnapshotFlags& flags, const std::string& done, CopyFn copy) {
+  client::Client client = globals.Connect();
+  const absl::StatusOr<uint64_t> bytes = copy(client, flags.id, flags.directory);
+  if (!bytes.ok()) return Fail(bytes.status());
   if (globals.json) {
     std::cout << nlohmann::ordered_json{{"context_id", flags.id},
                                         {"directory", flags.directory},
-                                        {"bytes", bytes}}
+                                        {"bytes", *bytes}}
                      .dump(2)
               << "\n";
   } else {
-    std::cout << done << " " << FormatBytes(bytes) << " of " << flags.id << "\n";
+    std::cout << done << " " << FormatBytes(*bytes) << " of " << flags.id << "\n";
   }
   return kOk;
 }
 
 int Save(const Globals& globals, const SnapshotFlags& flags) {
-  client::Client client = globals.Connect();
-  absl::StatusOr<client::Context> context = client.OpenContext(flags.id);
-  if (!context.ok()) return Fail(context.status());
-  return Copy(globals, flags, "saving", "saved",
-              [&](StripeRange range) { return context->SaveSnapshot(flags.directory, range); });
+  return Copy(globals, flags, "saved", SaveOne);
 }
 
 // The last name of a path, whether or not a slash follows it.
@@ -56,10 +77,65 @@ std::string LastName(std::string path) {
 int Load(const Globals& globals, const SnapshotFlags& given) {
   SnapshotFlags flags = given;
   if (flags.id.empty()) flags.id = LastName(flags.directory);
+  return Copy(globals, flags, "loaded", LoadOne);
+}
+
+// Copies one after the other, each to or from <directory>/<tenant>/<context id>. One that fails
+// does not keep the others back; one that is `gone` is left out.
+int CopyAll(const Globals& globals, const std::string& directory,
+            const absl::StatusOr<std::vector<SnapshotName>>& names, CopyFn copy,
+            bool (*gone)(const absl::Status&)) {
+  if (!names.ok()) return Fail(names.status());
+  nlohmann::ordered_json all = nlohmann::ordered_json::array();
+  Table table({"TENANT", "CONTEXT", "BYTES"});
+  int code = kOk;
+  for (const SnapshotName& name : *names) {
+    Globals of_tenant = globals;
+    of_tenant.tenant = name.tenant;
+    client::Client client = of_tenant.Connect();
+    const absl::StatusOr<uint64_t> bytes = copy(
+        client, name.context_id, absl::StrCat(directory, "/", name.tenant, "/", name.context_id));
+    if (gone(bytes.status())) continue;
+    nlohmann::ordered_json row = {{"tenant", name.tenant}, {"context_id", name.context_id}};
+    if (bytes.ok()) {
+      row["bytes"] = *bytes;
+      table.Add({name.tenant, name.context_id, FormatBytes(*bytes)});
+    } else {
+      code = Fail(bytes.status());
+      row["error"] = std::string(bytes.status().message());
+      table.Add({name.tenant, name.context_id, "failed"});
+      if (code == kUnreachable) break;
+    }
+    all.push_back(std::move(row));
+  }
+  std::cout << (globals.json ? all.dump(2) + "\n" : table.ToString());
+  return code;
+}
+
+// The contexts of all tenants.
+absl::StatusOr<std::vector<SnapshotName>> AllContexts(const Globals& globals) {
   client::Client client = globals.Connect();
-  return Copy(globals, flags, "loading", "loaded", [&](StripeRange range) {
-    return client.LoadSnapshot(flags.id, flags.directory, range);
-  });
+  const absl::StatusOr<std::vector<std::string>> tenants = client.ListTenants();
+  if (!tenants.ok()) return tenants.status();
+  std::vector<SnapshotName> names;
+  for (const std::string& tenant : *tenants) {
+    Globals of_tenant = globals;
+    of_tenant.tenant = tenant;
+    const auto contexts = of_tenant.Connect().ListContexts();
+    if (!contexts.ok()) return contexts.status();
+    for (const client::ContextInfo& info : *contexts) names.push_back({tenant, info.context_id});
+  }
+  return names;
+}
+
+int SaveAll(const Globals& globals, const SnapshotFlags& flags) {
+  // It may have been deleted, or have expired, since it was listed.
+  return CopyAll(globals, flags.directory, AllContexts(globals), SaveOne, absl::IsNotFound);
+}
+
+int LoadAll(const Globals& globals, const SnapshotFlags& flags) {
+  return CopyAll(globals, flags.directory, globals.Connect().ListSnapshots(flags.directory),
+                 LoadOne, [](const absl::Status&) { return false; });
 }
 
 }  // namespace
@@ -75,12 +151,20 @@ void AddSnapshotCommands(CLI::App& app, const Globals& globals, Run* run) {
     });
     return sub;
   };
+  const auto add_directory = [flags](CLI::App* sub) {
+    sub->add_option("directory", flags->directory, "an absolute path")->required();
+  };
   CLI::App* save = add("save", "Write a context below a directory", Save);
   save->add_option("id", flags->id, "context")->required();
-  save->add_option("directory", flags->directory, "an absolute path")->required();
+  add_directory(save);
   CLI::App* load = add("load", "Make a context of what was saved below a directory", Load);
-  load->add_option("directory", flags->directory, "an absolute path")->required();
+  add_directory(load);
   load->add_option("--context", flags->id, "id of the new context; the directory's if not given");
+  add_directory(add("save-all",
+                    "Write every context of every tenant to <directory>/<tenant>/<context>",
+                    SaveAll));
+  add_directory(
+      add("load-all", "Make contexts of all that save-all wrote below a directory", LoadAll));
 }
 
 }  // namespace winnow::ctl

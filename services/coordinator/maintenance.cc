@@ -1,6 +1,8 @@
 #include "services/coordinator/maintenance.h"
 
 #include <algorithm>
+#include <iterator>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,8 +15,22 @@
 namespace winnow::coordinator {
 namespace {
 
+std::string ShardName(size_t shard) { return absl::StrCat("shard-", shard); }
+
 std::string ShardDirectory(const std::string& directory, size_t shard) {
-  return absl::StrCat(directory, "/shard-", shard);
+  return absl::StrCat(directory, "/", ShardName(shard));
+}
+
+absl::StatusOr<std::vector<std::string>> UnionOf(std::vector<Answer> answers) {
+  absl::StatusOr<std::vector<shard::NamesResult>> results =
+      ResultsOf<shard::NamesResult>(std::move(answers));
+  if (!results.ok()) return results.status();
+  std::set<std::string> names;
+  for (shard::NamesResult& result : *results) {
+    names.insert(std::make_move_iterator(result.names.begin()),
+                 std::make_move_iterator(result.names.end()));
+  }
+  return std::vector<std::string>(names.begin(), names.end());
 }
 
 // Whoever follows a shard that goes on inside the range never comes to an end.
@@ -224,6 +240,30 @@ absl::StatusOr<SnapshotReply> Maintenance::LoadSnapshot(const SnapshotRequest& r
   if (!states.ok()) return states.status();
   if (absl::Status status = CheckWhole(*states); !status.ok()) return status;
   return reply;
+}
+
+absl::StatusOr<std::vector<std::string>> Maintenance::ListTenants(absl::Time deadline) const {
+  return UnionOf(Broadcast(channels_, shard::ListTenants{}, deadline));
+}
+
+absl::StatusOr<std::vector<ContextName>> Maintenance::ListSnapshots(const std::string& directory,
+                                                                    absl::Time deadline) const {
+  std::vector<shard::Call> calls;
+  for (size_t i = 0; i < channels_.size(); ++i) {
+    calls.push_back(shard::ListSnapshots{.directory = directory, .part = ShardName(i)});
+  }
+  const absl::StatusOr<std::vector<std::string>> names =
+      UnionOf(CallAll(channels_, calls, deadline));
+  if (!names.ok()) return names.status();
+  std::vector<ContextName> snapshots;
+  for (const std::string& name : *names) {
+    const size_t slash = name.find('/');
+    ContextName snapshot{.tenant = name.substr(0, slash)};
+    if (slash != std::string::npos) snapshot.context_id = name.substr(slash + 1);
+    // Whatever else lies in the directory is nobody's context.
+    if (ValidateContextName(snapshot).ok()) snapshots.push_back(std::move(snapshot));
+  }
+  return snapshots;
 }
 
 }  // namespace winnow::coordinator

@@ -71,6 +71,10 @@ class Maintenance {
                                              absl::Time deadline) const;
   absl::StatusOr<SnapshotReply> LoadSnapshot(const SnapshotRequest& request,
                                              absl::Time deadline) const;
+  // Of all shards, each name once and in order.
+  absl::StatusOr<std::vector<std::string>> ListTenants(absl::Time deadline) const;
+  absl::StatusOr<std::vector<ContextName>> ListSnapshots(const std::string& directory,
+                                                         absl::Time deadline) const;
 
  private:
   absl::Status PinUntil(const ContextName& name, absl::Time until, absl::Time deadline) const;

@@ -65,9 +65,11 @@ absl::Status ValidateName(const std::string& field, const std::string& value) {
   for (const char c : value) {
     valid = valid && (absl::ascii_isalnum(c) || c == '.' || c == '_' || c == '-');
   }
+  // Names of directories of snapshots.
+  valid = valid && value != "." && value != "..";
   if (valid) return absl::OkStatus();
   return InvalidField(field, absl::StrCat("'", absl::CHexEscape(value), "'"),
-                      "1..64 characters of [A-Za-z0-9._-]");
+                      "1..64 characters of [A-Za-z0-9._-], not . or ..");
 }
 
 absl::Status ValidateContextName(const ContextName& name) {

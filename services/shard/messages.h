@@ -11,6 +11,7 @@
 
 #include "absl/time/time.h"
 #include "kernels/candidate.h"
+#include "services/shard/operator_messages.h"
 #include "services/shard/results.h"
 #include "storage/context_record.h"
 #include "storage/profile.h"
@@ -58,39 +59,6 @@ struct RenewLease {
 struct PinContext {
   std::string context_id;
   absl::Time until = absl::InfiniteFuture();
-};
-
-// What is to be done with a range of a context's stripes.
-enum class TierAction { kSpill, kRestore, kVerify };
-
-struct Tier {
-  TierAction action = TierAction::kSpill;
-  std::string context_id;
-  bool index = true;  // which planes
-  bool kv = true;
-  uint32_t first_stripe = 0;
-  uint32_t stripes = 0;
-};
-
-// Writes what this shard holds of a context into files below a directory of its machine.
-struct SaveSnapshot {
-  std::string context_id;
-  std::string directory;
-  uint32_t first_stripe = 0;
-  uint32_t stripes = 0;
-  uint64_t entries = 0;  // positions below are written, so that all layers end alike
-  uint32_t shards = 0;   // that hold the context; only as many take the snapshot back
-  bool finish = false;   // seals the snapshot; nothing more is written
-};
-
-// Makes a context of such files.
-struct LoadSnapshot {
-  std::string context_id;  // the new one's
-  std::string tenant;      // likewise, whoever saved it
-  uint32_t shards = 0;     // of the cluster it is loaded into
-  std::string directory;
-  uint32_t first_stripe = 0;
-  uint32_t stripes = 0;
 };
 
 struct ListContexts {
@@ -141,7 +109,7 @@ struct Attend {
 
 using Call = std::variant<Ping, CreateContext, ForkContext, SealContext, DeleteContext,
                           ListContexts, Describe, Append, Select, Attend, RenewLease, PinContext,
-                          Tier, SaveSnapshot, LoadSnapshot>;
+                          Tier, SaveSnapshot, LoadSnapshot, ListTenants, ListSnapshots>;
 
 }  // namespace winnow::shard
 

@@ -92,8 +92,12 @@ struct SnapshotResult {
   uint32_t total_stripes = 0;  // 1 + the last stripe of the snapshot here; 0 if it is not known
 };
 
+struct NamesResult {
+  std::vector<std::string> names;  // tenants, or "<tenant>/<context id>"; in order
+};
+
 using Result = std::variant<Done, PingResult, ListContextsResult, ContextState, AppendResult,
-                            SelectResult, AttendResult, TierResult, SnapshotResult>;
+                            SelectResult, AttendResult, TierResult, SnapshotResult, NamesResult>;
 
 }  // namespace winnow::shard
 

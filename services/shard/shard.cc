@@ -41,6 +41,18 @@ absl::StatusOr<Result> Shard::Impl::Run(const ListContexts& call, absl::Time) {
   return result;
 }
 
+absl::StatusOr<Result> Shard::Impl::Run(const ListTenants&, absl::Time) {
+  NamesResult result;
+  std::vector<std::string>& tenants = result.names;
+  for (const std::shared_ptr<Context>& context : AllContexts()) {
+    // By id, so that those of a tenant follow one another.
+    if (tenants.empty() || tenants.back() != context->tenant()) {
+      tenants.push_back(context->tenant());
+    }
+  }
+  return result;
+}
+
 absl::StatusOr<Result> Shard::Impl::Run(const Describe& call, absl::Time) {
   absl::StatusOr<std::shared_ptr<Context>> context = Find(call.context_id);
   if (!context.ok()) return context.status();

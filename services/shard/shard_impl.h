@@ -43,6 +43,7 @@ class Shard::Impl {
   absl::StatusOr<Result> Run(const DeleteContext& call, absl::Time);
   absl::StatusOr<Result> Run(const RenewLease& call, absl::Time);
   absl::StatusOr<Result> Run(const PinContext& call, absl::Time);
+  absl::StatusOr<Result> Run(const ListTenants&, absl::Time);
   absl::StatusOr<Result> Run(const ListContexts& call, absl::Time);
   absl::StatusOr<Result> Run(const Describe& call, absl::Time);
   absl::StatusOr<Result> Run(const Append& call, absl::Time deadline);
@@ -51,6 +52,7 @@ class Shard::Impl {
   absl::StatusOr<Result> Run(const Tier& call, absl::Time deadline);
   absl::StatusOr<Result> Run(const SaveSnapshot& call, absl::Time deadline);
   absl::StatusOr<Result> Run(const LoadSnapshot& call, absl::Time deadline);
+  absl::StatusOr<Result> Run(const ListSnapshots& call, absl::Time);
 
  private:
   using Contexts = std::map<std::string, std::shared_ptr<Context>>;

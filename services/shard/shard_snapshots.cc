@@ -86,4 +86,10 @@ absl::StatusOr<Result> Shard::Impl::Run(const LoadSnapshot& call, absl::Time dea
   return result;
 }
 
+absl::StatusOr<Result> Shard::Impl::Run(const ListSnapshots& call, absl::Time) {
+  absl::StatusOr<std::vector<std::string>> names = winnow::ListSnapshots(call.directory, call.part);
+  if (!names.ok()) return names.status();
+  return NamesResult{*std::move(names)};
+}
+
 }  // namespace winnow::shard

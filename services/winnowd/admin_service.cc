@@ -2,6 +2,7 @@
 
 #include "services/winnowd/call.h"
 #include "services/wire/admin_messages.h"
+#include "services/wire/fields.h"
 #include "storage/version.h"
 
 namespace winnow {
@@ -82,6 +83,26 @@ grpc::Status AdminService::LoadSnapshot(grpc::ServerContext* context,
       coordinator_.maintenance().LoadSnapshot(*snapshot, CallDeadline(*context, max_deadline_));
   if (loaded.ok()) *reply = wire::FromReply(*loaded);
   return Finish("LoadSnapshot", loaded.status());
+}
+
+grpc::Status AdminService::ListTenants(grpc::ServerContext* context, const v1::ListTenantsRequest*,
+                                       v1::ListTenantsReply* reply) {
+  absl::StatusOr<std::vector<std::string>> tenants =
+      coordinator_.maintenance().ListTenants(CallDeadline(*context, max_deadline_));
+  if (tenants.ok()) reply->mutable_tenants()->Assign(tenants->begin(), tenants->end());
+  return Finish("ListTenants", tenants.status());
+}
+
+grpc::Status AdminService::ListSnapshots(grpc::ServerContext* context,
+                                         const v1::ListSnapshotsRequest* request,
+                                         v1::ListSnapshotsReply* reply) {
+  absl::Status status = wire::CheckDirectory(request->directory());
+  if (!status.ok()) return Finish("ListSnapshots", status);
+  absl::StatusOr<std::vector<coordinator::ContextName>> snapshots =
+      coordinator_.maintenance().ListSnapshots(request->directory(),
+                                               CallDeadline(*context, max_deadline_));
+  if (snapshots.ok()) *reply = wire::FromSnapshots(*snapshots);
+  return Finish("ListSnapshots", snapshots.status());
 }
 
 }  // namespace winnow

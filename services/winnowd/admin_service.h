@@ -34,6 +34,11 @@ class AdminService final : public v1::Admin::Service {
   grpc::Status LoadSnapshot(grpc::ServerContext* context, const v1::SnapshotRequest* request,
                             v1::SnapshotReply* reply) override;
 
+  grpc::Status ListTenants(grpc::ServerContext* context, const v1::ListTenantsRequest* request,
+                           v1::ListTenantsReply* reply) override;
+  grpc::Status ListSnapshots(grpc::ServerContext* context, const v1::ListSnapshotsRequest* request,
+                             v1::ListSnapshotsReply* reply) override;
+
  private:
   grpc::Status Tier(std::string_view method, shard::TierAction action,
                     const grpc::ServerContext& context, const v1::TierRequest& request,

@@ -52,6 +52,16 @@ v1::SnapshotReply FromReply(const coordinator::SnapshotReply& reply) {
   return message;
 }
 
+v1::ListSnapshotsReply FromSnapshots(const std::vector<coordinator::ContextName>& snapshots) {
+  v1::ListSnapshotsReply message;
+  for (const coordinator::ContextName& name : snapshots) {
+    v1::ListSnapshotsReply::Snapshot* snapshot = message.add_snapshots();
+    snapshot->set_tenant(name.tenant);
+    snapshot->set_context_id(name.context_id);
+  }
+  return message;
+}
+
 v1::ListShardsReply::Shard FromShardState(const coordinator::ShardState& state) {
   v1::ListShardsReply::Shard message;
   message.set_shard(state.shard);

@@ -17,6 +17,8 @@ v1::TierReply FromReply(const coordinator::TierReply& reply);
 absl::StatusOr<coordinator::SnapshotRequest> ToSnapshot(const v1::SnapshotRequest& message);
 v1::SnapshotReply FromReply(const coordinator::SnapshotReply& reply);
 
+v1::ListSnapshotsReply FromSnapshots(const std::vector<coordinator::ContextName>& snapshots);
+
 v1::ListShardsReply::Shard FromShardState(const coordinator::ShardState& state);
 v1::ListNodesReply::Node ToNode(const coordinator::ShardState& state);
 

@@ -82,6 +82,13 @@ void Fill(const shard::LoadSnapshot& call, v1::ShardRequest* request) {
   message->set_stripes(call.stripes);
 }
 
+void Fill(const shard::ListTenants&, v1::ShardRequest* request) { request->mutable_list_tenants(); }
+
+void Fill(const shard::ListSnapshots& call, v1::ShardRequest* request) {
+  request->mutable_list_snapshots()->set_directory(call.directory);
+  request->mutable_list_snapshots()->set_part(call.part);
+}
+
 void Fill(const shard::ListContexts& call, v1::ShardRequest* request) {
   v1::ShardListContexts* message = request->mutable_list_contexts();
   message->set_tenant(call.tenant);

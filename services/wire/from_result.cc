@@ -112,6 +112,10 @@ void Fill(const shard::SnapshotResult& result, v1::ShardReply* reply) {
   message->set_total_stripes(result.total_stripes);
 }
 
+void Fill(const shard::NamesResult& result, v1::ShardReply* reply) {
+  reply->mutable_names()->mutable_names()->Assign(result.names.begin(), result.names.end());
+}
+
 }  // namespace
 
 void FromResult(const absl::StatusOr<shard::Result>& result, v1::ShardReply* message) {

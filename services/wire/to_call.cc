@@ -120,6 +120,15 @@ shard::Call Read(const v1::ShardAppend& message) {
   return call;
 }
 
+absl::StatusOr<shard::Call> Read(const v1::ShardListSnapshots& message) {
+  if (absl::Status status = CheckDirectory(message.directory()); !status.ok()) return status;
+  if (message.part().empty() ||
+      message.part().find_first_of(std::string_view("/\0", 2)) != std::string::npos) {
+    return InvalidField("part", absl::StrCat("'", message.part(), "'"), "the name of a directory");
+  }
+  return shard::ListSnapshots{.directory = message.directory(), .part = message.part()};
+}
+
 shard::Call Read(const v1::ShardSelect& message) {
   shard::Select call;
   call.context_id = message.context_id();
@@ -192,6 +201,10 @@ absl::StatusOr<shard::Call> ToCall(const v1::ShardRequest& message) {
       return Read(message.save_snapshot());
     case v1::ShardRequest::kLoadSnapshot:
       return Read(message.load_snapshot());
+    case v1::ShardRequest::kListTenants:
+      return shard::ListTenants{};
+    case v1::ShardRequest::kListSnapshots:
+      return Read(message.list_snapshots());
     case v1::ShardRequest::CALL_NOT_SET:
       break;
   }

@@ -184,6 +184,8 @@ absl::StatusOr<shard::Result> ToResult(const v1::ShardReply& message) {
       return Read(message.tier());
     case v1::ShardReply::kSnapshot:
       return Read(message.snapshot());
+    case v1::ShardReply::kNames:
+      return shard::NamesResult{{message.names().names().begin(), message.names().names().end()}};
     case v1::ShardReply::RESULT_NOT_SET:
       break;
   }

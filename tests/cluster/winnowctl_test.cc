@@ -4,9 +4,11 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/cluster/process.h"
+#include "tests/support/temp_dir.h"
 
 namespace winnow::testing {
 namespace {
@@ -102,6 +104,48 @@ TEST_F(WinnowctlTest, LeasesAndPins) {
   EXPECT_EQ(Ctl({"context", "append", "book", "--synthetic=10"}).code, kOk);
   EXPECT_THAT(Ctl({"spill", "book"}).err, HasSubstr("NO_DATA_DIR"));
   EXPECT_THAT(Ctl({"snapshot", "save", "book", "here"}).err, HasSubstr("absolute path"));
+}
+
+TEST_F(WinnowctlTest, ASnapshotOfAllContextsOfAllTenantsAndBack) {
+  const TempDir dir;
+  const std::vector<std::pair<std::string, std::string>> names = {
+      {"acme", "book"}, {"acme", "page"}, {"default", "book"}};
+  for (size_t i = 0; i < names.size(); ++i) {
+    const auto& [tenant, id] = names[i];
+    const std::string of_tenant = "--tenant=" + tenant;
+    CtlJson({"context", "create", "--profile=glm-5", "--id=" + id, of_tenant});
+    EXPECT_EQ(Ctl({"context", "append", id, "--synthetic=" + std::to_string(10 * i + 10),
+                   "--seed=" + std::to_string(i), of_tenant})
+                  .code,
+              kOk);
+  }
+  const std::string all = dir.File("all");
+  const json saved = CtlJson({"snapshot", "save-all", all});
+  ASSERT_EQ(saved.size(), 3u);
+  EXPECT_EQ(saved[1]["context_id"], "page");
+  EXPECT_GT(saved[1]["bytes"], 0);
+  // What is there is neither replaced nor in the way of others.
+  CtlJson({"context", "create", "--profile=glm-5", "--id=new"});
+  const Outcome again = Ctl({"snapshot", "save-all", all});
+  EXPECT_EQ(again.code, kRefused);
+  EXPECT_THAT(again.err, HasSubstr("SNAPSHOT_EXISTS"));
+  EXPECT_THAT(again.out, HasSubstr("new"));
+
+  std::vector<json> before;
+  for (const auto& [tenant, id] : names) {
+    before.push_back(CtlJson({"attend", id, "--layer=3", "--tenant=" + tenant})["lse"]);
+    EXPECT_EQ(Ctl({"context", "delete", id, "--yes", "--tenant=" + tenant}).code, kOk);
+  }
+  EXPECT_EQ(Ctl({"context", "delete", "new", "--yes"}).code, kOk);
+  EXPECT_EQ(CtlJson({"snapshot", "load-all", all}).size(), 4u);
+  for (size_t i = 0; i < names.size(); ++i) {
+    const auto& [tenant, id] = names[i];
+    const json attended = CtlJson({"attend", id, "--layer=3", "--tenant=" + tenant});
+    EXPECT_EQ(attended["entries_scanned"], 10 * i + 10);
+    EXPECT_EQ(attended["lse"], before[i]);
+  }
+  EXPECT_THAT(Ctl({"snapshot", "load-all", dir.File("absent")}).err, HasSubstr("NO_SNAPSHOT"));
+  EXPECT_THAT(Ctl({"snapshot", "save-all", "here"}).err, HasSubstr("absolute path"));
 }
 
 TEST_F(WinnowctlTest, NodesAndShards) {

@@ -116,6 +116,30 @@ TEST_F(MaintenanceTest, WhatIsUnknownReachesNoShard) {
   EXPECT_EQ(cluster_.shard(0).calls<shard::LoadSnapshot>(), 0);
 }
 
+TEST_F(MaintenanceTest, NamesAreThoseOfAllShards) {
+  Answer<shard::ListTenants, shard::NamesResult>({{{"b", "c"}}, {{}}, {{"a", "b"}}});
+  EXPECT_THAT(maintenance().ListTenants(Unhurried()).value(), ElementsAre("a", "b", "c"));
+  Answer<shard::ListSnapshots, shard::NamesResult>(
+      {{{"t/a", "t/c"}}, {{"lost+found/.x", "t", "t/..", "t/a/b"}}, {{"t/b", "t/c"}}});
+  std::vector<std::string> names;
+  const auto snapshots = maintenance().ListSnapshots("/d", Unhurried());
+  for (const ContextName& name : *snapshots) {
+    names.push_back(name.tenant + " " + name.context_id);
+  }
+  EXPECT_THAT(names, ElementsAre("t a", "t b", "t c"));
+  for (uint32_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(cluster_.shard(i).last<shard::ListSnapshots>().part, absl::StrCat("shard-", i));
+  }
+  cluster_.shard(1).Fail<shard::ListTenants>(Gone());
+  ExpectError(maintenance().ListTenants(Unhurried()).status(), StatusCode::kUnavailable, "GONE");
+  for (const uint32_t i : {0u, 2u}) {
+    cluster_.shard(i).Answer<shard::ListSnapshots>(shard::NamesResult{});
+  }
+  cluster_.shard(1).Fail<shard::ListSnapshots>(Gone());
+  ExpectError(maintenance().ListSnapshots("/d", Unhurried()).status(), StatusCode::kUnavailable,
+              "GONE");
+}
+
 TEST_F(MaintenanceTest, AShardThatWouldGoOnInsideTheRangeIsRefused) {
   Answer<shard::Tier, shard::TierResult>({{}, {.next_stripe = 6}, {}});
   ExpectError(maintenance()

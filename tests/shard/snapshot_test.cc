@@ -82,6 +82,28 @@ TEST_F(ShardSnapshotTest, ALoadedSnapshotIsTheContextThatWasSaved) {
   ExpectAnswers(kEntries, "t/again");
 }
 
+TEST_F(ShardSnapshotTest, TenantsAndTheirSnapshotsAreListed) {
+  const auto tenants = [this] {
+    return shard_.Ask<shard::NamesResult>(shard::ListTenants{}).value().names;
+  };
+  EXPECT_THAT(tenants(), ElementsAre());
+  Create("t/a");
+  Create("t/b");
+  EXPECT_THAT(tenants(), ElementsAre("t"));
+  const std::string directory = snapshots_.path();
+  const shard::ListSnapshots list = {.directory = directory, .part = "shard-0"};
+  EXPECT_THAT(shard_.Ask<shard::NamesResult>(list).value().names, ElementsAre());
+  std::filesystem::create_directories(directory + "/t/a");
+  Append(0, 10);
+  Save(10);
+  std::filesystem::rename(directory + "/shard-0", directory + "/t/a/shard-0");
+  EXPECT_THAT(shard_.Ask<shard::NamesResult>(list).value().names, ElementsAre("t/a"));
+  ExpectError(
+      shard_.Ask<shard::NamesResult>(shard::ListSnapshots{.directory = "/no/such", .part = "p"})
+          .status(),
+      StatusCode::kNotFound, "NO_SNAPSHOT");
+}
+
 TEST_F(ShardSnapshotTest, EveryLayerEndsWhereTheSnapshotDoes) {
   Create();
   Append(0, 5000);

@@ -115,6 +115,13 @@ TEST(AdminMessages, ASnapshotArrivesAsItWasSent) {
   EXPECT_EQ(request.stripes, 8u);
 }
 
+TEST(AdminMessages, ListedSnapshotsKeepTheirNames) {
+  const v1::ListSnapshotsReply message = FromSnapshots({{"t", "a"}, {"u", "b"}});
+  ASSERT_EQ(message.snapshots_size(), 2);
+  EXPECT_EQ(message.snapshots(1).tenant(), "u");
+  EXPECT_EQ(message.snapshots(1).context_id(), "b");
+}
+
 TEST(AdminMessages, SnapshotsThatCannotBeAreRefused) {
   v1::SnapshotRequest good;
   good.set_directory("/" + std::string(4095, 'd'));

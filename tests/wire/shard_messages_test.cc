@@ -48,6 +48,7 @@ T Answered(const T& result) {
 void FitDirectory(v1::ShardRequest* request) {
   if (request->has_save_snapshot()) request->mutable_save_snapshot()->set_directory("/d");
   if (request->has_load_snapshot()) request->mutable_load_snapshot()->set_directory("/d");
+  if (request->has_list_snapshots()) request->mutable_list_snapshots()->set_directory("/d");
 }
 
 // Makes the counts and candidates of a select or attend result fit together.

@@ -125,6 +125,20 @@ std::vector<v1::ShardRequest> Snapshots(const std::string& directory, uint32_t f
   return requests;
 }
 
+TEST(ShardRefusals, ListsOfSnapshotsThatCannotBeAreRefused) {
+  v1::ShardRequest request;
+  request.mutable_list_snapshots()->set_directory("/d");
+  for (const std::string& part :
+       {std::string(), std::string("a/b"), std::string("/"), std::string("a\0", 2)}) {
+    request.mutable_list_snapshots()->set_part(part);
+    ExpectBadField(request, "part");
+  }
+  request.mutable_list_snapshots()->set_part("shard-0");
+  EXPECT_TRUE(ToCall(request).ok()) << ToCall(request).status();
+  request.mutable_list_snapshots()->set_directory("d");
+  ExpectBadField(request, "directory");
+}
+
 TEST(ShardRefusals, SnapshotsThatCannotBeAreRefused) {
   for (const v1::ShardRequest& request : Snapshots("/d", 524287, 524288)) {
     EXPECT_TRUE(ToCall(request).ok()) << ToCall(request).status();

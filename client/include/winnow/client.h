@@ -52,6 +52,12 @@ class Client {
                                               const std::string& directory,
                                               const StripeRange& range = {});
 
+  // The snapshots in <directory>/<tenant>/<context id>, of all tenants. NOT_FOUND where there is no
+  // such directory.
+  absl::StatusOr<std::vector<SnapshotName>> ListSnapshots(const std::string& directory);
+
+  // All that have contexts.
+  absl::StatusOr<std::vector<std::string>> ListTenants();
   absl::StatusOr<std::vector<NodeInfo>> ListNodes();
   absl::StatusOr<std::vector<ShardInfo>> ListShards();
 

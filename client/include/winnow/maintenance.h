@@ -57,6 +57,12 @@ struct SnapshotResult {
   uint32_t total_stripes = 0;  // of the context or the snapshot; 0 if that is not known
 };
 
+// Of one context, in a directory of many.
+struct SnapshotName {
+  std::string tenant;
+  std::string context_id;
+};
+
 }  // namespace winnow::client
 
 #endif  // WINNOW_CLIENT_INCLUDE_WINNOW_MAINTENANCE_H_
