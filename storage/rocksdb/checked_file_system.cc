@@ -4,9 +4,11 @@
 
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
 #include <string_view>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
 namespace winnow {
@@ -143,6 +145,18 @@ rocksdb::IOStatus CheckedFileSystem::NewRandomAccessFile(
     if (rocksdb::IOStatus status = CheckTable(name); !status.ok()) return status;
   }
   return target()->NewRandomAccessFile(name, options, file, debug);
+}
+
+rocksdb::IOStatus CheckedFileSystem::DeleteFile(const std::string& name,
+                                                const rocksdb::IOOptions& options,
+                                                rocksdb::IODebugContext* debug) {
+  const std::filesystem::path path(name);
+  uint64_t log = 0;
+  if (path.extension() == ".log" && absl::SimpleAtoi(path.stem().string(), &log)) {
+    const absl::Status freed = free_log_(log);
+    if (!freed.ok()) return rocksdb::IOStatus::IOError(std::string(freed.message()));
+  }
+  return target()->DeleteFile(name, options, debug);
 }
 
 }  // namespace winnow

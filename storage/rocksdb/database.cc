@@ -159,8 +159,9 @@ absl::Status Database::OpenRocksdb(const EntryStoreOptions& options,
                                    rocksdb::Options rocksdb_options) {
   statistics_->set_stats_level(rocksdb::StatsLevel::kExceptHistogramOrTimers);
   rocksdb_options.statistics = statistics_;
-  env_ = rocksdb::NewCompositeEnv(
-      std::make_shared<CheckedFileSystem>(rocksdb_options.env->GetFileSystem()));
+  env_ = rocksdb::NewCompositeEnv(std::make_shared<CheckedFileSystem>(
+      rocksdb_options.env->GetFileSystem(),
+      [seal = seal_](uint64_t log) { return seal->ForgetLog(log); }));
   rocksdb_options.env = env_.get();
   rocksdb_options.listeners.push_back(errors_);
   rocksdb_options.listeners.push_back(seal_);

@@ -144,15 +144,27 @@ absl::Status ManifestSeal::Update(rocksdb::DB* db) {
   absl::StatusOr<std::string> bytes =
       ReadSmallFile(absl::StrCat(directory_, "/", *current), kMaxManifestBytes);
   if (!bytes.ok()) return bytes.status();
-  const FileHash hash = HashOfFirst(*bytes, bytes->size());
-  std::string line = absl::StrFormat("%s %s %s %d %016x%016x", kFormat, kVersion, *current,
-                                     bytes->size(), hash.high, hash.low);
+  Seal seal{.manifest = *current,
+            .file = {.bytes = bytes->size(), .hash = HashOfFirst(*bytes, bytes->size())}};
   // Asked for after the manifest was read: what that needs may only have become less.
   uint64_t first_log = 0;
   db->GetIntProperty(rocksdb::DB::Properties::kMinLogNumberToKeep, &first_log);
-  for (const auto& [number, size] : LogsFrom(first_log)) {
-    absl::StrAppend(&line, " ", number, ":", size);
-  }
+  seal.logs = LogsFrom(first_log);
+  return WriteSeal(seal);
+}
+
+absl::Status ManifestSeal::ForgetLog(uint64_t number) {
+  absl::MutexLock lock(&mu_);
+  absl::StatusOr<Seal> seal = ReadSeal();
+  // Nothing is missed by what cannot be read.
+  if (!seal.ok() || seal->logs.erase(number) == 0) return absl::OkStatus();
+  return WriteSeal(*seal);
+}
+
+absl::Status ManifestSeal::WriteSeal(const Seal& seal) const {
+  std::string line = absl::StrFormat("%s %s %s %d %016x%016x", kFormat, kVersion, seal.manifest,
+                                     seal.file.bytes, seal.file.hash.high, seal.file.hash.low);
+  for (const auto& [number, size] : seal.logs) absl::StrAppend(&line, " ", number, ":", size);
   const std::string unfinished = SealPath() + ".unfinished";
   std::ofstream file(unfinished, std::ios::binary | std::ios::trunc);
   file << line << "\n" << HashOf(line) << "\n";

@@ -33,6 +33,8 @@ class ManifestSeal : public rocksdb::EventListener {
 
   // Seals what is there now. On failure the older seal stays, and is good.
   absl::Status Update(rocksdb::DB* db);
+  // Before a log is deleted, for after a kill it would be missed.
+  absl::Status ForgetLog(uint64_t number);
 
   void OnFlushCompleted(rocksdb::DB* db, const rocksdb::FlushJobInfo&) override {
     Update(db).IgnoreError();
@@ -51,6 +53,7 @@ class ManifestSeal : public rocksdb::EventListener {
   std::string SealPath() const { return directory_ + "/SEALED"; }
   absl::StatusOr<std::string> CurrentManifest() const;
   absl::StatusOr<Seal> ReadSeal() const;
+  absl::Status WriteSeal(const Seal& seal) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Logs from that number on, and their bytes.
   std::map<uint64_t, uint64_t> LogsFrom(uint64_t first) const;
 
@@ -59,7 +62,7 @@ class ManifestSeal : public rocksdb::EventListener {
   std::map<uint64_t, uint64_t> sealed_logs_;
   std::map<uint64_t, uint64_t> found_logs_;
 
-  absl::Mutex mu_;  // One update at a time.
+  absl::Mutex mu_;  // One change at a time.
 };
 
 }  // namespace winnow

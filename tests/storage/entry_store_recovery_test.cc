@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <filesystem>
 #include <random>
 #include <string>
 #include <thread>
@@ -111,6 +112,27 @@ TEST_P(Reopening, FindsEveryAcknowledgedAppendAfterAKill) {
 
 INSTANTIATE_TEST_SUITE_P(EntryStore, Reopening,
                          ::testing::Values(Durability::kLogged, Durability::kSynced));
+
+// A process that is killed before the seal is renewed must not be told that a log is missing.
+TEST(EntryStoreRecovery, KeepsALogThatIsNotNeededAsLongAsTheSealListsIt) {
+  const TempDirectory directory;
+  const TempDirectory killed;
+  const auto store = MustOpen(SmallStore(directory.path()));
+  StoreContext context("a", Durability::kLogged);
+  ASSERT_TRUE(context.Add(store.get()).ok());
+  ASSERT_TRUE(store->Flush().ok());
+  ASSERT_TRUE(context.Append(store.get(), 10).ok());
+  // In the way of a new seal.
+  std::filesystem::create_directory(directory / "SEALED.unfinished");
+  ASSERT_TRUE(store->Flush().ok());
+  CopyDirectory(directory.path(), killed.path());
+  Recovery recovery;
+  const auto reopened = MustOpen(SmallStore(killed.path()), &recovery);
+  ASSERT_NE(reopened, nullptr);
+  const StoreContext found(recovery.contexts.at(0));
+  EXPECT_EQ(found.entries(), 10u);
+  EXPECT_TRUE(found.Verify(reopened.get()).ok()) << found.Verify(reopened.get());
+}
 
 TEST(EntryStoreRecovery, ForgetsContextsThatWereOnlyInMemory) {
   const TempDirectory directory;
