@@ -139,7 +139,11 @@ class KillTrial {
       // What is done seldom is of more interest.
       if (act == Act::kNone || act == Act::kAppend) act = other == Act::kNone ? act : other;
     }
-    EXPECT_TRUE(process.running()) << process.Err();
+    // It may have come to the named place only now.
+    if (const auto code = process.Wait(absl::ZeroDuration()); code.has_value()) {
+      EXPECT_TRUE(named != nullptr && code == 128 + SIGKILL) << *code << process.Err();
+      return named == nullptr ? "by itself" : named->name;
+    }
     server_->Kill();
     return absl::StrCat("at random during ", ActName(act));
   }
