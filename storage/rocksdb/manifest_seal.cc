@@ -2,6 +2,7 @@
 
 #include <xxhash.h>
 
+#include <array>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -30,6 +31,7 @@ constexpr size_t kFixedFields = 5;
 // A manifest is replaced by a new one long before.
 constexpr size_t kMaxManifestBytes = size_t{256} << 20;
 constexpr char kManifest[] = "MANIFEST-";
+constexpr size_t kRecordHeaderBytes = 7;
 
 std::string HashOf(const std::string& line) {
   return absl::StrFormat("%016x", XXH3_64bits(line.data(), line.size()));
@@ -44,6 +46,16 @@ uint64_t NumberOf(const std::string& manifest) {
   uint64_t number = 0;
   if (!absl::SimpleAtoi(manifest.substr(std::strlen(kManifest)), &number)) return 0;
   return number;
+}
+
+// Whether the first record of a log ends within its bytes. RocksDB takes one that does not for one
+// that was never finished, and leaves out the whole log. Where a later record is so, the log after
+// it tells; see log_chain.h. A record begins with u32 CRC, u16 length, u8 type, little-endian.
+bool BeginsWhole(const std::string& path, uint64_t bytes) {
+  std::ifstream file(path, std::ios::binary);
+  std::array<unsigned char, kRecordHeaderBytes> header = {};
+  if (!file.read(reinterpret_cast<char*>(header.data()), header.size())) return true;
+  return kRecordHeaderBytes + header[4] + 256u * header[5] <= bytes;
 }
 
 }  // namespace
@@ -128,8 +140,11 @@ absl::Status ManifestSeal::CheckLogs(uint64_t first) const {
   for (auto sealed = sealed_logs_.lower_bound(first); sealed != sealed_logs_.end(); ++sealed) {
     const auto& [number, bytes] = *sealed;
     const auto log = found_logs_.find(number);
-    if (log != found_logs_.end() && log->second >= bytes) continue;
     const std::string name = absl::StrFormat("%06d.log", number);
+    if (log != found_logs_.end() && log->second >= bytes) {
+      if (BeginsWhole(absl::StrCat(directory_, "/", name), log->second)) continue;
+      return CorruptStore(name, name + " begins with a record that is longer than it");
+    }
     return CorruptStore(name, log == found_logs_.end() ? absl::StrCat(name, " is missing")
                                                        : absl::StrCat(name, " has ", log->second,
                                                                       " bytes, not ", bytes));

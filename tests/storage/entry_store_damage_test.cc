@@ -125,6 +125,38 @@ TEST(EntryStoreDamage, ATruncatedLogBeforeTheLastIsNoticed) {
   EXPECT_EQ(ErrorReason(refused), "CORRUPT_STORE") << refused;
 }
 
+TEST(EntryStoreDamage, ALogThatSeemsUnfinishedFromItsBeginningIsNoticed) {
+  const TempDirectory directory;
+  const TempDirectory crashed;
+  EntryStoreOptions slow = SmallStore(directory.path());
+  slow.segment_bytes = size_t{10} << 10;
+  slow.background_bytes_per_second = 10'000;  // so that the first log is still needed
+  const auto store = MustOpen(slow);
+  StoreContext lost("lost", Durability::kLogged);
+  StoreContext next("next", Durability::kLogged);
+  ASSERT_TRUE(lost.Add(store.get()).ok());
+  ASSERT_TRUE(next.Add(store.get()).ok());
+  ASSERT_TRUE(store->Flush().ok());
+  // All of one context's entries in the one log, the other's in the next.
+  ASSERT_TRUE(lost.Append(store.get(), 50).ok());
+  ASSERT_TRUE(next.Append(store.get(), 1).ok());
+  CopyDirectory(directory.path(), crashed / "copy");
+  const auto bytes = [](const std::string& log) { return std::filesystem::file_size(log); };
+  const std::vector<std::string> logs = Logs(crashed / "copy");
+  const std::string log = *std::max_element(
+      logs.begin(), logs.end(),
+      [&](const std::string& a, const std::string& b) { return bytes(a) < bytes(b); });
+  ASSERT_NE(log, logs.back());
+  ASSERT_LT(bytes(log), 32768u);
+  std::fstream file(log, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(5);  // the high byte of the first record's length
+  file.put('\xff');
+  file.close();
+  const absl::Status refused = OpenStatus(SmallStore(crashed / "copy"));
+  EXPECT_EQ(ErrorReason(refused), "CORRUPT_STORE") << refused;
+  EXPECT_EQ(ErrorFacts(refused)["file"], std::filesystem::path(log).filename()) << refused;
+}
+
 TEST(EntryStoreDamage, EveryByteOfTheWatermarkIsChecked) {
   const TempDirectory directory;
   MakeStore(directory.path());
