@@ -34,7 +34,8 @@ std::string KindOfFile(const std::string& name) {
       dot == std::string::npos ? name.substr(0, name.find('-')) : name.substr(dot + 1);
   std::transform(kind.begin(), kind.end(), kind.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return name.rfind("LOG", 0) == 0 ? "text" : kind;
+  // What RocksDB writes for people and tools, and never reads.
+  return name.rfind("LOG", 0) == 0 || name.rfind("OPTIONS", 0) == 0 ? "text" : kind;
 }
 
 std::unique_ptr<rocksdb::Env> HastyEnv() {
