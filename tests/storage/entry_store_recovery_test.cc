@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <random>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -122,8 +123,10 @@ TEST(EntryStoreRecovery, KeepsALogThatIsNotNeededAsLongAsTheSealListsIt) {
   ASSERT_TRUE(context.Add(store.get()).ok());
   ASSERT_TRUE(store->Flush().ok());
   ASSERT_TRUE(context.Append(store.get(), 10).ok());
-  // In the way of a new seal.
-  std::filesystem::create_directory(directory / "SEALED.unfinished");
+  // In the way of a new seal, once the last one is finished.
+  std::error_code exists;
+  while (!std::filesystem::create_directory(directory / "SEALED.unfinished", exists)) {
+  }
   ASSERT_TRUE(store->Flush().ok());
   CopyDirectory(directory.path(), killed.path());
   Recovery recovery;
