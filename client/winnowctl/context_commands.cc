@@ -90,14 +90,6 @@ int Describe(const Globals& globals, const client::Context& context) {
   return kOk;
 }
 
-// Runs fn(context) on the context of that id.
-template <typename Fn>
-int WithContext(const Globals& globals, const std::string& id, Fn fn) {
-  client::Client client = globals.Connect();
-  absl::StatusOr<client::Context> context = client.OpenContext(id);
-  return context.ok() ? fn(*context) : Fail(context.status());
-}
-
 int Create(const Globals& globals, const ContextFlags& flags) {
   client::Client client = globals.Connect();
   absl::StatusOr<std::string> fingerprint = ResolveProfile(client, flags.profile);

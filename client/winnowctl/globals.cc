@@ -6,8 +6,8 @@
 
 namespace winnow::ctl {
 
-client::Client Globals::Connect() const {
-  return client::Client(address, {.tenant = tenant, .timeout = timeout});
+client::Client Globals::ConnectAs(const std::string& other_tenant) const {
+  return client::Client(address, {.tenant = other_tenant, .timeout = timeout});
 }
 
 int Fail(const absl::Status& status) {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "winnow/client.h"
 
 namespace winnow::ctl {
@@ -22,11 +23,20 @@ struct Globals {
   absl::Duration timeout = absl::Seconds(30);
   bool json = false;
 
-  client::Client Connect() const;
+  client::Client Connect() const { return ConnectAs(tenant); }
+  client::Client ConnectAs(const std::string& other_tenant) const;
 };
 
 // Prints the error to stderr and returns its exit code.
 int Fail(const absl::Status& status);
+
+// Runs fn(context), which returns an exit code, on the context of that id.
+template <typename Fn>
+int WithContext(const Globals& globals, const std::string& id, Fn fn) {
+  client::Client client = globals.Connect();
+  absl::StatusOr<client::Context> context = client.OpenContext(id);
+  return context.ok() ? fn(*context) : Fail(context.status());
+}
 
 // For what the user got wrong: a message and kUsage.
 int FailUsage(const std::string& message);

@@ -12,24 +12,18 @@ struct PinFlags {
   absl::Duration duration = absl::InfiniteDuration();
 };
 
-// Runs fn(context) on the context of that id.
-template <typename Fn>
-int WithContext(const Globals& globals, const std::string& id, Fn fn) {
-  client::Client client = globals.Connect();
-  absl::StatusOr<client::Context> context = client.OpenContext(id);
-  if (!context.ok()) return Fail(context.status());
-  const absl::Status status = fn(*context);
-  return status.ok() ? kOk : Fail(status);
-}
-
 int Pin(const Globals& globals, const PinFlags& flags) {
-  return WithContext(globals, flags.id,
-                     [&](const client::Context& context) { return context.Pin(flags.duration); });
+  return WithContext(globals, flags.id, [&](const client::Context& context) {
+    const absl::Status status = context.Pin(flags.duration);
+    return status.ok() ? kOk : Fail(status);
+  });
 }
 
 int Unpin(const Globals& globals, const PinFlags& flags) {
-  return WithContext(globals, flags.id,
-                     [](const client::Context& context) { return context.Unpin(); });
+  return WithContext(globals, flags.id, [](const client::Context& context) {
+    const absl::Status status = context.Unpin();
+    return status.ok() ? kOk : Fail(status);
+  });
 }
 
 }  // namespace

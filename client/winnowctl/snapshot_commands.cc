@@ -90,9 +90,7 @@ int CopyAll(const Globals& globals, const std::string& directory,
   Table table({"TENANT", "CONTEXT", "BYTES"});
   int code = kOk;
   for (const SnapshotName& name : *names) {
-    Globals of_tenant = globals;
-    of_tenant.tenant = name.tenant;
-    client::Client client = of_tenant.Connect();
+    client::Client client = globals.ConnectAs(name.tenant);
     const absl::StatusOr<uint64_t> bytes = copy(
         client, name.context_id, absl::StrCat(directory, "/", name.tenant, "/", name.context_id));
     if (gone(bytes.status())) continue;
@@ -104,9 +102,9 @@ int CopyAll(const Globals& globals, const std::string& directory,
       code = Fail(bytes.status());
       row["error"] = std::string(bytes.status().message());
       table.Add({name.tenant, name.context_id, "failed"});
-      if (code == kUnreachable) break;
     }
     all.push_back(std::move(row));
+    if (code == kUnreachable) break;
   }
   std::cout << (globals.json ? all.dump(2) + "\n" : table.ToString());
   return code;
@@ -119,9 +117,7 @@ absl::StatusOr<std::vector<SnapshotName>> AllContexts(const Globals& globals) {
   if (!tenants.ok()) return tenants.status();
   std::vector<SnapshotName> names;
   for (const std::string& tenant : *tenants) {
-    Globals of_tenant = globals;
-    of_tenant.tenant = tenant;
-    const auto contexts = of_tenant.Connect().ListContexts();
+    const auto contexts = globals.ConnectAs(tenant).ListContexts();
     if (!contexts.ok()) return contexts.status();
     for (const client::ContextInfo& info : *contexts) names.push_back({tenant, info.context_id});
   }
