@@ -123,9 +123,9 @@ bool PageSet::IsSound(uint32_t page, uint32_t entries) const {
   const size_t bytes = EntryBytes(*profile_, plane_);
   const uint32_t first = page * kPageEntries;
   const uint32_t count = std::min<uint32_t>(kPageEntries, entries - first);
-  std::vector<std::byte> read(count * bytes);
-  Read(first, count, read.data());
-  return SumOfEntries(read.data(), count, bytes, first) == pages_[page].checksum;
+  const auto read = std::make_unique_for_overwrite<std::byte[]>(count * bytes);
+  Read(first, count, read.get());
+  return SumOfEntries(read.get(), count, bytes, first) == pages_[page].checksum;
 }
 
 std::optional<uint32_t> PageSet::FindDamage(uint32_t entries) const {

@@ -4,12 +4,12 @@
 
 #include <cstdint>
 #include <cstring>
-#include <filesystem>
+#include <optional>
 #include <string_view>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "storage/rocksdb/log_chain.h"
 
 namespace winnow {
 namespace {
@@ -150,10 +150,8 @@ rocksdb::IOStatus CheckedFileSystem::NewRandomAccessFile(
 rocksdb::IOStatus CheckedFileSystem::DeleteFile(const std::string& name,
                                                 const rocksdb::IOOptions& options,
                                                 rocksdb::IODebugContext* debug) {
-  const std::filesystem::path path(name);
-  uint64_t log = 0;
-  if (path.extension() == ".log" && absl::SimpleAtoi(path.stem().string(), &log)) {
-    const absl::Status freed = free_log_(log);
+  if (const std::optional<uint64_t> log = LogNumber(name); log.has_value()) {
+    const absl::Status freed = free_log_(*log);
     if (!freed.ok()) return rocksdb::IOStatus::IOError(std::string(freed.message()));
   }
   return target()->DeleteFile(name, options, debug);

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
-#include <optional>
 
+#include "absl/strings/numbers.h"
 #include "storage/rocksdb/keys.h"
 
 namespace winnow {
@@ -37,6 +37,14 @@ uint64_t FirstSequence(const rocksdb::WriteBatch& batch) {
 }
 
 }  // namespace
+
+std::optional<uint64_t> LogNumber(const std::filesystem::path& file) {
+  uint64_t number = 0;
+  if (file.extension() != ".log" || !absl::SimpleAtoi(file.stem().string(), &number)) {
+    return std::nullopt;
+  }
+  return number;
+}
 
 void PutLogStart(uint64_t last_sequence, rocksdb::WriteBatch* batch) {
   std::string value;

@@ -2,8 +2,10 @@
 #define WINNOW_STORAGE_ROCKSDB_LOG_CHAIN_H_
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -11,6 +13,9 @@
 #include "rocksdb/write_batch.h"
 
 namespace winnow {
+
+// The number of a file if it is a log by its name.
+std::optional<uint64_t> LogNumber(const std::filesystem::path& file);
 
 // The first write into a log says where the log before it ended, for RocksDB itself takes a log
 // that was cut short for one whose last write was not finished. Key "log_start" of the column

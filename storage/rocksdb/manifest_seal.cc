@@ -7,6 +7,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <system_error>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "storage/error.h"
+#include "storage/rocksdb/log_chain.h"
 #include "storage/rocksdb/status.h"
 
 namespace winnow {
@@ -125,13 +127,10 @@ std::map<uint64_t, uint64_t> ManifestSeal::LogsFrom(uint64_t first) const {
   std::error_code error;
   for (std::filesystem::directory_iterator i(directory_, error), end; !error && i != end;
        i.increment(error)) {
-    uint64_t number = 0;
+    const std::optional<uint64_t> number = LogNumber(i->path());
     std::error_code gone;
     const uint64_t bytes = i->file_size(gone);
-    if (!gone && i->path().extension() == ".log" &&
-        absl::SimpleAtoi(i->path().stem().string(), &number) && number >= first) {
-      logs[number] = bytes;
-    }
+    if (!gone && number.has_value() && *number >= first) logs[*number] = bytes;
   }
   return logs;
 }
