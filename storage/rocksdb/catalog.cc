@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "storage/error.h"
+#include "storage/rocksdb/options.h"
 #include "storage/rocksdb/status.h"
 
 namespace winnow {
@@ -40,9 +41,7 @@ absl::StatusOr<uint64_t> ReadMetaNumber(const Database& database, const char* ke
 
 std::unique_ptr<rocksdb::Iterator> All(const Database& database,
                                        rocksdb::ColumnFamilyHandle* family) {
-  rocksdb::ReadOptions options;
-  options.fill_cache = false;
-  return std::unique_ptr<rocksdb::Iterator>(database.db()->NewIterator(options, family));
+  return std::unique_ptr<rocksdb::Iterator>(database.db()->NewIterator(ScanOptions(), family));
 }
 
 // Whether there is neither a format nor a context.

@@ -112,6 +112,15 @@ rocksdb::Options DatabaseOptions(const EntryStoreOptions& options,
   return database;
 }
 
+rocksdb::ReadOptions ScanOptions() {
+  rocksdb::ReadOptions options;
+  options.fill_cache = false;
+  // No range is ever deleted. Where an iterator looks for deleted ranges, RocksDB before 8.5 ends
+  // it quietly as it comes to a damaged file of a level.
+  options.ignore_range_deletions = true;
+  return options;
+}
+
 rocksdb::ColumnFamilyOptions EntriesOptions(
     const rocksdb::Options& database, const EntryStoreOptions& options,
     std::shared_ptr<rocksdb::CompactionFilterFactory> filter) {

@@ -18,6 +18,9 @@ rocksdb::ColumnFamilyOptions EntriesOptions(
     const rocksdb::Options& database, const EntryStoreOptions& options,
     std::shared_ptr<rocksdb::CompactionFilterFactory> filter);
 
+// Of every iterator. Does not fill the block cache.
+rocksdb::ReadOptions ScanOptions();
+
 }  // namespace winnow
 
 #endif  // WINNOW_STORAGE_ROCKSDB_OPTIONS_H_

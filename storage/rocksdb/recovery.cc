@@ -12,6 +12,7 @@
 #include "storage/page_set.h"
 #include "storage/rocksdb/checks.h"
 #include "storage/rocksdb/keys.h"
+#include "storage/rocksdb/options.h"
 #include "storage/rocksdb/status.h"
 
 namespace winnow {
@@ -98,10 +99,8 @@ class Recoverer {
   }
 
   absl::Status ScanOpen() {
-    rocksdb::ReadOptions options;
-    options.fill_cache = false;
     const std::unique_ptr<rocksdb::Iterator> i(
-        database_->db()->NewIterator(options, database_->entries()));
+        database_->db()->NewIterator(ScanOptions(), database_->entries()));
     for (i->Seek(EntryKeyBytes({open(), 0, Plane::kIndex, 0, 0}).slice()); i->Valid(); i->Next()) {
       EntryKey key;
       if (!DecodeEntryKey(i->key(), &key))

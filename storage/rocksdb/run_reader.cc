@@ -11,6 +11,7 @@
 #include "storage/error.h"
 #include "storage/page_set.h"
 #include "storage/rocksdb/checks.h"
+#include "storage/rocksdb/options.h"
 #include "storage/rocksdb/row_group.h"
 #include "storage/rocksdb/status.h"
 
@@ -50,8 +51,7 @@ class PieceReader {
     const EntryKeyBytes lower = Key(piece, begin);
     const EntryKeyBytes upper = Key(piece, piece.end);
     const rocksdb::Slice bound = upper.slice();
-    rocksdb::ReadOptions options;
-    options.fill_cache = false;
+    rocksdb::ReadOptions options = ScanOptions();
     options.iterate_upper_bound = &bound;
     options.readahead_size = ReadAhead(piece.end - piece.first);
     const std::unique_ptr<rocksdb::Iterator> i(

@@ -198,6 +198,39 @@ TEST(EntryStoreDamage, AMissingFileIsNoticed) {
   EXPECT_GE(copies, 5);
 }
 
+// RocksDB's iterators must not end quietly where they come to a damaged file.
+TEST(EntryStoreDamage, NoContextIsLostWithAFileBehindAnother) {
+  constexpr size_t kContexts = 8;
+  const TempDirectory directory;
+  const TempDirectory damaged;
+  {
+    const auto store = MustOpen(SmallStore(directory.path()));
+    for (size_t i = 0; i < kContexts; ++i) {
+      StoreContext context("context " + std::to_string(i), Durability::kLogged);
+      ASSERT_TRUE(context.Add(store.get()).ok());
+      ASSERT_TRUE(context.Append(store.get(), 10).ok());
+      ASSERT_TRUE(store->Flush().ok());  // a file for each
+    }
+  }
+  int noticed = 0;
+  for (const std::string& file : directory.Files(".sst")) {
+    CopyDirectory(directory.path(), damaged / "copy");
+    FlipByte(damaged / "copy/" + std::filesystem::path(file).filename().string(), 0);
+    Recovery recovery;
+    const auto store = EntryStore::Open(SmallStore(damaged / "copy"), &recovery);
+    if (!store.ok()) {
+      EXPECT_EQ(store.status().code(), absl::StatusCode::kDataLoss) << store.status();
+      ++noticed;
+      continue;
+    }
+    ASSERT_EQ(recovery.contexts.size(), kContexts) << file;
+    for (const StoredContext& stored : recovery.contexts) {
+      EXPECT_EQ(StoreContext(stored).entries(), 10u) << file;
+    }
+  }
+  EXPECT_GT(noticed, 0);
+}
+
 TEST(EntryStoreDamage, AFlippedByteOfAFileGivesAnErrorAndNoWrongRows) {
   const TempDirectory directory;
   const TempDirectory damaged;
