@@ -4,8 +4,9 @@
 
 namespace winnow::kernels::cuda {
 
-AttendCall::AttendCall(DeviceApi& device, const QuerySlot& slot, const AttendBatch& batch)
-    : device_(device), slot_(slot), batch_(batch), memory_(device, slot) {
+AttendCall::AttendCall(DeviceApi& device, const DeviceLimits& limits, const QuerySlot& slot,
+                       const AttendBatch& batch)
+    : device_(device), limits_(limits), slot_(slot), batch_(batch), memory_(device, slot) {
   for (const auto& rows : batch.rows) {
     most_rows_ = std::max(most_rows_, static_cast<uint32_t>(rows.size()));
   }
@@ -25,7 +26,7 @@ Error AttendCall::Prepare() {
                              .latent_dim = batch_.latent_dim,
                              .rope_dim = batch_.rope_dim,
                              .most_rows = most_rows_};
-  if (Error error = PlanAttend(device_.properties().limits, shape, &plan_); !error.empty()) {
+  if (Error error = PlanAttend(limits_, shape, &plan_); !error.empty()) {
     return error;
   }
   const size_t width = batch_.latent_dim + batch_.rope_dim;

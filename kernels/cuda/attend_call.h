@@ -12,7 +12,8 @@ namespace winnow::kernels::cuda {
 // One TryAttend on a query slot; used as ScoreCall is.
 class AttendCall {
  public:
-  AttendCall(DeviceApi& device, const QuerySlot& slot, const AttendBatch& batch);
+  AttendCall(DeviceApi& device, const DeviceLimits& limits, const QuerySlot& slot,
+             const AttendBatch& batch);
 
   [[nodiscard]] Error Prepare();
   [[nodiscard]] Error Start();
@@ -23,6 +24,7 @@ class AttendCall {
   size_t Heads() const { return size_t{1} * batch_.queries * batch_.heads; }
 
   DeviceApi& device_;
+  const DeviceLimits& limits_;
   const QuerySlot& slot_;
   const AttendBatch& batch_;
   QueryMemory memory_;

@@ -8,6 +8,11 @@
 
 namespace winnow::kernels::cuda {
 
+CudaBackend::CudaBackend(DeviceApi& device, const CudaBackendOptions& options)
+    : device_(device), options_(options), limits_(device.properties().limits) {
+  limits_.has_groups = limits_.has_groups && options.use_groups;
+}
+
 Error CudaBackend::Create(DeviceApi& device, const CudaBackendOptions& options,
                           std::unique_ptr<CudaBackend>* backend) {
   std::unique_ptr<CudaBackend> made(new CudaBackend(device, options));
@@ -22,7 +27,7 @@ Error CudaBackend::TryScoreTopK(const ScoreTopKParams& params, ScoreTopKResult* 
   result->selected.assign(params.query.rows, {});
   result->complete = false;
   StreamPool::Lease lease = slots_->Take();
-  ScoreCall call(device_, lease.slot(), params);
+  ScoreCall call(device_, limits_, lease.slot(), params);
   Error error = call.Prepare();
   if (error.empty() && options_.uploads != nullptr) {
     error = options_.uploads->Order(lease.slot().stream);
@@ -35,7 +40,7 @@ Error CudaBackend::TryScoreTopK(const ScoreTopKParams& params, ScoreTopKResult* 
 
 Error CudaBackend::TryAttend(const AttendBatch& batch) const {
   StreamPool::Lease lease = slots_->Take();
-  AttendCall call(device_, lease.slot(), batch);
+  AttendCall call(device_, limits_, lease.slot(), batch);
   Error error = call.Prepare();
   if (error.empty() && options_.uploads != nullptr) {
     error = options_.uploads->Order(lease.slot().stream);

@@ -19,6 +19,7 @@ struct CudaBackendOptions {
   size_t workspace_bytes = size_t{256} << 20;
   size_t pinned_bytes = size_t{32} << 20;
   UploadQueue* uploads = nullptr;  // whose uploads a query sees; may be null
+  bool use_groups = true;          // where the device has them (DeviceLimits::has_groups)
 };
 
 // Several query rows' attention in one launch; as AttendParams otherwise.
@@ -60,11 +61,11 @@ class CudaBackend final : public Backend {
   [[nodiscard]] Error TryAttend(const AttendBatch& batch) const;
 
  private:
-  CudaBackend(DeviceApi& device, const CudaBackendOptions& options)
-      : device_(device), options_(options) {}
+  CudaBackend(DeviceApi& device, const CudaBackendOptions& options);
 
   DeviceApi& device_;
   const CudaBackendOptions options_;
+  DeviceLimits limits_;  // constant after construction
   std::unique_ptr<StreamPool> slots_;
 };
 

@@ -6,8 +6,9 @@ namespace winnow::kernels::cuda {
 
 static_assert(sizeof(DevicePage) == sizeof(KeyPage));
 
-ScoreCall::ScoreCall(DeviceApi& device, const QuerySlot& slot, const ScoreTopKParams& params)
-    : device_(device), slot_(slot), params_(params), memory_(device, slot) {
+ScoreCall::ScoreCall(DeviceApi& device, const DeviceLimits& limits, const QuerySlot& slot,
+                     const ScoreTopKParams& params)
+    : device_(device), limits_(limits), slot_(slot), params_(params), memory_(device, slot) {
   CountPages();
 }
 
@@ -46,7 +47,7 @@ void ScoreCall::PlacePages(DevicePage* pages) const {
 Error ScoreCall::Prepare() {
   if (pages_ == 0) return "";
   const ScoreShape shape = Shape();
-  if (Error error = PlanScore(device_.properties().limits, shape, &plan_); !error.empty()) {
+  if (Error error = PlanScore(limits_, shape, &plan_); !error.empty()) {
     return error;
   }
   const ScoreQuery& query = params_.query;
@@ -70,10 +71,20 @@ Error ScoreCall::Prepare() {
   auto* const filtered =
       memory_.Workspace<CandidateKey>(size_t{1} * plan_.rows_per_pass * kFilteredCapacity);
   if (Error error = memory_.Check(); !error.empty()) return error;
-  score_ = {query.format, 0,       query.heads, query.dim,
-            shape.k,      pages_,  capacity,    memory_.OnDevice(pages),
-            queries,      weights, visible,     states,
-            kept};
+  score_ = {.format = query.format,
+            .by_groups = plan_.by_groups,
+            .rows = 0,
+            .heads = query.heads,
+            .dim = query.dim,
+            .k = shape.k,
+            .page_count = pages_,
+            .capacity = capacity,
+            .pages = memory_.OnDevice(pages),
+            .queries = queries,
+            .weights = weights,
+            .visible = visible,
+            .states = states,
+            .kept = kept};
   filter_ = {shape.k, capacity, kFilteredCapacity, kept, states, filtered};
   select_ = {shape.k, capacity, kFilteredCapacity, kept, filtered, states, selected, counts};
   return "";

@@ -15,7 +15,8 @@ namespace winnow::kernels::cuda {
 // between Start and Collect, and, if Start fails, before the slot is used again.
 class ScoreCall {
  public:
-  ScoreCall(DeviceApi& device, const QuerySlot& slot, const ScoreTopKParams& params);
+  ScoreCall(DeviceApi& device, const DeviceLimits& limits, const QuerySlot& slot,
+            const ScoreTopKParams& params);
 
   // Plans, divides the slot's memory, and writes the inputs to its pinned part.
   [[nodiscard]] Error Prepare();
@@ -31,6 +32,7 @@ class ScoreCall {
   Error StartPass(int first_row);
 
   DeviceApi& device_;
+  const DeviceLimits& limits_;
   const QuerySlot& slot_;
   const ScoreTopKParams& params_;
   QueryMemory memory_;

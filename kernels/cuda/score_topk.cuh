@@ -2,59 +2,46 @@
 #define WINNOW_KERNELS_CUDA_SCORE_TOPK_CUH_
 
 #include "kernels/cuda/key_fragments.cuh"
+#include "kernels/cuda/score_queries.cuh"
 #include "kernels/cuda/score_topk.h"
 #include "kernels/cuda/simt.h"
 #include "kernels/cuda/threshold.cuh"
 
 // Floor: one read of the keys, pages * KeyPageBytes (1,048,576 fp8 keys of 128 dims: 138 MB, 32 us
 // at 4.3 TB/s), against 2 * rows * heads * dim operations per key on the tensor cores (64 heads:
-// 17 GFLOP a row, 17 us at 989 TFLOP/s, about 28 us at what mma.sync reaches). One row is bound by
-// memory and by the tensor cores about equally, more rows by the tensor cores.
+// 17 GFLOP a row, 17 us at 989 TFLOP/s by wgmma, about 28 us at what mma.sync reaches). One row is
+// bound by memory, more rows by the tensor cores.
 //
-// Each warp walks the keys on its own, a unit of 16 or 32 entries at a time, and waits for nobody:
-// it copies the unit after the next into its own shared memory while it multiplies this one. Keys
-// are decoded once into registers (matrix A, entries as rows) and meet every head of every row
-// (matrix B, from shared memory) there. The sum over heads is made in one order for every entry.
+// Each warp walks the keys on its own, a unit of 16 or 32 entries at a time: it copies the unit
+// after the next into its own shared memory while it multiplies this one. Keys are decoded once
+// into registers (matrix A, entries as rows) and meet every head of every row (matrix B, from
+// shared memory) there. Where four warps multiply together, their units are the quarters of a page,
+// and they meet at each product. The sum over heads is made in one order for every entry.
 namespace winnow::kernels::cuda {
 
-struct alignas(16) QueryFragment {
-  uint32_t words[4];  // b0 and b1 of two steps
-};
-struct alignas(8) WeightPair {
-  float first;
-  float second;
-};
-
-template <int kDimBlocks>  // of 32 dims
+template <int kDimBlocks, typename Queries>  // of 32 dims
 struct ScoreKernel {
   static constexpr int kDim = 32 * kDimBlocks;
-  static constexpr int kTiles = TilesPerUnit(kDim);
+  static constexpr int kTiles = Queries::kTiles;
   static constexpr int kUnitEntries = 16 * kTiles;
   static constexpr int kUnitsPerPage = kPageEntries / kUnitEntries;
 
   const ScoreArgs& args;
-  int head_tiles;            // of 8 heads
-  int code_bytes;            // of a unit
-  int scale_bytes;           // of a unit
-  uint32_t units;            // of all pages
-  QueryFragment* fragments;  // [rows, head_tiles, kDimBlocks, 32 lanes]
-  WeightPair* weights;       // [rows, head_tiles, 4 pairs]
-  std::byte* stages;         // [kStagesPerWarp, code_bytes + scale_bytes] of this warp
-  uint32_t a[kTiles][2 * kDimBlocks][4];
+  Queries queries;
+  int code_bytes;     // of a unit
+  int scale_bytes;    // of a unit
+  uint32_t units;     // of all pages
+  std::byte* stages;  // [kStagesPerWarp, code_bytes + scale_bytes] of this warp
+  typename Queries::Keys a;
 
-  WINNOW_DEVICE explicit ScoreKernel(const ScoreArgs& call) : args(call) {
-    head_tiles = (args.heads + 7) / 8;
+  WINNOW_DEVICE explicit ScoreKernel(const ScoreArgs& call)
+      : args(call), queries(call, simt::SharedMemory()) {
     code_bytes = kTiles * TileBytes(args.format, kDim);
     scale_bytes = args.format == KeyFormat::kMxFp4  ? kUnitEntries * kDimBlocks
                   : args.format == KeyFormat::kBf16 ? 0
                                                     : kUnitEntries * 4;
     units = args.page_count * kUnitsPerPage;
-    std::byte* shared = simt::SharedMemory();
-    fragments = reinterpret_cast<QueryFragment*>(shared);
-    const int fragment_count = args.rows * head_tiles * kDimBlocks * 32;
-    weights = reinterpret_cast<WeightPair*>(fragments + fragment_count);
-    stages = reinterpret_cast<std::byte*>(weights + args.rows * head_tiles * 4) +
-             simt::Warp() * kStagesPerWarp * (code_bytes + scale_bytes);
+    stages = queries.End(args) + simt::Warp() * kStagesPerWarp * (code_bytes + scale_bytes);
   }
 
   WINNOW_DEVICE void Run() {
@@ -64,7 +51,7 @@ struct ScoreKernel {
       const uint32_t ahead = unit + s * stride;
       Fetch(ahead, PageOf(ahead), s);
     }
-    LoadQueries();
+    queries.Load(args);
     simt::SyncBlock();
     for (int i = 0; unit < units; unit += stride, ++i) {
       const uint32_t ahead = unit + kStagesPerWarp * stride;
@@ -81,29 +68,6 @@ struct ScoreKernel {
 
   WINNOW_DEVICE DevicePage PageOf(uint32_t unit) const {
     return unit < units ? args.pages[unit / kUnitsPerPage] : DevicePage{nullptr, 0, 0};
-  }
-
-  // Queries and weights of all rows into shared memory; heads up to a multiple of 8 are zero.
-  WINNOW_DEVICE void LoadQueries() {
-    const size_t head_bytes = args.format == KeyFormat::kMxFp4  ? kDim / 2 + kDimBlocks
-                              : args.format == KeyFormat::kBf16 ? 2 * kDim
-                                                                : kDim;
-    auto* words = reinterpret_cast<uint32_t*>(fragments);
-    const int count = args.rows * head_tiles * kDimBlocks * 128;
-    for (int i = simt::ThreadInBlock(); i < count; i += simt::ThreadsInBlock()) {
-      const int word = i % 4, lane = i / 4 % 32, block = i / 128 % kDimBlocks;
-      const int tile = i / 128 / kDimBlocks % head_tiles, row = i / 128 / kDimBlocks / head_tiles;
-      const int head = 8 * tile + lane / 4;
-      const int d = QueryPairDim(args.format, 2 * block + word / 2, lane % 4, word % 2);
-      const std::byte* from = args.queries + (size_t{1} * row * args.heads + head) * head_bytes;
-      words[i] = head < args.heads ? DecodeQueryPair(args.format, kDim, from, d) : 0;
-    }
-    auto* values = reinterpret_cast<float*>(weights);
-    for (int i = simt::ThreadInBlock(); i < args.rows * head_tiles * 8;
-         i += simt::ThreadsInBlock()) {
-      const int head = i % (8 * head_tiles), row = i / (8 * head_tiles);
-      values[i] = head < args.heads ? args.weights[row * args.heads + head] : 0.0f;
-    }
   }
 
   // Begins to copy a unit's codes and scales; a group of copies even where there is no unit.
@@ -177,36 +141,14 @@ struct ScoreKernel {
   // sum_j w[j] * max(0, q[j] . key) of the lane's entry.
   WINNOW_DEVICE float SumOverHeads(int row) {
     float sums[kTiles][2] = {};
-    const int lane = simt::Lane();
-    for (int tile = 0; tile < head_tiles; ++tile) {
-      const int at = row * head_tiles + tile;
-      float dots[kTiles][4] = {};
-      WINNOW_UNROLL
-      for (int block = 0; block < kDimBlocks; ++block) {
-        const QueryFragment q = fragments[(at * kDimBlocks + block) * 32 + lane];
-        WINNOW_UNROLL
-        for (int t = 0; t < kTiles; ++t) {
-          simt::MmaBf16(dots[t], a[t][2 * block], q.words[0], q.words[1]);
-          simt::MmaBf16(dots[t], a[t][2 * block + 1], q.words[2], q.words[3]);
-        }
-      }
-      const WeightPair w = weights[at * 4 + lane % 4];
-      WINNOW_UNROLL
-      for (int t = 0; t < kTiles; ++t) {
-        WINNOW_UNROLL
-        for (int e = 0; e < 2; ++e) {
-          sums[t][e] = simt::Fma(w.first, simt::Max(dots[t][2 * e], 0.0f), sums[t][e]);
-          sums[t][e] = simt::Fma(w.second, simt::Max(dots[t][2 * e + 1], 0.0f), sums[t][e]);
-        }
-      }
-    }
+    queries.Sum(a, row, sums);
     float mine = 0;
     WINNOW_UNROLL
     for (int i = 0; i < 2 * kTiles; ++i) {
       float sum = sums[i / 2][i % 2];
       sum = simt::Add(sum, simt::ShuffleXor(sum, 1));
       sum = simt::Add(sum, simt::ShuffleXor(sum, 2));
-      if (lane % 4 == i) mine = sum;
+      if (simt::Lane() % 4 == i) mine = sum;
     }
     return mine;
   }
@@ -228,9 +170,17 @@ struct ScoreKernel {
   }
 };
 
-template <int kDimBlocks>
+// Calls fn.template operator()<Queries>() with what the call's queries are to be held in.
+template <int kDimBlocks, typename Fn>
+auto ForQueries(const ScoreArgs& args, Fn fn) {
+  if (!args.by_groups) return fn.template operator()<WarpQueries<kDimBlocks>>();
+  return GroupColumns(args.heads) == 64 ? fn.template operator()<GroupQueries<kDimBlocks, 64>>()
+                                        : fn.template operator()<GroupQueries<kDimBlocks, 32>>();
+}
+
+template <int kDimBlocks, typename Queries>
 WINNOW_DEVICE void ScoreBody(const ScoreArgs& args) {
-  ScoreKernel<kDimBlocks>(args).Run();
+  ScoreKernel<kDimBlocks, Queries>(args).Run();
 }
 
 }  // namespace winnow::kernels::cuda

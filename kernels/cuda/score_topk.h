@@ -47,9 +47,10 @@ using CandidateKey = uint64_t;
 
 struct ScoreArgs {
   KeyFormat format;
-  int rows;   // of this pass, at most ScorePlan::rows_per_pass
-  int heads;  // 1..128
-  int dim;    // multiple of 32 in 32..256
+  bool by_groups;  // ScorePlan::by_groups
+  int rows;        // of this pass, at most ScorePlan::rows_per_pass
+  int heads;       // 1..128
+  int dim;         // multiple of 32 in 32..256
   uint32_t k;
   uint32_t page_count;       // >= 1
   uint32_t capacity;         // of `kept`: 64 * page_count at least
@@ -86,6 +87,7 @@ struct DeviceLimits {
   int multiprocessors = 1;
   size_t shared_bytes_per_block = 0;
   size_t shared_bytes_per_multiprocessor = 0;
+  bool has_groups = false;  // four warps can multiply together (simt.h), as on Hopper
 };
 
 struct ScoreShape {
@@ -99,6 +101,7 @@ struct ScoreShape {
 
 // How a call is divided. Query rows beyond rows_per_pass take further passes over the keys.
 struct ScorePlan {
+  bool by_groups = false;
   int rows_per_pass = 0;
   LaunchShape score;
   LaunchShape filter;  // blocks_y = rows_per_pass; set to the rows of the pass
@@ -110,7 +113,10 @@ inline constexpr size_t kSelectMemoryBytes = 1056;  // before the keys that a se
 inline constexpr uint32_t kFilteredCapacity = 2 * kMaxTopK;
 
 // Tiles of 16 entries that a warp multiplies at once: as many as their fragments have registers.
-constexpr int TilesPerUnit(int dim) { return dim <= 128 ? 2 : 1; }
+// The four warps of a group take a page.
+constexpr int TilesPerUnit(int dim, bool by_groups) { return dim <= 128 && !by_groups ? 2 : 1; }
+// Heads that a group multiplies at once.
+constexpr int GroupColumns(int heads) { return heads > 32 ? 64 : 32; }
 
 // Returns what is wrong, empty if nothing is.
 [[nodiscard]] std::string PlanScore(const DeviceLimits& limits, const ScoreShape& shape,

@@ -11,6 +11,11 @@
 //             left> LoadRelaxed, AtomicAdd, AtomicMax (global), AtomicAddShared
 // Collectives SyncBlock; by whole warps only: SyncWarp, Shuffle, ShuffleXor, Ballot, ReduceMax,
 //             MmaBf16, LoadMatrix4, LoadMatrix2, LoadMatrix2Transposed
+// Groups      of four warps, where kHasGroups: PublishShared (by each thread before the barrier
+//             after which products read what it wrote), GroupBegin, MmaGroup, GroupCommit,
+//             GroupWait<batches left>. A product is asynchronous: from MmaGroup until the wait for
+//             its batch its registers and matrix are not to be touched, nor any register of it to
+//             be written between GroupBegin and MmaGroup.
 // Arithmetic  Fma, Mul, Add (never contracted), Max (ignores NaN), Exp2, Log, Divide, AsBits,
 //             AsFloat, Permute (prmt), PopCount, MultiplyBf16x2, PackBf16x2
 //
@@ -19,10 +24,16 @@
 //   a[0..3]  A [16, 16]: (row g, k 2c), (g + 8, 2c), (g, 2c + 8), (g + 8, 2c + 8)
 //   b0, b1   B [16, 8]:  (k 2c, column g), (2c + 8, g)
 //   d[0..3]  D [16, 8]:  (row g, column 2c), (g, 2c + 1), (g + 8, 2c), (g + 8, 2c + 1)
+//
+// MmaGroup multiplies A [64, 16], each warp's fragment a its own 16 rows, by B [16, 8 tiles], added
+// to D [64, 8 tiles] unless `add` is false; d[t] is tile t of the warp's 16 rows. B is a matrix in
+// shared memory, SharedMatrix(at, half_bytes, tile_bytes): its value (k, column) is k % 8 of the 8
+// at k / 8 * half_bytes + column / 8 * tile_bytes + column % 8 * 16. To move it by n bytes, add n
+// / 16.
 #if defined(__CUDACC__)
-#include "kernels/cuda/simt_device.h"
+#include "kernels/cuda/simt_group_device.h"
 #else
-#include "kernels/cuda/simulator/simt_host.h"
+#include "kernels/cuda/simulator/simt_group_host.h"
 #endif
 
 #endif  // WINNOW_KERNELS_CUDA_SIMT_H_

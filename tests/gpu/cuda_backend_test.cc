@@ -230,6 +230,7 @@ TEST_F(CudaBackendTest, ScoringKeepsFewOfMany) {
   RowState state{};
   std::vector<CandidateKey> kept(size_t{64} * page_count);
   const ScoreArgs args{c.format,
+                       plan.by_groups,
                        1,
                        c.heads,
                        c.dim,

@@ -20,7 +20,8 @@ FakeDevice::FakeDevice(uint64_t seed, int multiprocessors) : seed_(seed) {
   properties_.name = "a stand-in for a GPU";
   properties_.compute_capability = 90;
   properties_.memory_bytes = memory_left_;
-  properties_.limits = {multiprocessors, kSharedBytesPerBlock, kSharedBytesPerMultiprocessor};
+  properties_.limits = {multiprocessors, kSharedBytesPerBlock, kSharedBytesPerMultiprocessor,
+                        /*has_groups=*/true};
 }
 
 void FakeDevice::Fail(Call call, int n, bool all_after) {

@@ -11,13 +11,15 @@ namespace {
 constexpr KeyFormat kFormats[] = {KeyFormat::kFp8E4M3, KeyFormat::kMxFp4, KeyFormat::kBf16,
                                   KeyFormat::kInt8};
 
-class GpuScoreTest : public GpuTest {
+class GpuScoreTest : public GpuKernelTest {
  protected:
   Selection Select(const ScoreCase& c) { return Evaluate(*device_, *backend_, c); }
   RandomData random_{TestSeed()};
 };
 
-TEST_F(GpuScoreTest, AgreesWithTheReferenceOnRandomShapes) {
+INSTANTIATE_TEST_SUITE_P(Device, GpuScoreTest, testing::Bool(), DeviceKind);
+
+TEST_P(GpuScoreTest, AgreesWithTheReferenceOnRandomShapes) {
   for (const KeyFormat format : kFormats) {
     for (int round = 0; round < 8; ++round) {
       const ScoreCase c =
@@ -28,7 +30,7 @@ TEST_F(GpuScoreTest, AgreesWithTheReferenceOnRandomShapes) {
   }
 }
 
-TEST_F(GpuScoreTest, AgreesAtEveryDim) {
+TEST_P(GpuScoreTest, AgreesAtEveryDim) {
   for (const KeyFormat format : kFormats) {
     for (int dim = 32; dim <= 256; dim += 32) {
       const ScoreCase c = RandomScoreCase(random_, format, dim, 9, 2, 130, 40);
@@ -37,19 +39,19 @@ TEST_F(GpuScoreTest, AgreesAtEveryDim) {
   }
 }
 
-TEST_F(GpuScoreTest, AgreesOnTheShapesOfPublishedModels) {
+TEST_P(GpuScoreTest, AgreesOnTheShapesOfPublishedModels) {
   for (const KeyFormat format : kFormats) {
     const ScoreCase c = RandomScoreCase(random_, format, 128, 64, 2, 1500, 256);
     EXPECT_EQ(Disagreement(c, Select(c)), "");
   }
 }
 
-TEST_F(GpuScoreTest, ServesSixtyFourQueryRowsAtOnce) {
+TEST_P(GpuScoreTest, ServesSixtyFourQueryRowsAtOnce) {
   const ScoreCase c = RandomScoreCase(random_, KeyFormat::kFp8E4M3, 64, 5, kMaxQueryRows, 300, 20);
   EXPECT_EQ(Disagreement(c, Select(c)), "");
 }
 
-TEST_F(GpuScoreTest, KeepsTheBestOfManyWhereverTheyLie) {
+TEST_P(GpuScoreTest, KeepsTheBestOfManyWhereverTheyLie) {
   for (const int k : {1, 7, 100}) {
     ScoreCase c = RandomScoreCase(random_, KeyFormat::kFp8E4M3, 32, 2, 1, 9000, k);
     c.weights = {1, 0.5f};
@@ -57,7 +59,7 @@ TEST_F(GpuScoreTest, KeepsTheBestOfManyWhereverTheyLie) {
   }
 }
 
-TEST_F(GpuScoreTest, KeepsTheBestWhereEachIsBetterThanTheLast) {
+TEST_P(GpuScoreTest, KeepsTheBestWhereEachIsBetterThanTheLast) {
   for (const float sign : {1.0f, -1.0f}) {
     ScoreCase c = RandomScoreCase(random_, KeyFormat::kInt8, 32, 1, 1, 9000, 150);
     const ScoreCase one = RandomScoreCase(random_, KeyFormat::kInt8, 32, 1, 1, 1, 1);
@@ -71,7 +73,7 @@ TEST_F(GpuScoreTest, KeepsTheBestWhereEachIsBetterThanTheLast) {
   }
 }
 
-TEST_F(GpuScoreTest, ScoresOfSmallIntegersAreExact) {
+TEST_P(GpuScoreTest, ScoresOfSmallIntegersAreExact) {
   ScoreCase c = RandomScoreCase(random_, KeyFormat::kFp8E4M3, 128, 4, 1, 3000, 700);
   const auto sign = [&] { return static_cast<std::byte>(random_.Int(0, 1) == 0 ? 0x38 : 0xb8); };
   for (size_t i = 0; i < c.entries(); ++i) {
@@ -83,7 +85,7 @@ TEST_F(GpuScoreTest, ScoresOfSmallIntegersAreExact) {
   EXPECT_EQ(Select(c), Evaluate(*ChooseBackend("reference"), c));
 }
 
-TEST_F(GpuScoreTest, TiesGoToTheLowerPosition) {
+TEST_P(GpuScoreTest, TiesGoToTheLowerPosition) {
   // More of them than the filtered list has room for.
   ScoreCase c = RandomScoreCase(random_, KeyFormat::kFp8E4M3, 32, 1, 1, 1, 100);
   const std::vector<std::byte> one = c.keys;
@@ -96,13 +98,13 @@ TEST_F(GpuScoreTest, TiesGoToTheLowerPosition) {
   for (uint32_t i = 0; i < 100; ++i) EXPECT_EQ(selected[0][i].position, i);
 }
 
-TEST_F(GpuScoreTest, SelectsAmongNegativeScores) {
+TEST_P(GpuScoreTest, SelectsAmongNegativeScores) {
   ScoreCase c = RandomScoreCase(random_, KeyFormat::kInt8, 64, 8, 1, 3900, 50);
   for (float& weight : c.weights) weight = -std::abs(weight) - 0.1f;
   EXPECT_EQ(Disagreement(c, Select(c)), "");
 }
 
-TEST_F(GpuScoreTest, SelectsAmongZeroScores) {
+TEST_P(GpuScoreTest, SelectsAmongZeroScores) {
   ScoreCase c = RandomScoreCase(random_, KeyFormat::kInt8, 64, 8, 1, 900, 50);
   c.weights.assign(8, 0.0f);
   EXPECT_EQ(Select(c), Evaluate(*ChooseBackend("reference"), c));
@@ -110,20 +112,20 @@ TEST_F(GpuScoreTest, SelectsAmongZeroScores) {
   EXPECT_EQ(Select(c), Evaluate(*ChooseBackend("reference"), c));
 }
 
-TEST_F(GpuScoreTest, ReturnsAllEntriesWhenKIsLarger) {
+TEST_P(GpuScoreTest, ReturnsAllEntriesWhenKIsLarger) {
   const ScoreCase c = RandomScoreCase(random_, KeyFormat::kBf16, 32, 2, 1, 77, kMaxTopK);
   const Selection selected = Select(c);
   EXPECT_EQ(selected[0].size(), 77u);
   EXPECT_EQ(Disagreement(c, selected), "");
 }
 
-TEST_F(GpuScoreTest, SelectsAsManyAsCanBeAskedFor) {
+TEST_P(GpuScoreTest, SelectsAsManyAsCanBeAskedFor) {
   ScoreCase c = RandomScoreCase(random_, KeyFormat::kInt8, 32, 1, 1, 17000, kMaxTopK);
   c.weights = {1};
   EXPECT_EQ(Disagreement(c, Select(c)), "");
 }
 
-TEST_F(GpuScoreTest, ReturnsNothingWithoutCandidates) {
+TEST_P(GpuScoreTest, ReturnsNothingWithoutCandidates) {
   const ScoreCase none = RandomScoreCase(random_, KeyFormat::kFp8E4M3, 32, 2, 2, 0, 5);
   for (const auto& row : Select(none)) EXPECT_TRUE(row.empty());
   ScoreCase invisible = RandomScoreCase(random_, KeyFormat::kFp8E4M3, 32, 2, 1, 100, 5);
@@ -131,7 +133,7 @@ TEST_F(GpuScoreTest, ReturnsNothingWithoutCandidates) {
   EXPECT_TRUE(Select(invisible)[0].empty());
 }
 
-TEST_F(GpuScoreTest, HandlesExtremeScales) {
+TEST_P(GpuScoreTest, HandlesExtremeScales) {
   for (const float scale : {1e-38f, 1e-30f, 1e30f, -1.0f, 0.0f, 3e38f}) {
     ScoreCase c = RandomScoreCase(random_, KeyFormat::kFp8E4M3, 32, 4, 1, 130, 130);
     SetScales(&c, scale);
@@ -147,7 +149,7 @@ TEST_F(GpuScoreTest, HandlesExtremeScales) {
   }
 }
 
-TEST_F(GpuScoreTest, ScoresThatAreNotNumbersComeLast) {
+TEST_P(GpuScoreTest, ScoresThatAreNotNumbersComeLast) {
   ScoreCase c = RandomScoreCase(random_, KeyFormat::kInt8, 32, 2, 1, 200, 200);
   // 0 * inf and inf - inf.
   SetScales(&c, std::numeric_limits<float>::infinity());
@@ -156,7 +158,7 @@ TEST_F(GpuScoreTest, ScoresThatAreNotNumbersComeLast) {
   for (const Candidate& candidate : got[0]) EXPECT_FALSE(std::isnan(candidate.score));
 }
 
-TEST_F(GpuScoreTest, HandlesSubnormalCodes) {
+TEST_P(GpuScoreTest, HandlesSubnormalCodes) {
   ScoreCase c = RandomScoreCase(random_, KeyFormat::kFp8E4M3, 64, 4, 1, 200, 40);
   for (size_t i = 0; i < c.entries(); ++i) {
     for (int d = 0; d < c.dim; ++d) c.keys[i * 68 + d] &= std::byte{0x87};
@@ -164,7 +166,7 @@ TEST_F(GpuScoreTest, HandlesSubnormalCodes) {
   EXPECT_EQ(Disagreement(c, Select(c)), "");
 }
 
-TEST_F(GpuScoreTest, DoesNotDependOnHowEntriesArePaged) {
+TEST_P(GpuScoreTest, DoesNotDependOnHowEntriesArePaged) {
   for (const KeyFormat format : kFormats) {
     const ScoreCase c = RandomScoreCase(random_, format, 96, 9, 1, 333, 333);
     const Selection whole = Select(c);

@@ -18,12 +18,15 @@ namespace winnow::kernels::cuda {
 // Skips its tests where there is no device.
 class GpuTest : public testing::Test {
  protected:
+  virtual bool use_groups() const { return true; }
+
   void SetUp() override {
     if (const Error error = OpenTestDevice(&device_); !error.empty()) GTEST_SKIP() << error;
     ASSERT_EQ(CudaBackend::Create(*device_,
                                   {.concurrent_queries = 2,
                                    .workspace_bytes = size_t{32} << 20,
-                                   .pinned_bytes = size_t{8} << 20},
+                                   .pinned_bytes = size_t{8} << 20,
+                                   .use_groups = use_groups()},
                                   &backend_),
               "");
   }
@@ -31,6 +34,21 @@ class GpuTest : public testing::Test {
   std::unique_ptr<DeviceApi> device_;
   std::unique_ptr<CudaBackend> backend_;
 };
+
+// Each of its tests is run by warps and by groups, and skips where the device has none of these.
+class GpuKernelTest : public GpuTest, public testing::WithParamInterface<bool> {
+ protected:
+  bool use_groups() const override { return GetParam(); }
+  void SetUp() override {
+    GpuTest::SetUp();
+    if (IsSkipped() || !use_groups() || device_->properties().limits.has_groups) return;
+    GTEST_SKIP() << device_->properties().name << " has no groups of warps";
+  }
+};
+
+inline std::string DeviceKind(const testing::TestParamInfo<bool>& groups) {
+  return groups.param ? "ByGroups" : "ByWarps";
+}
 
 }  // namespace winnow::kernels::cuda
 

@@ -7,14 +7,16 @@
 namespace winnow::kernels::cuda {
 
 // At most 16 warps of 128 registers; kernels/cuda/score_plan.cc counts on it.
-template <int kDimBlocks>
+template <int kDimBlocks, typename Queries>
 __global__ void __launch_bounds__(512, 1) ScoreTopK(const __grid_constant__ ScoreArgs args) {
-  ScoreBody<kDimBlocks>(args);
+  if constexpr (simt::kHasGroups || !Queries::kByGroups) ScoreBody<kDimBlocks, Queries>(args);
 }
 
 template <int kDimBlocks>
 cudaError_t LaunchScore(const LaunchShape& shape, const ScoreArgs& args, cudaStream_t stream) {
-  return Launch<&ScoreTopK<kDimBlocks>>(shape, args, stream);
+  return ForQueries<kDimBlocks>(args, [&]<typename Queries>() {
+    return Launch<&ScoreTopK<kDimBlocks, Queries>>(shape, args, stream);
+  });
 }
 
 }  // namespace winnow::kernels::cuda

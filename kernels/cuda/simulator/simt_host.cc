@@ -30,15 +30,11 @@ struct MatrixOperand {
   const void* row;
 };
 
-float Bf16ToFloat(uint32_t half) { return AsFloat(half << 16); }
-
 uint16_t FloatToBf16(float value) {
   const uint32_t bits = AsBits(value);
   if (value != value) return 0x7fff;
   return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
-
-float Half(uint32_t word, int half) { return Bf16ToFloat((word >> (16 * half)) & 0xffff); }
 
 float Truncate(double value) {
   const auto rounded = static_cast<float>(value);
@@ -62,13 +58,7 @@ void RunMma(void* const* operands) {
   for (int i = 0; i < kLanes; ++i) {
     for (int part = 0; part < 4; ++part) {
       const int row = i / 4 + 8 * (part / 2), column = 2 * (i % 4) + part % 2;
-      float sum = lane(i)->d[part];
-      for (int first = 0; first < 16; first += 8) {
-        double exact = sum;
-        for (int k = first; k < first + 8; ++k) exact += double{a[row][k]} * b[k][column];
-        sum = Truncate(exact);
-      }
-      lane(i)->d[part] = sum;
+      lane(i)->d[part] = AddProducts(lane(i)->d[part], a[row], &b[0][column], 8);
     }
   }
 }
@@ -99,6 +89,17 @@ void LoadMatrix(const char* what, uint32_t* r, const void* row, const Location& 
 }
 
 }  // namespace
+
+float Half(uint32_t word, int half) { return AsFloat(half == 0 ? word << 16 : word & 0xffff0000); }
+
+float AddProducts(float sum, const float* a, const float* b, int b_stride) {
+  for (int first = 0; first < 16; first += 8) {
+    double exact = sum;
+    for (int k = first; k < first + 8; ++k) exact += double{a[k]} * b[k * b_stride];
+    sum = Truncate(exact);
+  }
+  return sum;
+}
 
 void SyncWarp(const Location& where) {
   simulator::MeetWarp("SyncWarp", where, nullptr, [](void* const*) {});

@@ -78,8 +78,12 @@ WINNOW_DEVICE void CopyAsyncWait() {
   simulator::CopyAsyncWait(kGroupsLeft);
 }
 
-// Products are exact; each half of k is added at once and truncated, the worst that is known of
-// tensor cores.
+// One half of a word of two bf16.
+float Half(uint32_t word, int half);
+// Adds 16 products a[k] * b[k * b_stride]. They are exact; each half of them is added at once and
+// truncated, the worst that is known of tensor cores.
+float AddProducts(float sum, const float* a, const float* b, int b_stride);
+
 void MmaBf16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1,
              const Location& where = {__builtin_FILE(), __builtin_LINE()});
 void LoadMatrix4(uint32_t (&r)[4], const void* row,

@@ -9,7 +9,10 @@ namespace winnow::kernels::simulator {
 namespace {
 
 void Body(const cuda::ScoreArgs& args) {
-  cuda::ForDimBlocks(args.dim, [&]<int kDimBlocks>() { cuda::ScoreBody<kDimBlocks>(args); });
+  cuda::ForDimBlocks(args.dim, [&]<int kDimBlocks>() {
+    cuda::ForQueries<kDimBlocks>(
+        args, [&]<typename Queries>() { cuda::ScoreBody<kDimBlocks, Queries>(args); });
+  });
 }
 
 void Body(const cuda::AttendArgs& args) {

@@ -14,6 +14,7 @@
 //   * a barrier that is missing: threads advance in a random order
 //   * a missing wait for an asynchronous copy, or a copy into what is still being read: copies are
 //     done either at once or as late as their wait allows, as the seed has it
+//   * the same of a group's products
 //   * reads of shared memory that nobody wrote: it starts as NaNs of every format
 //   * accesses out of bounds, under AddressSanitizer: shared memory has exactly its size
 namespace winnow::kernels::simulator {
@@ -52,6 +53,23 @@ void MeetWarp(const char* what, const Location& where, void* operand,
 
 // Waits for the whole block.
 void MeetBlock(const Location& where);
+
+// Four warps.
+inline constexpr int kGroupThreads = 128;
+
+// Waits for the calling thread's group; the last thread runs run(operands of the 128) for all.
+void MeetGroup(const char* what, const Location& where, void* operand,
+               void (*run)(void* const* operands));
+
+// What all threads of a group have come to have multiplied; given once, by the last of them.
+void GiveProduct(std::function<void()> product);
+// By each thread of the group: it has given one.
+void CountProduct();
+void BeginProducts();
+void CommitProducts();
+void WaitForProducts(int batches_left);
+// By each thread of a block: products may read what it wrote to shared memory.
+void PublishShared();
 
 void CopyAsync(void* shared, const void* global, size_t bytes);
 void CopyAsyncCommit();

@@ -17,8 +17,10 @@ constexpr KeyFormat kFormats[] = {KeyFormat::kFp8E4M3, KeyFormat::kMxFp4, KeyFor
 
 class Checker {
  public:
-  Checker(DeviceApi& device, bool small) : device_(device), small_(small), random_(TestSeed()) {
-    Must(CudaBackend::Create(device, {.concurrent_queries = 1}, &backend_));
+  Checker(DeviceApi& device, bool small, bool use_groups)
+      : device_(device), small_(small), use_groups_(use_groups), random_(TestSeed()) {
+    Must(CudaBackend::Create(device, {.concurrent_queries = 1, .use_groups = use_groups},
+                             &backend_));
   }
 
   int Run() {
@@ -31,7 +33,8 @@ class Checker {
     }
     CheckTies(small_ ? 300 : 100000);
     if (!small_) CheckPublishedShapes();
-    std::printf("%d of %d cases disagree with the reference\n", disagreements_, cases_);
+    std::printf("%d of %d cases disagree with the reference (%s)\n", disagreements_, cases_,
+                use_groups_ ? "wgmma" : "mma.sync");
     return disagreements_;
   }
 
@@ -132,6 +135,7 @@ class Checker {
 
   DeviceApi& device_;
   const bool small_;
+  const bool use_groups_;
   RandomData random_;
   std::unique_ptr<CudaBackend> backend_;
   int cases_ = 0;
@@ -140,6 +144,10 @@ class Checker {
 
 }  // namespace
 
-int CountDisagreements(DeviceApi& device, bool small) { return Checker(device, small).Run(); }
+int CountDisagreements(DeviceApi& device, bool small) {
+  const int by_warps = Checker(device, small, false).Run();
+  return by_warps +
+         (device.properties().limits.has_groups ? Checker(device, small, true).Run() : 0);
+}
 
 }  // namespace winnow::kernels::cuda

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <string_view>
 
@@ -14,8 +15,11 @@ std::vector<Measurement> Measure(DeviceApi& device) {
   Check(cudaStreamCreate(&stream));
   Peaks peaks;
   peaks.read_bytes = ReadBytesPerMicrosecond(stream);
-  peaks.mma_operations =
-      MmaOperationsPerMicrosecond(stream, device.properties().limits.multiprocessors);
+  const DeviceLimits& limits = device.properties().limits;
+  const double warps = MmaOperationsPerMicrosecond(stream, limits.multiprocessors);
+  const double groups =
+      limits.has_groups ? GroupOperationsPerMicrosecond(stream, limits.multiprocessors) : 0;
+  peaks.mma_operations = std::max(warps, groups);
   const double copy = CopyBytesPerMicrosecond(stream);
   Check(cudaStreamDestroy(stream));
   const auto rate = [](double per_microsecond, const char* unit) {
@@ -25,8 +29,10 @@ std::vector<Measurement> Measure(DeviceApi& device) {
   };
   all.push_back({"reading 1 GiB", 1073741824 / peaks.read_bytes, 0, rate(peaks.read_bytes, "B")});
   all.push_back({"copying 512 MiB", 2 * 536870912.0 / copy, 0, rate(copy, "B") + " both ways"});
-  all.push_back({"1 GFLOP by mma.sync bf16", 1e9 / peaks.mma_operations, 0,
-                 rate(peaks.mma_operations, "FLOP")});
+  all.push_back({"1 GFLOP by mma.sync bf16", 1e9 / warps, 0, rate(warps, "FLOP")});
+  if (groups > 0) {
+    all.push_back({"1 GFLOP by wgmma bf16", 1e9 / groups, 0, rate(groups, "FLOP")});
+  }
   BenchScore(device, peaks, &all);
   BenchAttend(device, peaks, &all);
   BenchQuery(device, peaks, &all);

@@ -1,4 +1,4 @@
-#include "kernels/cuda/simt_device.h"
+#include "kernels/cuda/simt_group_device.h"
 #include "tests/gpu/check/timing.h"
 
 namespace winnow::kernels::cuda {
@@ -31,6 +31,28 @@ __global__ void MultiplyAll(float* never) {
   if (sum == 1.2345f) *never = sum;
 }
 
+constexpr int kGroupColumns = 64;
+constexpr int kGroupSteps = 8;  // of a batch, as many as a key of 128 dims has
+
+__global__ void __launch_bounds__(512, 1) MultiplyAllByGroups(float* never) {
+  if constexpr (simt::kHasGroups) {
+    const uint32_t a[4] = {threadIdx.x, 1, 2, 3};
+    const uint64_t b = simt::SharedMatrix(simt::SharedMemory(), 16 * kGroupColumns, 128);
+    float d[kGroupColumns / 8][4] = {};
+    for (int i = 0; i < kSteps; ++i) {
+      simt::GroupBegin();
+#pragma unroll
+      for (int step = 0; step < kGroupSteps; ++step) simt::MmaGroup(d, a, b, true);
+      simt::GroupCommit();
+      simt::GroupWait<0>();
+    }
+    float sum = 0;
+#pragma unroll
+    for (int i = 0; i < kGroupColumns / 2; ++i) sum += d[i / 4][i % 4];
+    if (sum == 1.2345f) *never = sum;
+  }
+}
+
 }  // namespace
 
 double ReadBytesPerMicrosecond(cudaStream_t stream) {
@@ -57,6 +79,18 @@ double MmaOperationsPerMicrosecond(cudaStream_t stream, int multiprocessors) {
   });
   Check(cudaFree(never));
   return 2.0 * 16 * 8 * 16 * kChains * kSteps * kWarps * multiprocessors / time;
+}
+
+double GroupOperationsPerMicrosecond(cudaStream_t stream, int multiprocessors) {
+  float* never = nullptr;
+  Check(cudaMalloc(&never, sizeof(float)));
+  constexpr int kGroups = 4;
+  const double time = MedianMicroseconds(stream, 10, [&](int) {
+    MultiplyAllByGroups<<<multiprocessors, 128 * kGroups, 32 * kGroupColumns, stream>>>(never);
+    Check(cudaGetLastError());
+  });
+  Check(cudaFree(never));
+  return 2.0 * 64 * kGroupColumns * 16 * kGroupSteps * kSteps * kGroups * multiprocessors / time;
 }
 
 }  // namespace winnow::kernels::cuda

@@ -90,8 +90,8 @@ void BenchScore(DeviceApi& device, const Peaks& peaks, std::vector<Measurement>*
       for (int row = 0; row < rows; row += plan.rows_per_pass) {
         const int pass_rows = std::min(plan.rows_per_pass, rows - row);
         RunPass(plan,
-                {KeyFormat::kFp8E4M3, pass_rows, kHeads, kDim, kTopK, kPages, kCapacity,
-                 pages.data() + i % kSets * kPages, queries.data() + row * kHeads * kDim,
+                {KeyFormat::kFp8E4M3, plan.by_groups, pass_rows, kHeads, kDim, kTopK, kPages,
+                 kCapacity, pages.data() + i % kSets * kPages, queries.data() + row * kHeads * kDim,
                  weights.data() + row * kHeads, visible.data(), workspace.states, workspace.kept},
                 workspace, stream);
       }

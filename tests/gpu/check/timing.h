@@ -26,14 +26,15 @@ void Check(cudaError_t error);
 double MedianMicroseconds(cudaStream_t stream, int rounds, const std::function<void(int)>& run);
 
 // What this device does at best, measured: bytes per microsecond that a kernel reads, and
-// floating-point operations per microsecond of mma.sync on bf16.
+// floating-point operations per microsecond on bf16, of mma.sync and of wgmma.
 double ReadBytesPerMicrosecond(cudaStream_t stream);
 double CopyBytesPerMicrosecond(cudaStream_t stream);
 double MmaOperationsPerMicrosecond(cudaStream_t stream, int multiprocessors);
+double GroupOperationsPerMicrosecond(cudaStream_t stream, int multiprocessors);
 
 struct Peaks {
   double read_bytes = 0;      // per microsecond
-  double mma_operations = 0;  // per microsecond
+  double mma_operations = 0;  // per microsecond, by the faster instruction
 };
 
 // Each appends its measurements.

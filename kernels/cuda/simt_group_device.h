@@ -1,0 +1,69 @@
+#ifndef WINNOW_KERNELS_CUDA_SIMT_GROUP_DEVICE_H_
+#define WINNOW_KERNELS_CUDA_SIMT_GROUP_DEVICE_H_
+
+#include <cstdint>
+
+#include "kernels/cuda/simt_device.h"
+
+// The part of kernels/cuda/simt.h that is for groups of four warps, in instructions of sm_90a
+// (wgmma). Older devices compile what uses it, and leave it out.
+namespace winnow::kernels::simt {
+
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+inline constexpr bool kHasGroups = true;
+#else
+inline constexpr bool kHasGroups = false;
+#endif
+
+WINNOW_DEVICE void PublishShared() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
+
+// A matrix descriptor without swizzling (PTX, "Asynchronous warpgroup level matrix shared memory
+// layout"): addresses and strides in units of 16 bytes.
+WINNOW_DEVICE uint64_t SharedMatrix(const void* shared, int half_bytes, int tile_bytes) {
+  return static_cast<uint64_t>(SharedAddress(shared) >> 4) |
+         static_cast<uint64_t>(half_bytes >> 4) << 16 |
+         static_cast<uint64_t>(tile_bytes >> 4) << 32;
+}
+
+WINNOW_DEVICE void GroupBegin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
+WINNOW_DEVICE void GroupCommit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
+template <int kBatchesLeft>
+WINNOW_DEVICE void GroupWait() {
+  asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(kBatchesLeft) : "memory");
+}
+
+#define WINNOW_FOUR(t) "+f"(d[t][0]), "+f"(d[t][1]), "+f"(d[t][2]), "+f"(d[t][3])
+
+WINNOW_DEVICE void MmaGroup(float (&d)[4][4], const uint32_t (&a)[4], uint64_t b, bool add) {
+  asm volatile(
+      "{\n"
+      ".reg .pred add;\n"
+      "setp.ne.b32 add, %21, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n32k16.f32.bf16.bf16 "
+      "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15}, "
+      "{%16, %17, %18, %19}, %20, add, 1, 1, 0;\n"
+      "}\n"
+      : WINNOW_FOUR(0), WINNOW_FOUR(1), WINNOW_FOUR(2), WINNOW_FOUR(3)
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(add ? 1 : 0));
+}
+
+WINNOW_DEVICE void MmaGroup(float (&d)[8][4], const uint32_t (&a)[4], uint64_t b, bool add) {
+  asm volatile(
+      "{\n"
+      ".reg .pred add;\n"
+      "setp.ne.b32 add, %37, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 "
+      "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
+      "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, "
+      "{%32, %33, %34, %35}, %36, add, 1, 1, 0;\n"
+      "}\n"
+      : WINNOW_FOUR(0), WINNOW_FOUR(1), WINNOW_FOUR(2), WINNOW_FOUR(3), WINNOW_FOUR(4),
+        WINNOW_FOUR(5), WINNOW_FOUR(6), WINNOW_FOUR(7)
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(add ? 1 : 0));
+}
+
+#undef WINNOW_FOUR
+
+}  // namespace winnow::kernels::simt
+
+#endif  // WINNOW_KERNELS_CUDA_SIMT_GROUP_DEVICE_H_

@@ -1,0 +1,102 @@
+#ifndef WINNOW_KERNELS_CUDA_SIMULATOR_BLOCK_RUNNER_H_
+#define WINNOW_KERNELS_CUDA_SIMULATOR_BLOCK_RUNNER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "kernels/cuda/launch_shape.h"
+#include "kernels/cuda/simulator/fiber.h"
+#include "kernels/cuda/simulator/simulator.h"
+
+namespace winnow::kernels::simulator {
+
+struct PendingCopy {
+  void* to;
+  const void* from;
+  size_t bytes;
+};
+
+struct SimulatedThread {
+  Place place;
+  std::deque<std::vector<PendingCopy>> copies;  // in groups; the last one is open
+  uint64_t products = 0;                        // given by its group
+  std::deque<uint64_t> batches;                 // how many had been at each commit
+  bool may_multiply = false;
+  bool published = false;
+  const char* waits_for = nullptr;  // while it does
+  Location where;
+  bool finished = false;
+};
+
+// Threads that have come to a collective, until all have.
+struct Meeting {
+  const char* what = "";
+  Location where;
+  int arrived = 0;
+  void* operands[kGroupThreads] = {};
+};
+
+struct Group {
+  Meeting meeting;
+  std::deque<std::function<void()>> products;  // yet to be done
+  uint64_t done = 0;
+};
+
+// Runs one block after another on one OS thread.
+class BlockRunner {
+ public:
+  BlockRunner(const cuda::LaunchShape& shape, uint64_t seed, const std::function<void()>& body);
+
+  // Returns what went wrong, empty if nothing did.
+  std::string RunBlock(int x, int y, int z);
+
+  // The runner of the calling simulated thread, and this thread and its group.
+  static BlockRunner& Active() { return *active_; }
+  SimulatedThread& current() { return threads_[current_]; }
+  Group& group() { return groups_[current_ / kGroupThreads]; }
+
+  void MeetWarp(const char* what, const Location& where, void* operand, void (*run)(void* const*));
+  void MeetGroup(const char* what, const Location& where, void* operand, void (*run)(void* const*));
+  void MeetBlock(const Location& where);
+
+  // Whether what is asynchronous is done as late as may be, or at once.
+  bool late() const { return late_; }
+  bool all_published() const;
+
+  // Leaves the fiber for ever, whose stack is not unwound: takes the error's memory along.
+  void Stop(std::string* error);
+
+ private:
+  size_t SharedBytes() const { return (shape_.shared_bytes + 127) / 128 * 128; }
+  void Begin(int x, int y, int z, std::byte* shared);
+  static void Entry(void* argument);
+  // True for the last of `all`; the others come back once it has released them.
+  bool Arrive(Meeting* meeting, const char* what, const Location& where, int all);
+  void Release(int first, int count);
+  std::string WhoStillWaits() const;
+
+  static thread_local BlockRunner* active_;
+
+  const cuda::LaunchShape shape_;
+  const std::function<void()>& body_;
+  std::mt19937_64 random_;
+  const bool late_;
+  std::vector<std::unique_ptr<Fiber>> fibers_;
+  std::vector<SimulatedThread> threads_;
+  std::vector<Meeting> warps_;
+  std::vector<Group> groups_;
+  Meeting block_;
+  std::vector<int> runnable_;
+  int current_ = 0;
+  std::string error_;
+};
+
+}  // namespace winnow::kernels::simulator
+
+#endif  // WINNOW_KERNELS_CUDA_SIMULATOR_BLOCK_RUNNER_H_

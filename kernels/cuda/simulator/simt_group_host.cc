@@ -1,0 +1,101 @@
+#include "kernels/cuda/simulator/simt_group_host.h"
+
+#include <array>
+#include <cstring>
+
+namespace winnow::kernels::simt {
+namespace {
+
+using simulator::kGroupThreads;
+
+constexpr int kFieldBits = 14;  // of a descriptor, in units of 16 bytes
+constexpr int kUnitBytes = 16;
+
+struct ProductOperand {
+  float* d;
+  const uint32_t* a;
+  uint64_t b;
+  bool add;
+  int tiles;
+};
+
+using Product = std::array<ProductOperand, kGroupThreads>;
+
+uint64_t Field(size_t bytes, const char* what) {
+  if (bytes % kUnitBytes != 0 || bytes / kUnitBytes >= (1u << kFieldBits)) {
+    simulator::Fail(std::string(what) + " of a matrix in shared memory cannot be " +
+                    std::to_string(bytes) + " bytes");
+  }
+  return bytes / kUnitBytes;
+}
+
+size_t FieldBytes(uint64_t matrix, int shift) {
+  return (matrix >> shift & ((1u << kFieldBits) - 1)) * kUnitBytes;
+}
+
+// Column `column` of matrix B, 16 values.
+void ReadColumn(const std::byte* shared, uint64_t matrix, int column, float (&values)[16]) {
+  const std::byte* tile =
+      shared + FieldBytes(matrix, 0) + column / 8 * FieldBytes(matrix, 32) + column % 8 * 16;
+  for (int k = 0; k < 16; k += 2) {
+    uint32_t pair;
+    std::memcpy(&pair, tile + k / 8 * FieldBytes(matrix, 16) + k % 8 * 2, sizeof pair);
+    values[k] = Half(pair, 0);
+    values[k + 1] = Half(pair, 1);
+  }
+}
+
+// Row g of a warp's 16 is row 16 warp + g of A and of D.
+void Multiply(const Product& product, const std::byte* shared) {
+  static thread_local float a[64][16], b[256][16];
+  const int columns = 8 * product[0].tiles;
+  for (int column = 0; column < columns; ++column) {
+    ReadColumn(shared, product[0].b, column, b[column]);
+  }
+  for (int i = 0; i < kGroupThreads; ++i) {
+    const int g = i / 32 * 16 + i % 32 / 4, c = i % 4;
+    for (int part = 0; part < 4; ++part) {
+      float* to = &a[g + 8 * (part % 2)][2 * c + 8 * (part / 2)];
+      to[0] = Half(product[i].a[part], 0);
+      to[1] = Half(product[i].a[part], 1);
+    }
+  }
+  for (int i = 0; i < kGroupThreads; ++i) {
+    const int g = i / 32 * 16 + i % 32 / 4, c = i % 4;
+    for (int tile = 0; tile < product[0].tiles; ++tile) {
+      for (int part = 0; part < 4; ++part) {
+        float& d = product[i].d[4 * tile + part];
+        const int row = g + 8 * (part / 2), column = 8 * tile + 2 * c + part % 2;
+        d = AddProducts(product[0].add ? d : 0.0f, a[row], b[column], 1);
+      }
+    }
+  }
+}
+
+void GiveProduct(void* const* operands) {
+  Product product;
+  for (int i = 0; i < kGroupThreads; ++i) {
+    product[i] = *static_cast<ProductOperand*>(operands[i]);
+    if (product[i].b != product[0].b || product[i].add != product[0].add) {
+      simulator::Fail("the threads of a group multiply by different matrices");
+    }
+  }
+  simulator::GiveProduct([product, shared = SharedMemory()] { Multiply(product, shared); });
+}
+
+}  // namespace
+
+uint64_t SharedMatrix(const void* shared, int half_bytes, int tile_bytes) {
+  const size_t at = static_cast<const std::byte*>(shared) - SharedMemory();
+  return Field(at, "the place") | Field(half_bytes, "the half") << 16 |
+         Field(tile_bytes, "the tile") << 32;
+}
+
+void MultiplyByGroup(float* d, int tiles, const uint32_t* a, uint64_t b, bool add,
+                     const Location& where) {
+  ProductOperand operand{d, a, b, add, tiles};
+  simulator::MeetGroup("MmaGroup", where, &operand, &GiveProduct);
+  simulator::CountProduct();
+}
+
+}  // namespace winnow::kernels::simt

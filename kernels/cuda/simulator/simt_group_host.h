@@ -1,0 +1,35 @@
+#ifndef WINNOW_KERNELS_CUDA_SIMULATOR_SIMT_GROUP_HOST_H_
+#define WINNOW_KERNELS_CUDA_SIMULATOR_SIMT_GROUP_HOST_H_
+
+#include <cstdint>
+
+#include "kernels/cuda/simulator/simt_host.h"
+
+// The part of kernels/cuda/simt.h that is for groups of four warps, on the simulator.
+namespace winnow::kernels::simt {
+
+inline constexpr bool kHasGroups = true;
+
+WINNOW_DEVICE void PublishShared() { simulator::PublishShared(); }
+
+uint64_t SharedMatrix(const void* shared, int half_bytes, int tile_bytes);
+
+WINNOW_DEVICE void GroupBegin() { simulator::BeginProducts(); }
+WINNOW_DEVICE void GroupCommit() { simulator::CommitProducts(); }
+template <int kBatchesLeft>
+WINNOW_DEVICE void GroupWait() {
+  simulator::WaitForProducts(kBatchesLeft);
+}
+
+void MultiplyByGroup(float* d, int tiles, const uint32_t* a, uint64_t b, bool add,
+                     const Location& where);
+
+template <int kTiles>
+WINNOW_DEVICE void MmaGroup(float (&d)[kTiles][4], const uint32_t (&a)[4], uint64_t b, bool add,
+                            const Location& where = {__builtin_FILE(), __builtin_LINE()}) {
+  MultiplyByGroup(&d[0][0], kTiles, a, b, add, where);
+}
+
+}  // namespace winnow::kernels::simt
+
+#endif  // WINNOW_KERNELS_CUDA_SIMULATOR_SIMT_GROUP_HOST_H_
