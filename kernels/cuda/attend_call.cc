@@ -1,27 +1,32 @@
 #include "kernels/cuda/attend_call.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace winnow::kernels::cuda {
 
 AttendCall::AttendCall(DeviceApi& device, const DeviceLimits& limits, const QuerySlot& slot,
                        const AttendBatch& batch)
     : device_(device), limits_(limits), slot_(slot), batch_(batch), memory_(device, slot) {
-  for (const auto& rows : batch.rows) {
-    most_rows_ = std::max(most_rows_, static_cast<uint32_t>(rows.size()));
+  for (const AttendQuery& query : batch.queries) {
+    most_rows_ = std::max(most_rows_, static_cast<uint32_t>(query.rows.size()));
   }
 }
 
-void AttendCall::PlaceRows(const std::byte** rows, uint32_t* counts) const {
-  for (size_t q = 0; q < batch_.rows.size(); ++q) {
-    std::ranges::copy(batch_.rows[q], rows + q * most_rows_);
-    counts[q] = static_cast<uint32_t>(batch_.rows[q].size());
+void AttendCall::PlaceInputs(std::byte* queries, const std::byte** rows, uint32_t* counts) const {
+  const size_t query_bytes = size_t{2} * batch_.heads * (batch_.latent_dim + batch_.rope_dim);
+  for (const AttendQuery& query : batch_.queries) {
+    std::memcpy(queries, query.query, query_bytes);
+    queries += query_bytes;
+    std::ranges::copy(query.rows, rows);
+    rows += most_rows_;
+    *counts++ = static_cast<uint32_t>(query.rows.size());
   }
 }
 
 Error AttendCall::Prepare() {
   const AttendShape shape = {.format = batch_.format,
-                             .queries = batch_.queries,
+                             .queries = queries(),
                              .heads = batch_.heads,
                              .latent_dim = batch_.latent_dim,
                              .rope_dim = batch_.rope_dim,
@@ -30,10 +35,9 @@ Error AttendCall::Prepare() {
     return error;
   }
   const size_t width = batch_.latent_dim + batch_.rope_dim;
-  const std::byte* query = memory_.Input(batch_.query, Heads() * width * 2);
-  auto* const rows = memory_.InputRoom<const std::byte*>(size_t{1} * batch_.queries * most_rows_);
-  auto* const counts = memory_.InputRoom<uint32_t>(batch_.queries);
-  if (rows != nullptr && counts != nullptr) PlaceRows(rows, counts);
+  auto* const query = memory_.InputRoom<std::byte>(Heads() * width * 2);
+  auto* const rows = memory_.InputRoom<const std::byte*>(size_t{1} * queries() * most_rows_);
+  auto* const counts = memory_.InputRoom<uint32_t>(queries());
   const size_t values = Heads() * batch_.latent_dim;
   outputs_ = memory_.Output<float>(values);
   lse_ = memory_.Output<float>(Heads());
@@ -43,8 +47,9 @@ Error AttendCall::Prepare() {
   auto* const parts = split ? memory_.Workspace<float>(plan_.splits * values) : outputs;
   auto* const part_lse = split ? memory_.Workspace<float>(plan_.splits * Heads()) : lse;
   if (Error error = memory_.Check(); !error.empty()) return error;
+  PlaceInputs(query, rows, counts);
   attend_ = {.format = batch_.format,
-             .queries = batch_.queries,
+             .queries = queries(),
              .heads = batch_.heads,
              .latent_dim = batch_.latent_dim,
              .rope_dim = batch_.rope_dim,
@@ -53,13 +58,13 @@ Error AttendCall::Prepare() {
              .row_stride = static_cast<int>(most_rows_),
              .softmax_scale = batch_.softmax_scale,
              .memory = plan_.memory,
-             .query = query,
+             .query = memory_.OnDevice(query),
              .rows = memory_.OnDevice(rows),
              .row_counts = memory_.OnDevice(counts),
              .outputs = parts,
              .lse = part_lse};
-  merge_ = {batch_.queries, batch_.heads, batch_.latent_dim, plan_.splits,
-            parts,          part_lse,     outputs,           lse};
+  merge_ = {queries(), batch_.heads, batch_.latent_dim, plan_.splits,
+            parts,     part_lse,     outputs,           lse};
   return "";
 }
 
@@ -78,8 +83,11 @@ Error AttendCall::Start() {
 }
 
 void AttendCall::Collect() const {
-  std::copy_n(outputs_, Heads() * batch_.latent_dim, batch_.outputs);
-  std::copy_n(lse_, Heads(), batch_.lse);
+  const size_t values = size_t{1} * batch_.heads * batch_.latent_dim;
+  for (size_t q = 0; q < batch_.queries.size(); ++q) {
+    std::copy_n(outputs_ + q * values, values, batch_.queries[q].outputs);
+    std::copy_n(lse_ + q * batch_.heads, batch_.heads, batch_.queries[q].lse);
+  }
 }
 
 }  // namespace winnow::kernels::cuda

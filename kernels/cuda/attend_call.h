@@ -20,8 +20,9 @@ class AttendCall {
   void Collect() const;
 
  private:
-  void PlaceRows(const std::byte** rows, uint32_t* counts) const;
-  size_t Heads() const { return size_t{1} * batch_.queries * batch_.heads; }
+  void PlaceInputs(std::byte* queries, const std::byte** rows, uint32_t* counts) const;
+  int queries() const { return static_cast<int>(batch_.queries.size()); }
+  size_t Heads() const { return batch_.queries.size() * batch_.heads; }
 
   DeviceApi& device_;
   const DeviceLimits& limits_;

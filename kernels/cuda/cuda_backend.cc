@@ -23,18 +23,21 @@ Error CudaBackend::Create(DeviceApi& device, const CudaBackendOptions& options,
   return "";
 }
 
-Error CudaBackend::TryScoreTopK(const ScoreTopKParams& params, ScoreTopKResult* result) const {
-  result->selected.assign(params.query.rows, {});
-  result->complete = false;
+Error CudaBackend::TryScoreTopK(std::span<const ScoreTopKParams> queries,
+                                std::span<ScoreTopKResult> results) const {
+  for (size_t i = 0; i < queries.size(); ++i) {
+    results[i].selected.assign(queries[i].query.rows, {});
+    results[i].complete = false;
+  }
   StreamPool::Lease lease = slots_->Take();
-  ScoreCall call(device_, limits_, lease.slot(), params);
+  ScoreCall call(device_, limits_, lease.slot(), queries);
   Error error = call.Prepare();
   if (error.empty() && options_.uploads != nullptr) {
     error = options_.uploads->Order(lease.slot().stream);
   }
   if (error.empty()) error = call.Start();
   if (error.empty()) error = lease.Finish();
-  if (error.empty()) call.Collect(result);
+  if (error.empty()) call.Collect(results);
   return error;
 }
 
@@ -53,21 +56,20 @@ Error CudaBackend::TryAttend(const AttendBatch& batch) const {
 
 void CudaBackend::ScoreTopK(const ScoreTopKParams& params, WorkerPool&,
                             ScoreTopKResult* result) const {
-  if (!TryScoreTopK(params, result).empty()) result->complete = false;
+  if (!TryScoreTopK({&params, 1}, {result, 1}).empty()) result->complete = false;
 }
 
 void CudaBackend::SparseAttention(const AttendParams& params, WorkerPool&) const {
-  const std::span<const std::byte* const> rows(params.rows, params.row_count);
+  const AttendQuery query = {params.queries,
+                             {params.rows, static_cast<size_t>(params.row_count)},
+                             params.outputs,
+                             params.lse};
   const Error error = TryAttend({.format = params.format,
-                                 .queries = 1,
                                  .heads = params.heads,
                                  .latent_dim = params.latent_dim,
                                  .rope_dim = params.rope_dim,
                                  .softmax_scale = params.softmax_scale,
-                                 .query = params.queries,
-                                 .rows = std::span(&rows, 1),
-                                 .outputs = params.outputs,
-                                 .lse = params.lse});
+                                 .queries = {&query, 1}});
   if (error.empty()) return;
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
   std::fill_n(params.outputs, size_t{1} * params.heads * params.latent_dim, kNan);

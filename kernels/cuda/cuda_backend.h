@@ -14,26 +14,30 @@ namespace winnow::kernels::cuda {
 
 struct CudaBackendOptions {
   int concurrent_queries = 4;
-  // Of each concurrent query. Scoring needs ScoreWorkspaceBytesPerRow(pages) for each query row
-  // that shares a pass, and fewer rows share one where there is less.
+  // Of each concurrent call. Scoring needs ScoreWorkspaceBytesPerRow(pages) for each query row of a
+  // launch, and makes more launches of fewer rows where there is less.
   size_t workspace_bytes = size_t{256} << 20;
   size_t pinned_bytes = size_t{32} << 20;
   UploadQueue* uploads = nullptr;  // whose uploads a query sees; may be null
   bool use_groups = true;          // where the device has them (DeviceLimits::has_groups)
 };
 
+// One query row of an AttendBatch, of any context.
+struct AttendQuery {
+  const std::byte* query;                  // [heads, latent + rope] bf16, host
+  std::span<const std::byte* const> rows;  // in device memory
+  float* outputs;                          // [heads, latent_dim], host
+  float* lse;                              // [heads], host
+};
+
 // Several query rows' attention in one launch; as AttendParams otherwise.
 struct AttendBatch {
   RowFormat format;
-  int queries;  // T, 1..64
   int heads;
   int latent_dim;
   int rope_dim;
   float softmax_scale;
-  const std::byte* query;  // [queries, heads, latent + rope] bf16, host
-  std::span<const std::span<const std::byte* const>> rows;  // [queries], pointers to device memory
-  float* outputs;                                           // [queries, heads, latent_dim], host
-  float* lse;                                               // [queries, heads], host
+  std::span<const AttendQuery> queries;  // 1..64
 };
 
 // kernels::Backend on a GPU. Queries, weights and results are in host memory; pages and rows are
@@ -55,9 +59,11 @@ class CudaBackend final : public Backend {
                  ScoreTopKResult* result) const override;
   void SparseAttention(const AttendParams& params, WorkerPool& pool) const override;
 
-  // A cancelled call returns no error, but complete = false. After an error the results mean
-  // nothing.
-  [[nodiscard]] Error TryScoreTopK(const ScoreTopKParams& params, ScoreTopKResult* result) const;
+  // Queries of any contexts, alike in format, heads and dims, in as few launches as memory allows;
+  // a result for each. One that was cancelled has complete = false, without an error. After an
+  // error the results mean nothing.
+  [[nodiscard]] Error TryScoreTopK(std::span<const ScoreTopKParams> queries,
+                                   std::span<ScoreTopKResult> results) const;
   [[nodiscard]] Error TryAttend(const AttendBatch& batch) const;
 
  private:

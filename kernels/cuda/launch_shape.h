@@ -14,6 +14,14 @@ struct LaunchShape {
   size_t shared_bytes = 0;  // of a block
 };
 
+// What a launch needs to know of a device.
+struct DeviceLimits {
+  int multiprocessors = 1;
+  size_t shared_bytes_per_block = 0;
+  size_t shared_bytes_per_multiprocessor = 0;
+  bool has_groups = false;  // four warps can multiply together (simt.h), as on Hopper
+};
+
 }  // namespace winnow::kernels::cuda
 
 #endif  // WINNOW_KERNELS_CUDA_LAUNCH_SHAPE_H_

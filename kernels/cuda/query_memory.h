@@ -56,6 +56,8 @@ class QueryMemory {
     return reinterpret_cast<T*>(slot_.pinned + at);
   }
 
+  // Device memory that is not taken yet.
+  std::byte* rest() const { return slot_.device + workspace_; }
   size_t workspace_left() const {
     return slot_.device_bytes > workspace_ ? slot_.device_bytes - workspace_ : 0;
   }

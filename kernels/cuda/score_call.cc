@@ -1,144 +1,220 @@
 #include "kernels/cuda/score_call.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace winnow::kernels::cuda {
+namespace {
 
-static_assert(sizeof(DevicePage) == sizeof(KeyPage));
+bool Cancelled(const ScoreTopKParams& query) {
+  return query.cancelled != nullptr && query.cancelled->load(std::memory_order_relaxed);
+}
+
+// Pages are in ascending order, so those that no row sees are the last.
+uint32_t VisiblePages(const ScoreTopKParams& query) {
+  uint32_t most_visible = 0;
+  for (const uint32_t visible : query.visible_entries) {
+    most_visible = std::max(most_visible, visible);
+  }
+  const auto seen =
+      std::partition_point(query.pages.begin(), query.pages.end(),
+                           [=](const KeyPage& page) { return page.first_position < most_visible; });
+  return static_cast<uint32_t>(seen - query.pages.begin());
+}
+
+}  // namespace
 
 ScoreCall::ScoreCall(DeviceApi& device, const DeviceLimits& limits, const QuerySlot& slot,
-                     const ScoreTopKParams& params)
-    : device_(device), limits_(limits), slot_(slot), params_(params), memory_(device, slot) {
-  CountPages();
-}
-
-bool ScoreCall::Cancelled() const {
-  return params_.cancelled != nullptr && params_.cancelled->load(std::memory_order_relaxed);
-}
-
-// Pages are in ascending order, so those that nobody sees are the last.
-void ScoreCall::CountPages() {
-  for (const uint32_t visible : params_.visible_entries) {
-    most_visible_ = std::max(most_visible_, visible);
-  }
-  const auto seen = std::partition_point(
-      params_.pages.begin(), params_.pages.end(),
-      [this](const KeyPage& page) { return page.first_position < most_visible_; });
-  pages_ = static_cast<uint32_t>(seen - params_.pages.begin());
-}
-
-ScoreShape ScoreCall::Shape() const {
-  const ScoreQuery& query = params_.query;
-  return {.format = query.format,
-          .rows = query.rows,
-          .heads = query.heads,
-          .dim = query.dim,
-          .k = static_cast<uint32_t>(params_.k),
-          .pages = pages_};
-}
-
-void ScoreCall::PlacePages(DevicePage* pages) const {
-  for (uint32_t i = 0; i < pages_; ++i) {
-    const KeyPage& page = params_.pages[i];
-    pages[i] = {page.keys, page.first_position, page.entries};
+                     std::span<const ScoreTopKParams> queries)
+    : device_(device), limits_(limits), slot_(slot), queries_(queries), memory_(device, slot) {
+  for (size_t i = 0; i < queries.size(); ++i) {
+    const uint32_t pages = VisiblePages(queries[i]);
+    if (pages == 0) continue;
+    parts_.push_back({i, pages, rows_, candidates_});
+    rows_ += queries[i].query.rows;
+    candidates_ += size_t{1} * queries[i].query.rows * queries[i].k;
   }
 }
 
-Error ScoreCall::Prepare() {
-  if (pages_ == 0) return "";
-  const ScoreShape shape = Shape();
-  if (Error error = PlanScore(limits_, shape, &plan_); !error.empty()) {
-    return error;
+bool ScoreCall::AllCancelled() const { return std::ranges::all_of(queries_, Cancelled); }
+
+Error ScoreCall::CheckAlike() const {
+  const ScoreQuery& first = ParamsOf(parts_[0]).query;
+  for (const Part& part : parts_) {
+    const ScoreQuery& query = ParamsOf(part).query;
+    if (query.format != first.format || query.heads != first.heads || query.dim != first.dim) {
+      return "queries of one call differ in format, heads or dims";
+    }
   }
-  const ScoreQuery& query = params_.query;
-  const size_t heads = size_t{1} * query.rows * query.heads;
-  DevicePage* const pages = memory_.InputRoom<DevicePage>(pages_);
-  if (pages != nullptr) PlacePages(pages);
-  const std::byte* queries =
-      memory_.Input(query.queries, heads * QueryBytes(query.format, query.dim));
-  const float* weights = memory_.Input(query.weights, heads);
-  const uint32_t* visible = memory_.Input(params_.visible_entries.data(), query.rows);
-  selected_ = memory_.Output<Candidate>(size_t{1} * query.rows * shape.k);
-  counts_ = memory_.Output<uint32_t>(query.rows);
-  auto* const selected = memory_.Workspace<Candidate>(size_t{1} * query.rows * shape.k);
-  auto* const counts = memory_.Workspace<uint32_t>(query.rows);
-  // Rounding up each of the three arrays of a pass takes less than a kilobyte.
-  const size_t rows = memory_.workspace_left() / (ScoreWorkspaceBytesPerRow(pages_) + 1024);
-  plan_.rows_per_pass = std::clamp<int>(static_cast<int>(rows), 1, plan_.rows_per_pass);
-  const uint32_t capacity = kPageEntries * pages_;
-  auto* const states = memory_.Workspace<RowState>(plan_.rows_per_pass);
-  auto* const kept = memory_.Workspace<CandidateKey>(size_t{1} * plan_.rows_per_pass * capacity);
-  auto* const filtered =
-      memory_.Workspace<CandidateKey>(size_t{1} * plan_.rows_per_pass * kFilteredCapacity);
-  if (Error error = memory_.Check(); !error.empty()) return error;
-  score_ = {.format = query.format,
-            .by_groups = plan_.by_groups,
-            .rows = 0,
-            .heads = query.heads,
-            .dim = query.dim,
-            .k = shape.k,
-            .page_count = pages_,
-            .capacity = capacity,
-            .pages = memory_.OnDevice(pages),
-            .queries = queries,
-            .weights = weights,
-            .visible = visible,
-            .states = states,
-            .kept = kept};
-  filter_ = {shape.k, capacity, kFilteredCapacity, kept, states, filtered};
-  select_ = {shape.k, capacity, kFilteredCapacity, kept, filtered, states, selected, counts};
   return "";
 }
 
+Error ScoreCall::Prepare() {
+  if (parts_.empty()) return "";
+  if (Error error = CheckAlike(); !error.empty()) return error;
+  const ScoreQuery& query = ParamsOf(parts_[0]).query;
+  ScoreShape shape = {.format = query.format, .heads = query.heads, .dim = query.dim};
+  for (const Part& part : parts_) {
+    shape.most_rows = std::max(shape.most_rows, ParamsOf(part).query.rows);
+    shape.most_k = std::max(shape.most_k, static_cast<uint32_t>(ParamsOf(part).k));
+  }
+  Error error = PlanScore(limits_, shape, &plan_);
+  return error.empty() ? TakeMemory() : error;
+}
+
+void ScoreCall::PlaceInputs(DevicePage* pages, std::byte* queries, float* weights) const {
+  for (const Part& part : parts_) {
+    const ScoreTopKParams& params = ParamsOf(part);
+    const ScoreQuery& query = params.query;
+    for (const KeyPage& page : params.pages.first(part.pages)) {
+      *pages++ = {page.keys, page.first_position, page.entries};
+    }
+    const size_t heads = size_t{1} * query.rows * query.heads;
+    const size_t bytes = heads * QueryBytes(query.format, query.dim);
+    std::memcpy(queries, query.queries, bytes);
+    queries += bytes;
+    weights = std::copy_n(query.weights, heads, weights);
+  }
+}
+
+Error ScoreCall::TakeMemory() {
+  const ScoreQuery& query = ParamsOf(parts_[0]).query;
+  size_t page_count = 0;
+  size_t least_row_bytes = SIZE_MAX;
+  for (const Part& part : parts_) {
+    page_count += part.pages;
+    least_row_bytes = std::min(least_row_bytes, ScoreWorkspaceBytesPerRow(part.pages));
+  }
+  const size_t heads = size_t{1} * rows_ * query.heads;
+  auto* const pages = memory_.InputRoom<DevicePage>(page_count);
+  auto* const queries = memory_.InputRoom<std::byte>(heads * QueryBytes(query.format, query.dim));
+  auto* const weights = memory_.InputRoom<float>(heads);
+  auto* const rows = memory_.InputRoom<ScoreRow>(rows_);
+  selected_ = memory_.Output<Candidate>(candidates_);
+  counts_ = memory_.Output<uint32_t>(rows_);
+  device_selected_ = memory_.Workspace<Candidate>(candidates_);
+  device_counts_ = memory_.Workspace<uint32_t>(rows_);
+  const size_t fit = memory_.workspace_left() / (least_row_bytes + sizeof(RowState));
+  launch_rows_ = static_cast<int>(std::clamp<size_t>(fit, 1, rows_));
+  auto* const states = memory_.Workspace<RowState>(launch_rows_);
+  if (Error error = memory_.Check(); !error.empty()) return error;
+  PlaceInputs(pages, queries, weights);
+  score_ = {.format = query.format,
+            .by_groups = plan_.by_groups,
+            .heads = query.heads,
+            .dim = query.dim,
+            .rows = memory_.OnDevice(rows),
+            .queries = memory_.OnDevice(queries),
+            .weights = memory_.OnDevice(weights),
+            .states = states};
+  return DivideIntoLaunches(memory_.OnDevice(pages), rows);
+}
+
+// A launch's candidates take the memory of those of the launch before it.
+Error ScoreCall::DivideIntoLaunches(const DevicePage* pages, ScoreRow* rows) {
+  std::byte* const room = memory_.rest();
+  const size_t room_bytes = memory_.workspace_left();
+  size_t used = room_bytes;  // so that the first part begins a launch
+  for (const Part& part : parts_) {
+    const ScoreTopKParams& params = ParamsOf(part);
+    const size_t row_bytes = ScoreWorkspaceBytesPerRow(part.pages);
+    if (row_bytes > room_bytes) {
+      (void)memory_.Workspace<std::byte>(row_bytes);
+      return memory_.Check();
+    }
+    for (int row = 0; row < params.query.rows;) {
+      if (room_bytes - used < row_bytes || launches_.back().jobs == kMostScoreJobs ||
+          launches_.back().rows == launch_rows_) {
+        launches_.push_back({.first_job = jobs_.size(), .first_row = part.first_row + row});
+        used = 0;
+      }
+      const int count = static_cast<int>(std::min<size_t>(
+          {(room_bytes - used) / row_bytes, static_cast<size_t>(plan_.rows_per_job),
+           static_cast<size_t>(params.query.rows - row),
+           static_cast<size_t>(launch_rows_ - launches_.back().rows)}));
+      AddJob(part, row, count, pages);
+      for (const int end = row + count; row < end; ++row, used += row_bytes) {
+        auto* const kept = reinterpret_cast<CandidateKey*>(room + used);
+        rows[part.first_row + row] = {
+            .visible = params.visible_entries[row],
+            .k = static_cast<uint32_t>(params.k),
+            .kept = kept,
+            .filtered = kept + size_t{kPageEntries} * part.pages,
+            .selected = device_selected_ + part.first_candidate + size_t{1} * row * params.k};
+      }
+    }
+    pages += part.pages;
+  }
+  return "";
+}
+
+void ScoreCall::AddJob(const Part& part, int row, int rows, const DevicePage* pages) {
+  Launch& launch = launches_.back();
+  jobs_.push_back({.pages = pages,
+                   .page_count = part.pages,
+                   .first_row = part.first_row + row - launch.first_row,
+                   .rows = rows});
+  ++launch.jobs;
+  launch.rows += rows;
+  launch.most_pages = std::max(launch.most_pages, part.pages);
+}
+
 Error ScoreCall::Start() {
-  if (Cancelled()) return "";
-  if (pages_ == 0) {
-    complete_ = true;
-    return "";
-  }
+  if (AllCancelled()) return "";
+  complete_ = parts_.empty();
+  if (complete_) return "";
   Error error = memory_.SendInputs();
-  const int rows = params_.query.rows;
-  for (int row = 0; row < rows && error.empty(); row += plan_.rows_per_pass) {
-    if (Cancelled()) return "";
-    error = StartPass(row);
-  }
-  const size_t selected_bytes = size_t{1} * rows * params_.k * sizeof(Candidate);
-  if (error.empty()) {
-    error = device_.Copy(slot_.stream, selected_, select_.selected, selected_bytes);
+  for (const Launch& launch : launches_) {
+    if (!error.empty()) break;
+    if (AllCancelled()) return "";
+    error = StartLaunch(launch);
   }
   if (error.empty()) {
-    error = device_.Copy(slot_.stream, counts_, select_.counts, rows * sizeof(uint32_t));
+    error =
+        device_.Copy(slot_.stream, selected_, device_selected_, candidates_ * sizeof(Candidate));
+  }
+  if (error.empty()) {
+    error = device_.Copy(slot_.stream, counts_, device_counts_, rows_ * sizeof(uint32_t));
   }
   complete_ = error.empty();
   return error;
 }
 
-Error ScoreCall::StartPass(int first_row) {
-  const int rows = std::min(plan_.rows_per_pass, params_.query.rows - first_row);
-  const size_t first_head = size_t{1} * first_row * score_.heads;
+Error ScoreCall::StartLaunch(const Launch& launch) {
+  const std::span<ScoreJob> jobs(&jobs_[launch.first_job], launch.jobs);
+  const size_t first_head = size_t{1} * launch.first_row * score_.heads;
+  LaunchShape shape = plan_.score, select_shape = plan_.select;
+  shape.blocks_x = DivideBlocks(plan_, score_.dim, jobs);
+  select_shape.blocks_x = launch.rows;
   ScoreArgs score = score_;
-  score.rows = rows;
+  score.rows += launch.first_row;
   score.queries += first_head * QueryBytes(score.format, score.dim);
   score.weights += first_head;
-  score.visible += first_row;
-  SelectArgs select = select_;
-  select.selected += size_t{1} * first_row * select.k;
-  select.counts += first_row;
-  plan_.filter.blocks_y = rows;
-  plan_.select.blocks_x = rows;
-  Error error = device_.FillZero(slot_.stream, score.states, rows * sizeof(RowState));
-  if (error.empty()) error = device_.Launch(slot_.stream, plan_.score, score);
-  if (error.empty()) error = device_.Launch(slot_.stream, plan_.filter, filter_);
-  if (error.empty()) error = device_.Launch(slot_.stream, plan_.select, select);
+  score.job_count = launch.jobs;
+  std::ranges::copy(jobs, score.jobs);
+  const FilterArgs filter = {score.rows, score.states};
+  const SelectArgs select = {score.rows, score.states, device_counts_ + launch.first_row};
+  Error error = device_.FillZero(slot_.stream, score.states, launch.rows * sizeof(RowState));
+  if (error.empty()) error = device_.Launch(slot_.stream, shape, score);
+  if (error.empty()) {
+    error = device_.Launch(slot_.stream, PlanFilter(launch.rows, launch.most_pages), filter);
+  }
+  if (error.empty()) error = device_.Launch(slot_.stream, select_shape, select);
   return error;
 }
 
-void ScoreCall::Collect(ScoreTopKResult* result) const {
-  result->complete = complete_ && !Cancelled();
-  if (!result->complete || pages_ == 0) return;
-  for (int row = 0; row < params_.query.rows; ++row) {
-    const Candidate* list = selected_ + size_t{1} * row * params_.k;
-    result->selected[row].assign(list, list + counts_[row]);
+void ScoreCall::Collect(std::span<ScoreTopKResult> results) const {
+  for (size_t i = 0; i < queries_.size(); ++i) {
+    results[i].complete = complete_ && !Cancelled(queries_[i]);
+  }
+  for (const Part& part : parts_) {
+    const ScoreTopKParams& params = ParamsOf(part);
+    ScoreTopKResult& result = results[part.query];
+    if (!result.complete) continue;
+    for (int row = 0; row < params.query.rows; ++row) {
+      const Candidate* list = selected_ + part.first_candidate + size_t{1} * row * params.k;
+      result.selected[row].assign(list, list + counts_[part.first_row + row]);
+    }
   }
 }
 

@@ -1,13 +1,13 @@
+#include "kernels/cuda/score_plan.h"
+
 #include <algorithm>
 #include <bit>
-
-#include "kernels/cuda/score_topk.h"
 
 namespace winnow::kernels::cuda {
 namespace {
 
-// Rows that share a pass: more make it longer than the reading by far.
-constexpr int kMostRowsPerPass = 8;
+// Rows that share a reading of the keys: more make it longer than the reading by far.
+constexpr int kMostRowsPerJob = 8;
 // With fewer, the keys are read too often for the tensor cores to hide it.
 constexpr int kEnoughRows = 4;
 constexpr int kRegistersPerMultiprocessor = 65536;
@@ -16,6 +16,10 @@ constexpr size_t kReservedSharedBytes = 1024;  // of each block, by CUDA
 constexpr int kFilterThreads = 256;
 constexpr int kFilterBlocks = 64;
 constexpr int kSelectThreads = 1024;
+
+int UnitsPerPage(int dim, bool by_groups) {
+  return kPageEntries / 16 / TilesPerUnit(dim, by_groups);
+}
 
 size_t WarpBytes(const DeviceLimits& limits, const ScoreShape& shape) {
   const size_t keys = size_t{16} * TilesPerUnit(shape.dim, limits.has_groups);
@@ -34,7 +38,7 @@ int RowsThatFit(const DeviceLimits& limits, const ScoreShape& shape, int warps) 
   if (stages >= limits.shared_bytes_per_block) return 0;
   const size_t rows = (limits.shared_bytes_per_block - stages) / RowBytesOfQuery(limits, shape);
   return static_cast<int>(
-      std::min<size_t>({rows, static_cast<size_t>(shape.rows), size_t{kMostRowsPerPass}}));
+      std::min<size_t>({rows, static_cast<size_t>(shape.most_rows), size_t{kMostRowsPerJob}}));
 }
 
 // As many warps as leave room for enough rows; whole groups.
@@ -43,7 +47,7 @@ int ChooseWarps(const DeviceLimits& limits, const ScoreShape& shape) {
   for (const int warps : {16, 8, 4, 2}) {
     if (limits.has_groups && warps < 4) break;
     const int rows = RowsThatFit(limits, shape, warps);
-    if (rows >= std::min(shape.rows, kEnoughRows)) return warps;
+    if (rows >= std::min(shape.most_rows, kEnoughRows)) return warps;
     if (rows > RowsThatFit(limits, shape, best)) best = warps;
   }
   return best;
@@ -56,36 +60,52 @@ int BlocksPerMultiprocessor(const DeviceLimits& limits, const LaunchShape& launc
   return std::max(1, std::min(by_registers, static_cast<int>(by_memory)));
 }
 
+uint64_t Weight(const ScoreJob& job) { return uint64_t{job.page_count} * job.rows; }
+
 }  // namespace
 
 std::string PlanScore(const DeviceLimits& limits, const ScoreShape& shape, ScorePlan* plan) {
   const int warps = ChooseWarps(limits, shape);
-  plan->rows_per_pass = RowsThatFit(limits, shape, warps);
-  const size_t sort_bytes = kSelectMemoryBytes + std::bit_ceil(shape.k) * sizeof(CandidateKey);
-  if (plan->rows_per_pass == 0 || sort_bytes > limits.shared_bytes_per_block) {
-    return "scoring " + std::to_string(shape.heads) + " heads of " + std::to_string(shape.dim) +
-           " dims with k = " + std::to_string(shape.k) + " needs more shared memory than the " +
-           std::to_string(limits.shared_bytes_per_block) + " bytes of a block on this device";
-  }
   plan->by_groups = limits.has_groups;
-  const uint32_t units =
-      shape.pages * (kPageEntries / 16 / TilesPerUnit(shape.dim, limits.has_groups));
+  plan->rows_per_job = RowsThatFit(limits, shape, warps);
+  const size_t sort_bytes = kSelectMemoryBytes + std::bit_ceil(shape.most_k) * sizeof(CandidateKey);
+  if (plan->rows_per_job == 0 || sort_bytes > limits.shared_bytes_per_block) {
+    return "scoring " + std::to_string(shape.heads) + " heads of " + std::to_string(shape.dim) +
+           " dims with k = " + std::to_string(shape.most_k) +
+           " needs more shared memory than the " + std::to_string(limits.shared_bytes_per_block) +
+           " bytes of a block on this device";
+  }
   plan->score = {.threads = 32 * warps,
                  .shared_bytes = warps * WarpBytes(limits, shape) +
-                                 plan->rows_per_pass * RowBytesOfQuery(limits, shape)};
-  const int most = limits.multiprocessors * BlocksPerMultiprocessor(limits, plan->score);
-  plan->score.blocks_x = std::max(1, std::min<int>(most, (units + warps - 1) / warps));
-  plan->filter = {.blocks_x = std::min(kFilterBlocks, static_cast<int>(shape.pages + 3) / 4),
-                  .blocks_y = plan->rows_per_pass,
-                  .threads = kFilterThreads};
-  plan->select = {
-      .blocks_x = plan->rows_per_pass, .threads = kSelectThreads, .shared_bytes = sort_bytes};
+                                 plan->rows_per_job * RowBytesOfQuery(limits, shape)};
+  plan->resident_blocks = limits.multiprocessors * BlocksPerMultiprocessor(limits, plan->score);
+  plan->select = {.threads = kSelectThreads, .shared_bytes = sort_bytes};
   return "";
 }
 
+int DivideBlocks(const ScorePlan& plan, int dim, std::span<ScoreJob> jobs) {
+  uint64_t weight = 0;
+  for (const ScoreJob& job : jobs) weight += Weight(job);
+  const uint64_t warps = plan.score.threads / 32;
+  int blocks = 0;
+  for (ScoreJob& job : jobs) {
+    const uint64_t units = uint64_t{job.page_count} * UnitsPerPage(dim, plan.by_groups);
+    const uint64_t share = Weight(job) * plan.resident_blocks / weight;
+    job.first_block = blocks;
+    job.blocks = static_cast<int>(std::clamp<uint64_t>(share, 1, (units + warps - 1) / warps));
+    blocks += job.blocks;
+  }
+  return blocks;
+}
+
+LaunchShape PlanFilter(int rows, uint32_t most_pages) {
+  return {.blocks_x = std::min(kFilterBlocks, static_cast<int>(most_pages + 3) / 4),
+          .blocks_y = rows,
+          .threads = kFilterThreads};
+}
+
 size_t ScoreWorkspaceBytesPerRow(uint32_t pages) {
-  const size_t candidates = size_t{kPageEntries} * pages + kFilteredCapacity;
-  return sizeof(RowState) + candidates * sizeof(CandidateKey);
+  return (size_t{kPageEntries} * pages + kFilteredCapacity) * sizeof(CandidateKey);
 }
 
 }  // namespace winnow::kernels::cuda

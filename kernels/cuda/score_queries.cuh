@@ -15,21 +15,24 @@ struct alignas(8) WeightPair {
 };
 
 // The two dims of a query's head, or zeros beyond the heads there are.
-WINNOW_DEVICE uint32_t QueryPair(const ScoreArgs& args, int row, int head, int d) {
+WINNOW_DEVICE uint32_t QueryPair(const ScoreArgs& args, const ScoreJob& job, int row, int head,
+                                 int d) {
   if (head >= args.heads) return 0;
   const size_t head_bytes = args.format == KeyFormat::kMxFp4  ? args.dim / 2 + args.dim / 32
                             : args.format == KeyFormat::kBf16 ? 2 * args.dim
                                                               : args.dim;
-  const std::byte* from = args.queries + (size_t{1} * row * args.heads + head) * head_bytes;
+  const std::byte* from =
+      args.queries + (size_t{1} * (job.first_row + row) * args.heads + head) * head_bytes;
   return DecodeQueryPair(args.format, args.dim, from, d);
 }
 
-// Weights of all rows, `heads` each; by the whole block.
-WINNOW_DEVICE void LoadWeights(const ScoreArgs& args, int heads, WeightPair* weights) {
+// Weights of all rows of a job, `heads` each; by the whole block.
+WINNOW_DEVICE void LoadWeights(const ScoreArgs& args, const ScoreJob& job, int heads,
+                               WeightPair* weights) {
   auto* values = reinterpret_cast<float*>(weights);
-  for (int i = simt::ThreadInBlock(); i < args.rows * heads; i += simt::ThreadsInBlock()) {
+  for (int i = simt::ThreadInBlock(); i < job.rows * heads; i += simt::ThreadsInBlock()) {
     const int head = i % heads, row = i / heads;
-    values[i] = head < args.heads ? args.weights[row * args.heads + head] : 0.0f;
+    values[i] = head < args.heads ? args.weights[(job.first_row + row) * args.heads + head] : 0.0f;
   }
 }
 
@@ -57,26 +60,26 @@ struct WarpQueries {
   Fragment* fragments;
   WeightPair* weights;  // [rows, head_tiles, 4]
 
-  WINNOW_DEVICE WarpQueries(const ScoreArgs& args, std::byte* shared) {
+  WINNOW_DEVICE WarpQueries(const ScoreArgs& args, const ScoreJob& job, std::byte* shared) {
     head_tiles = (args.heads + 7) / 8;
     fragments = reinterpret_cast<Fragment*>(shared);
-    weights = reinterpret_cast<WeightPair*>(fragments + args.rows * head_tiles * kDimBlocks * 32);
+    weights = reinterpret_cast<WeightPair*>(fragments + job.rows * head_tiles * kDimBlocks * 32);
   }
 
-  WINNOW_DEVICE std::byte* End(const ScoreArgs& args) const {
-    return reinterpret_cast<std::byte*>(weights + args.rows * head_tiles * 4);
+  WINNOW_DEVICE std::byte* End(const ScoreJob& job) const {
+    return reinterpret_cast<std::byte*>(weights + job.rows * head_tiles * 4);
   }
 
-  WINNOW_DEVICE void Load(const ScoreArgs& args) {
+  WINNOW_DEVICE void Load(const ScoreArgs& args, const ScoreJob& job) {
     auto* words = reinterpret_cast<uint32_t*>(fragments);
-    const int count = args.rows * head_tiles * kDimBlocks * 128;
+    const int count = job.rows * head_tiles * kDimBlocks * 128;
     for (int i = simt::ThreadInBlock(); i < count; i += simt::ThreadsInBlock()) {
       const int word = i % 4, lane = i / 4 % 32, block = i / 128 % kDimBlocks;
       const int tile = i / 128 / kDimBlocks % head_tiles, row = i / 128 / kDimBlocks / head_tiles;
-      words[i] = QueryPair(args, row, 8 * tile + lane / 4,
+      words[i] = QueryPair(args, job, row, 8 * tile + lane / 4,
                            QueryPairDim(args.format, 2 * block + word / 2, lane % 4, word % 2));
     }
-    LoadWeights(args, 8 * head_tiles, weights);
+    LoadWeights(args, job, 8 * head_tiles, weights);
   }
 
   // sum_j w[j] * max(0, q[j] . key) over a quarter of the heads, for the lane's two entries of each
@@ -119,25 +122,26 @@ struct GroupQueries {
   std::byte* matrices;
   WeightPair* weights;  // [rows, chunks, kHeadTiles, 4]
 
-  WINNOW_DEVICE GroupQueries(const ScoreArgs& args, std::byte* shared) : matrices(shared) {
+  WINNOW_DEVICE GroupQueries(const ScoreArgs& args, const ScoreJob& job, std::byte* shared)
+      : matrices(shared) {
     chunks = (args.heads + kColumns - 1) / kColumns;
-    weights = reinterpret_cast<WeightPair*>(shared + args.rows * chunks * kChunkBytes);
+    weights = reinterpret_cast<WeightPair*>(shared + job.rows * chunks * kChunkBytes);
   }
 
-  WINNOW_DEVICE std::byte* End(const ScoreArgs& args) const {
-    return reinterpret_cast<std::byte*>(weights + args.rows * chunks * kHeadTiles * 4);
+  WINNOW_DEVICE std::byte* End(const ScoreJob& job) const {
+    return reinterpret_cast<std::byte*>(weights + job.rows * chunks * kHeadTiles * 4);
   }
 
-  WINNOW_DEVICE void Load(const ScoreArgs& args) {
+  WINNOW_DEVICE void Load(const ScoreArgs& args, const ScoreJob& job) {
     auto* words = reinterpret_cast<uint32_t*>(matrices);
-    const int count = args.rows * chunks * (kChunkBytes / 4);
+    const int count = job.rows * chunks * (kChunkBytes / 4);
     for (int i = simt::ThreadInBlock(); i < count; i += simt::ThreadsInBlock()) {
       const int c = i % 4, head = i / 4 % kColumns, half = i / 4 / kColumns % 2;
       const int step = i / 8 / kColumns % kSteps, chunk = i / 8 / kColumns / kSteps;
-      words[i] = QueryPair(args, chunk / chunks, chunk % chunks * kColumns + head,
+      words[i] = QueryPair(args, job, chunk / chunks, chunk % chunks * kColumns + head,
                            QueryPairDim(args.format, step, c, half));
     }
-    LoadWeights(args, chunks * kColumns, weights);
+    LoadWeights(args, job, chunks * kColumns, weights);
     simt::PublishShared();
   }
 

@@ -27,31 +27,38 @@ struct ScoreKernel {
   static constexpr int kUnitsPerPage = kPageEntries / kUnitEntries;
 
   const ScoreArgs& args;
+  const ScoreJob& job;
   Queries queries;
   int code_bytes;     // of a unit
   int scale_bytes;    // of a unit
-  uint32_t units;     // of all pages
+  uint32_t units;     // of all pages of the job
   std::byte* stages;  // [kStagesPerWarp, code_bytes + scale_bytes] of this warp
   typename Queries::Keys a;
 
   WINNOW_DEVICE explicit ScoreKernel(const ScoreArgs& call)
-      : args(call), queries(call, simt::SharedMemory()) {
+      : args(call), job(JobOfBlock(call)), queries(call, job, simt::SharedMemory()) {
     code_bytes = kTiles * TileBytes(args.format, kDim);
     scale_bytes = args.format == KeyFormat::kMxFp4  ? kUnitEntries * kDimBlocks
                   : args.format == KeyFormat::kBf16 ? 0
                                                     : kUnitEntries * 4;
-    units = args.page_count * kUnitsPerPage;
-    stages = queries.End(args) + simt::Warp() * kStagesPerWarp * (code_bytes + scale_bytes);
+    units = job.page_count * kUnitsPerPage;
+    stages = queries.End(job) + simt::Warp() * kStagesPerWarp * (code_bytes + scale_bytes);
+  }
+
+  WINNOW_DEVICE static const ScoreJob& JobOfBlock(const ScoreArgs& args) {
+    int i = 0;
+    while (i + 1 < args.job_count && args.jobs[i + 1].first_block <= simt::BlockX()) ++i;
+    return args.jobs[i];
   }
 
   WINNOW_DEVICE void Run() {
-    const uint32_t stride = simt::BlocksX() * simt::Warps();
-    uint32_t unit = simt::BlockX() * simt::Warps() + simt::Warp();
+    const uint32_t stride = job.blocks * simt::Warps();
+    uint32_t unit = (simt::BlockX() - job.first_block) * simt::Warps() + simt::Warp();
     for (int s = 0; s < kStagesPerWarp; ++s) {
       const uint32_t ahead = unit + s * stride;
       Fetch(ahead, PageOf(ahead), s);
     }
-    queries.Load(args);
+    queries.Load(args, job);
     simt::SyncBlock();
     for (int i = 0; unit < units; unit += stride, ++i) {
       const uint32_t ahead = unit + kStagesPerWarp * stride;
@@ -67,7 +74,7 @@ struct ScoreKernel {
   }
 
   WINNOW_DEVICE DevicePage PageOf(uint32_t unit) const {
-    return unit < units ? args.pages[unit / kUnitsPerPage] : DevicePage{nullptr, 0, 0};
+    return unit < units ? job.pages[unit / kUnitsPerPage] : DevicePage{nullptr, 0, 0};
   }
 
   // Begins to copy a unit's codes and scales; a group of copies even where there is no unit.
@@ -125,14 +132,15 @@ struct ScoreKernel {
     const uint32_t in_page = unit % kUnitsPerPage * kUnitEntries + entry;
     const bool held = entry < kUnitEntries && in_page < page.entries;
     const uint32_t position = page.first_position + in_page;
-    for (int row = 0; row < args.rows; ++row) {
-      RowState* state = &args.states[row];
+    for (int i = 0; i < job.rows; ++i) {
+      const ScoreRow& row = args.rows[job.first_row + i];
+      RowState* state = &args.states[job.first_row + i];
       const uint32_t floor = simt::LoadRelaxed(&state->floor);
-      const bool valid = held && position < args.visible[row];
-      const uint32_t ordered = OrderedBits(simt::Mul(SumOverHeads(row), scale));
-      Keep(row, valid && ordered >> kBinShift >= floor, ordered, position);
-      if (raise_floor && args.k <= units) {
-        const uint32_t found = FindFloor(state, args.k);
+      const bool valid = held && position < row.visible;
+      const uint32_t ordered = OrderedBits(simt::Mul(SumOverHeads(i), scale));
+      Keep(row, state, valid && ordered >> kBinShift >= floor, ordered, position);
+      if (raise_floor && row.k <= units) {
+        const uint32_t found = FindFloor(state, row.k);
         if (simt::Lane() == 0 && found > floor) simt::AtomicMax(&state->floor, found);
       }
     }
@@ -154,19 +162,17 @@ struct ScoreKernel {
   }
 
   // Adds the candidates of the lanes that `keep`, and counts the group by its best.
-  WINNOW_DEVICE void Keep(int row, bool keep, uint32_t ordered, uint32_t position) {
+  WINNOW_DEVICE void Keep(const ScoreRow& row, RowState* state, bool keep, uint32_t ordered,
+                          uint32_t position) {
     const uint32_t takers = simt::Ballot(keep);
     if (takers == 0) return;
-    RowState* state = &args.states[row];
     const uint32_t best = simt::ReduceMax(keep ? ordered >> kBinShift : 0);
     if (simt::Lane() == 0) {
       simt::AtomicAdd(&state->coarse[best / (kBins / kCoarseBins)], 1);
       simt::AtomicAdd(&state->groups[best], 1);
     }
     const uint32_t at = Reserve(takers, &state->kept);
-    if (keep) {
-      args.kept[size_t{1} * row * args.capacity + at] = MakeCandidateKey(ordered, position);
-    }
+    if (keep) row.kept[at] = MakeCandidateKey(ordered, position);
   }
 };
 

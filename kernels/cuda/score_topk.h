@@ -3,10 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
 
 #include "kernels/candidate.h"
-#include "kernels/cuda/launch_shape.h"
 #include "kernels/layout.h"
 
 // Score + top-k in three kernels on one stream, without the host in between:
@@ -33,7 +31,7 @@ inline constexpr int kCoarseBins = 64;
 
 // What the blocks share about one query row. All zero at the start of a call.
 struct RowState {
-  uint32_t kept;      // candidates in ScoreArgs::kept
+  uint32_t kept;      // candidates in ScoreRow::kept
   uint32_t filtered;  // candidates that passed the filter, even if they had no room
   uint32_t floor;     // bin; 0 until k groups are known
   uint32_t unused;
@@ -45,67 +43,49 @@ struct RowState {
 // half, the complement of the position in the lower.
 using CandidateKey = uint64_t;
 
+// Some query rows over the pages of one context. A launch has several, each with blocks of its own.
+struct ScoreJob {
+  const DevicePage* pages;  // [page_count]
+  uint32_t page_count;      // >= 1
+  int first_row;            // of the launch's
+  int rows;                 // 1..ScorePlan::rows_per_job
+  int first_block = 0;
+  int blocks = 0;
+};
+
+struct ScoreRow {
+  uint32_t visible;
+  uint32_t k;
+  CandidateKey* kept;      // [64 * page_count of the row's job]
+  CandidateKey* filtered;  // [kFilteredCapacity]; where it has no room, the selection reads `kept`
+  Candidate* selected;     // [k] best first
+};
+
+// Jobs are part of a launch's arguments, which may have 4 KiB.
+inline constexpr int kMostScoreJobs = 32;
+
 struct ScoreArgs {
   KeyFormat format;
-  bool by_groups;  // ScorePlan::by_groups
-  int rows;        // of this pass, at most ScorePlan::rows_per_pass
-  int heads;       // 1..128
-  int dim;         // multiple of 32 in 32..256
-  uint32_t k;
-  uint32_t page_count;       // >= 1
-  uint32_t capacity;         // of `kept`: 64 * page_count at least
-  const DevicePage* pages;   // [page_count]
+  bool by_groups;            // ScorePlan::by_groups
+  int heads;                 // 1..128
+  int dim;                   // multiple of 32 in 32..256
+  const ScoreRow* rows;      // [rows]
   const std::byte* queries;  // [rows, heads, QueryBytes], 16-byte aligned
   const float* weights;      // [rows, heads]
-  const uint32_t* visible;   // [rows]
   RowState* states;          // [rows]
-  CandidateKey* kept;        // [rows, capacity]
+  int job_count = 0;
+  ScoreJob jobs[kMostScoreJobs] = {};  // in the order of their blocks
 };
 
 struct FilterArgs {
-  uint32_t k;
-  uint32_t capacity;           // of `kept`
-  uint32_t filtered_capacity;  // of `filtered`
-  const CandidateKey* kept;    // [rows, capacity]
-  RowState* states;            // [rows]
-  CandidateKey* filtered;      // [rows, filtered_capacity]
+  const ScoreRow* rows;
+  RowState* states;
 };
 
 struct SelectArgs {
-  uint32_t k;
-  uint32_t capacity;
-  uint32_t filtered_capacity;
-  const CandidateKey* kept;      // [rows, capacity]; read where `filtered` had no room
-  const CandidateKey* filtered;  // [rows, filtered_capacity]
-  const RowState* states;        // [rows]
-  Candidate* selected;           // [rows, k] best first
-  uint32_t* counts;              // [rows] candidates selected
-};
-
-// What a launch needs to know of a device.
-struct DeviceLimits {
-  int multiprocessors = 1;
-  size_t shared_bytes_per_block = 0;
-  size_t shared_bytes_per_multiprocessor = 0;
-  bool has_groups = false;  // four warps can multiply together (simt.h), as on Hopper
-};
-
-struct ScoreShape {
-  KeyFormat format = KeyFormat::kFp8E4M3;
-  int rows = 1;
-  int heads = 1;
-  int dim = 128;
-  uint32_t k = 1;
-  uint32_t pages = 0;
-};
-
-// How a call is divided. Query rows beyond rows_per_pass take further passes over the keys.
-struct ScorePlan {
-  bool by_groups = false;
-  int rows_per_pass = 0;
-  LaunchShape score;
-  LaunchShape filter;  // blocks_y = rows_per_pass; set to the rows of the pass
-  LaunchShape select;  // blocks_x = rows_per_pass; likewise
+  const ScoreRow* rows;
+  const RowState* states;
+  uint32_t* counts;  // [rows] candidates selected
 };
 
 inline constexpr int kStagesPerWarp = 2;
@@ -117,13 +97,6 @@ inline constexpr uint32_t kFilteredCapacity = 2 * kMaxTopK;
 constexpr int TilesPerUnit(int dim, bool by_groups) { return dim <= 128 && !by_groups ? 2 : 1; }
 // Heads that a group multiplies at once.
 constexpr int GroupColumns(int heads) { return heads > 32 ? 64 : 32; }
-
-// Returns what is wrong, empty if nothing is.
-[[nodiscard]] std::string PlanScore(const DeviceLimits& limits, const ScoreShape& shape,
-                                    ScorePlan* plan);
-
-// Device memory of one query row of a pass over `pages` pages: its state and candidates.
-size_t ScoreWorkspaceBytesPerRow(uint32_t pages);
 
 }  // namespace winnow::kernels::cuda
 

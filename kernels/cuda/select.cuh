@@ -13,23 +13,21 @@
 namespace winnow::kernels::cuda {
 
 WINNOW_DEVICE void FilterBody(const FilterArgs& args) {
-  const int row = simt::BlockY();
-  RowState* state = &args.states[row];
-  const uint32_t floor = FindFloor(state, args.k);
-  const CandidateKey* kept = args.kept + size_t{1} * row * args.capacity;
-  CandidateKey* filtered = args.filtered + size_t{1} * row * args.filtered_capacity;
+  const ScoreRow row = args.rows[simt::BlockY()];
+  RowState* state = &args.states[simt::BlockY()];
+  const uint32_t floor = FindFloor(state, row.k);
   const uint32_t count = state->kept;
   const uint32_t stride = simt::BlocksX() * simt::ThreadsInBlock();
   // Whole warps, past the end too.
   for (uint32_t first = simt::BlockX() * simt::ThreadsInBlock() + 32 * simt::Warp(); first < count;
        first += stride) {
     const uint32_t i = first + simt::Lane();
-    const CandidateKey key = i < count ? kept[i] : 0;
+    const CandidateKey key = i < count ? row.kept[i] : 0;
     const bool keep = i < count && static_cast<uint32_t>(key >> (32 + kBinShift)) >= floor;
     const uint32_t takers = simt::Ballot(keep);
     if (takers == 0) continue;
     const uint32_t at = Reserve(takers, &state->filtered);
-    if (keep && at < args.filtered_capacity) filtered[at] = key;
+    if (keep && at < kFilteredCapacity) row.filtered[at] = key;
   }
 }
 
@@ -53,12 +51,9 @@ struct SelectSource {
   uint32_t count;
 };
 
-WINNOW_DEVICE SelectSource SourceOf(const SelectArgs& args, int row) {
-  const RowState& state = args.states[row];
-  if (state.filtered <= args.filtered_capacity) {
-    return {args.filtered + size_t{1} * row * args.filtered_capacity, state.filtered};
-  }
-  return {args.kept + size_t{1} * row * args.capacity, state.kept};
+WINNOW_DEVICE SelectSource SourceOf(const ScoreRow& row, const RowState& state) {
+  if (state.filtered <= kFilteredCapacity) return {row.filtered, state.filtered};
+  return {row.kept, state.kept};
 }
 
 // Counts the next digit of the keys that begin with the prefix. Warps whose keys agree in it, as
@@ -133,11 +128,11 @@ WINNOW_DEVICE void SortDescending(CandidateKey* keys, int size) {
 
 // A block per row; shared memory is a SelectMemory and [NextPowerOfTwo(k)] keys.
 WINNOW_DEVICE void SelectBody(const SelectArgs& args) {
-  const int row = simt::BlockX();
+  const ScoreRow row = args.rows[simt::BlockX()];
   auto* memory = reinterpret_cast<SelectMemory*>(simt::SharedMemory());
   auto* sorted = reinterpret_cast<CandidateKey*>(memory + 1);
-  const SelectSource source = SourceOf(args, row);
-  const uint32_t wanted = source.count < args.k ? source.count : args.k;
+  const SelectSource source = SourceOf(row, args.states[simt::BlockX()]);
+  const uint32_t wanted = source.count < row.k ? source.count : row.k;
   int size = 1;
   while (static_cast<uint32_t>(size) < wanted) size *= 2;
   CandidateKey least = 0;
@@ -152,9 +147,9 @@ WINNOW_DEVICE void SelectBody(const SelectArgs& args) {
   simt::SyncBlock();
   SortDescending(sorted, size);
   for (uint32_t i = simt::ThreadInBlock(); i < wanted; i += simt::ThreadsInBlock()) {
-    args.selected[size_t{1} * row * args.k + i] = CandidateOf(sorted[i]);
+    row.selected[i] = CandidateOf(sorted[i]);
   }
-  if (simt::ThreadInBlock() == 0) args.counts[row] = wanted;
+  if (simt::ThreadInBlock() == 0) args.counts[simt::BlockX()] = wanted;
 }
 
 }  // namespace winnow::kernels::cuda

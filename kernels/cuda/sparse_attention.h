@@ -6,7 +6,6 @@
 #include <string>
 
 #include "kernels/cuda/launch_shape.h"
-#include "kernels/cuda/score_topk.h"
 #include "kernels/layout.h"
 
 // Sparse attention over gathered rows, for several query rows in one launch. The rows of a query

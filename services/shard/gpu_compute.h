@@ -1,6 +1,7 @@
 #ifndef WINNOW_SERVICES_SHARD_GPU_COMPUTE_H_
 #define WINNOW_SERVICES_SHARD_GPU_COMPUTE_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -9,7 +10,9 @@
 #include "absl/status/statusor.h"
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/hbm_arena.h"
+#include "kernels/cuda/score_plan.h"
 #include "kernels/cuda/upload_queue.h"
+#include "services/shard/batch_queue.h"
 #include "services/shard/compute.h"
 #include "services/shard/staging_pool.h"
 
@@ -28,8 +31,9 @@ struct GpuOptions {
 };
 
 // A GPU. Pages get copies in its memory while there is room; those without one, the warm ones, stay
-// in host memory and are streamed through a query's staging memory. Several shards may share it.
-// Thread-safe.
+// in host memory and are streamed through a query's staging memory. Calls that wait for their turn
+// at the same time are served by the same launches, whatever their contexts. Several shards may
+// share it. Thread-safe.
 class GpuCompute final : public Compute {
  public:
   // `name` is for people. RESOURCE_EXHAUSTED DEVICE_MEMORY if the device has too little memory,
@@ -56,16 +60,45 @@ class GpuCompute final : public Compute {
   absl::Status Init();
   absl::StatusOr<Staging> NewStaging(size_t bytes);
 
-  absl::Status ScorePart(const ScoreWork& work, std::span<const StoredPage> pages,
-                         const Staging& staging, kernels::ScoreTopKResult* result);
+  struct ScoreTask {
+    ScoreWork work;
+    kernels::ScoreTopKResult* result;
+  };
+  // Tasks that ScoresTogether says can be. Their results mean nothing after an error.
+  absl::Status ScoreTogether(std::span<const ScoreTask* const> tasks, const Staging& staging);
+  absl::Status ScoreInParts(const ScoreTask& task, const Staging& staging);
+  bool ScoresTogether(std::span<const ScoreTask* const> batch, const ScoreTask& task) const;
   // Pages from `first` on whose warm ones fit into the staging memory; at least one, or
   // RESOURCE_EXHAUSTED DEVICE_MEMORY.
   absl::StatusOr<size_t> PagesThatFit(const ScoreWork& work, size_t first) const;
+
+  // Query rows of one call.
+  struct AttendRows {
+    const AttendWork* work;
+    size_t first;
+    size_t count;
+  };
+  struct AttendNeed {
+    size_t rows = 0;
+    size_t most_rows = 0;  // attended to by one of them
+    size_t staged_bytes = 0;
+    size_t head_bytes = 0;  // of queries and results
+
+    void Add(const AttendNeed& other) {
+      rows += other.rows;
+      most_rows = std::max(most_rows, other.most_rows);
+      staged_bytes += other.staged_bytes;
+      head_bytes += other.head_bytes;
+    }
+  };
+  AttendNeed NeedOfRow(const AttendWork& work, size_t row) const;
+  bool Fits(const AttendNeed& need) const;
   // Query rows from `first` on that fit into one launch; at least one, or RESOURCE_EXHAUSTED
   // DEVICE_MEMORY.
   absl::StatusOr<size_t> RowsThatFit(const AttendWork& work, size_t first) const;
-  absl::Status AttendPart(const AttendWork& work, size_t first, size_t count,
-                          const Staging& staging);
+  absl::Status AttendTogether(std::span<const AttendRows> parts, const Staging& staging);
+  absl::Status AttendInParts(const AttendWork& work, const Staging& staging);
+  bool AttendsTogether(std::span<const AttendWork* const> batch, const AttendWork& work) const;
 
   // Constant after construction; each synchronises itself. Taken down from bottom to top.
   const std::unique_ptr<kernels::cuda::DeviceApi> device_;
@@ -76,6 +109,8 @@ class GpuCompute final : public Compute {
   std::unique_ptr<Mirror> mirror_;
   std::vector<std::unique_ptr<std::byte, FreeOnDevice>> staging_memory_;
   std::unique_ptr<StagingPool> stagings_;
+  std::unique_ptr<BatchQueue<ScoreTask>> score_queue_;
+  std::unique_ptr<BatchQueue<AttendWork>> attend_queue_;
   std::unique_ptr<kernels::cuda::CudaBackend> backend_;
 };
 

@@ -66,18 +66,19 @@ AttentionResult Evaluate(DeviceApi& device, const CudaBackend& backend, const At
   DeviceArray<std::byte> rows(device, in.rows);
   std::vector<std::vector<const std::byte*>> lists;
   for (size_t q = 0; q < c.row_counts.size(); ++q) lists.push_back(RowsOf(c, q, rows.data()));
-  const std::vector<std::span<const std::byte* const>> spans(lists.begin(), lists.end());
   AttentionResult out = Empty(c);
+  std::vector<AttendQuery> queries;
+  for (size_t q = 0; q < lists.size(); ++q) {
+    const size_t head = q * c.heads;
+    queries.push_back({in.queries.data() + head * 2 * (c.latent_dim + c.rope_dim), lists[q],
+                       out.outputs.data() + head * c.latent_dim, out.lse.data() + head});
+  }
   Must(backend.TryAttend({.format = c.format,
-                          .queries = static_cast<int>(c.row_counts.size()),
                           .heads = c.heads,
                           .latent_dim = c.latent_dim,
                           .rope_dim = c.rope_dim,
                           .softmax_scale = c.softmax_scale,
-                          .query = in.queries.data(),
-                          .rows = spans,
-                          .outputs = out.outputs.data(),
-                          .lse = out.lse.data()}));
+                          .queries = queries}));
   return out;
 }
 

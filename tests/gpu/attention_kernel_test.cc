@@ -104,17 +104,13 @@ TEST_F(GpuAttentionTest, EqualCallsGiveEqualBits) {
 TEST_F(GpuAttentionTest, RefusesShapesThatItCannotMultiply) {
   const std::vector<std::byte> query(4096);
   std::vector<float> out(4096);
-  const std::span<const std::byte* const> no_rows;
+  const AttendQuery one = {query.data(), {}, out.data(), out.data()};
   AttendBatch batch{.format = RowFormat::kFp8FlashMla,
-                    .queries = 1,
                     .heads = 1,
                     .latent_dim = 160,
                     .rope_dim = 0,
                     .softmax_scale = 1,
-                    .query = query.data(),
-                    .rows = std::span(&no_rows, 1),
-                    .outputs = out.data(),
-                    .lse = out.data()};
+                    .queries = {&one, 1}};
   EXPECT_NE(backend_->TryAttend(batch).find("multiples of 128"), std::string::npos);
   batch.latent_dim = 128;
   batch.rope_dim = 8;

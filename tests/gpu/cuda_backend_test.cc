@@ -5,6 +5,7 @@
 #include <cmath>
 #include <thread>
 
+#include "kernels/cuda/score_plan.h"
 #include "kernels/cuda/simulator/simulated_kernels.h"
 #include "tests/gpu/fake_device.h"
 #include "tests/gpu/score_case.h"
@@ -54,6 +55,10 @@ struct PlacedCase {
   }
 };
 
+Error Score(const CudaBackend& backend, const ScoreTopKParams& params, ScoreTopKResult* result) {
+  return backend.TryScoreTopK({&params, 1}, {result, 1});
+}
+
 class CudaBackendTest : public testing::Test {
  protected:
   ScoreCase SmallCase() { return RandomScoreCase(random_, KeyFormat::kFp8E4M3, 64, 5, 2, 300, 20); }
@@ -90,11 +95,11 @@ TEST_F(CudaBackendTest, SaysHowMuchMemoryAQueryNeeds) {
   ScoreTopKResult result;
   const auto small_workspace = MakeBackend(
       device, {.concurrent_queries = 1, .workspace_bytes = 200000, .pinned_bytes = 100000});
-  EXPECT_NE(small_workspace->TryScoreTopK(placed.params(), &result).find("workspace of"),
+  EXPECT_NE(Score(*small_workspace, placed.params(), &result).find("workspace of"),
             std::string::npos);
   const auto small_staging = MakeBackend(
       device, {.concurrent_queries = 1, .workspace_bytes = size_t{4} << 20, .pinned_bytes = 300});
-  EXPECT_NE(small_staging->TryScoreTopK(placed.params(), &result).find("pinned memory"),
+  EXPECT_NE(Score(*small_staging, placed.params(), &result).find("pinned memory"),
             std::string::npos);
 }
 
@@ -115,9 +120,9 @@ TEST_F(CudaBackendTest, ReportsEveryKindOfFailureAndGoesOn) {
                                                                  {Call::kRecord, 1},
                                                                  {Call::kSynchronize, 1}}) {
     device.Fail(call, n);
-    EXPECT_NE(backend->TryScoreTopK(placed.params(), &result), "");
+    EXPECT_NE(Score(*backend, placed.params(), &result), "");
     EXPECT_FALSE(result.complete);
-    ASSERT_EQ(backend->TryScoreTopK(placed.params(), &result), "");
+    ASSERT_EQ(Score(*backend, placed.params(), &result), "");
     EXPECT_EQ(Disagreement(c, result.selected), "");
   }
 }
@@ -145,7 +150,7 @@ TEST_F(CudaBackendTest, StopsWhenCancelled) {
   const PlacedCase placed(device, SmallCase());
   const std::atomic<bool> cancelled = true;
   ScoreTopKResult result;
-  EXPECT_EQ(backend->TryScoreTopK(placed.params(&cancelled), &result), "");
+  EXPECT_EQ(Score(*backend, placed.params(&cancelled), &result), "");
   EXPECT_FALSE(result.complete);
   EXPECT_EQ(device.calls(Call::kLaunch), 0);
 }
@@ -160,7 +165,7 @@ TEST_F(CudaBackendTest, ServesMoreQueriesThanItHasStreams) {
   {
     std::vector<std::jthread> threads;
     for (ScoreTopKResult& result : results) {
-      threads.emplace_back([&] { EXPECT_EQ(backend->TryScoreTopK(placed.params(), &result), ""); });
+      threads.emplace_back([&] { EXPECT_EQ(Score(*backend, placed.params(), &result), ""); });
     }
   }
   for (const ScoreTopKResult& result : results) EXPECT_EQ(result.selected, results[0].selected);
@@ -181,7 +186,7 @@ TEST_F(CudaBackendTest, AQuerySeesKeysAppendedBefore) {
   ASSERT_EQ(uploads->Upload(placed.memory.data(), PlacedCase::Arranged(later)), "");
   ASSERT_EQ(uploads->Flush(), "");
   ScoreTopKResult result;
-  ASSERT_EQ(backend->TryScoreTopK(placed.params(), &result), "");
+  ASSERT_EQ(Score(*backend, placed.params(), &result), "");
   EXPECT_EQ(Disagreement(later, result.selected), "");
 }
 
@@ -222,27 +227,28 @@ TEST_F(CudaBackendTest, ScoringKeepsFewOfMany) {
   for (const KeyPage& page : placed.pages) {
     pages.push_back({page.keys, page.first_position, page.entries});
   }
-  const auto page_count = static_cast<uint32_t>(pages.size());
   ScorePlan plan;
   ASSERT_EQ(PlanScore(device.properties().limits,
-                      {c.format, 1, c.heads, c.dim, static_cast<uint32_t>(c.k), page_count}, &plan),
+                      {.format = c.format,
+                       .heads = c.heads,
+                       .dim = c.dim,
+                       .most_k = static_cast<uint32_t>(c.k)},
+                      &plan),
             "");
   RowState state{};
-  std::vector<CandidateKey> kept(size_t{64} * page_count);
-  const ScoreArgs args{c.format,
-                       plan.by_groups,
-                       1,
-                       c.heads,
-                       c.dim,
-                       static_cast<uint32_t>(c.k),
-                       page_count,
-                       64 * page_count,
-                       pages.data(),
-                       c.queries.data(),
-                       c.weights.data(),
-                       c.visible.data(),
-                       &state,
-                       kept.data()};
+  std::vector<CandidateKey> kept(kPageEntries * pages.size());
+  const ScoreRow row = {c.visible[0], static_cast<uint32_t>(c.k), kept.data(), nullptr, nullptr};
+  ScoreArgs args{.format = c.format,
+                 .by_groups = plan.by_groups,
+                 .heads = c.heads,
+                 .dim = c.dim,
+                 .rows = &row,
+                 .queries = c.queries.data(),
+                 .weights = c.weights.data(),
+                 .states = &state,
+                 .job_count = 1};
+  args.jobs[0] = {pages.data(), static_cast<uint32_t>(pages.size()), 0, 1, 0, 0};
+  plan.score.blocks_x = DivideBlocks(plan, c.dim, {args.jobs, 1});
   ASSERT_EQ(simulator::RunKernel(plan.score, args, {.seed = TestSeed()}), "");
   EXPECT_GE(state.kept, 64u);
   EXPECT_LT(state.kept, 10000u);

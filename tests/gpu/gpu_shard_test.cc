@@ -189,11 +189,13 @@ TEST_F(GpuShardTest, SaysWhatAPageNeedsThatCannotBeStaged) {
               absl::StatusCode::kResourceExhausted, "DEVICE_MEMORY");
 }
 
-TEST_F(GpuShardTest, QueriesAtOnceWaitForTheirTurn) {
-  Start();
+TEST_F(GpuShardTest, QueriesAtOnceAreServedTogether) {
+  GpuOptions options = kRoomy;
+  options.concurrent_queries = 1;
+  Start(options);
   Append(0, kEntries);
   std::vector<SampleQuery> queries;
-  for (int i = 0; i < 6; ++i) queries.push_back(sample_.Query({kEntries}));
+  for (uint32_t i = 0; i < 8; ++i) queries.push_back(sample_.Query({kEntries - i, 1 + 50 * i}));
   {
     std::vector<std::jthread> threads;
     for (size_t i = 0; i < queries.size(); ++i) {

@@ -39,7 +39,8 @@ Selection Evaluate(DeviceApi& device, const CudaBackend& backend, const ScoreCas
   DeviceArray<std::byte> arranged(device, Arrange(c, page_entries));
   const std::vector<KeyPage> pages = PlacedPages(c, arranged.data(), page_entries);
   ScoreTopKResult result;
-  Must(backend.TryScoreTopK(Params(c, pages), &result));
+  const ScoreTopKParams params = Params(c, pages);
+  Must(backend.TryScoreTopK({&params, 1}, {&result, 1}));
   Must(result.complete ? "" : "a selection is not complete");
   return result.selected;
 }

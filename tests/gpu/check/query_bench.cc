@@ -52,20 +52,20 @@ void BenchQuery(DeviceApi& device, const Peaks& peaks, std::vector<Measurement>*
   for (int i = 0; i < kRounds; ++i) {
     const double begin = Now();
     ScoreTopKResult result;
-    Must(backend->TryScoreTopK(
-        {.query = {KeyFormat::kFp8E4M3, 1, kIndexHeads, kDim, queries.data(), weights.data()},
-         .pages = pages,
-         .visible_entries = visible,
-         .k = kTopK,
-         .cancelled = nullptr},
-        &result));
+    const ScoreTopKParams params = {
+        .query = {KeyFormat::kFp8E4M3, 1, kIndexHeads, kDim, queries.data(), weights.data()},
+        .pages = pages,
+        .visible_entries = visible,
+        .k = kTopK,
+        .cancelled = nullptr};
+    Must(backend->TryScoreTopK({&params, 1}, {&result, 1}));
     std::vector<const std::byte*> chosen;
     for (const Candidate& c : result.selected[0]) {
       chosen.push_back(rows.data() + c.position % kRowsMade * row_bytes);
     }
-    const std::span<const std::byte* const> list = chosen;
-    Must(backend->TryAttend({RowFormat::kFp8FlashMla, 1, kHeads, kLatent, kRope, 0.0722f,
-                             query.data(), std::span(&list, 1), outputs.data(), lse.data()}));
+    const AttendQuery attend = {query.data(), chosen, outputs.data(), lse.data()};
+    Must(backend->TryAttend(
+        {RowFormat::kFp8FlashMla, kHeads, kLatent, kRope, 0.0722f, {&attend, 1}}));
     times.push_back(Now() - begin);
   }
   std::nth_element(times.begin(), times.begin() + kRounds / 2, times.end());

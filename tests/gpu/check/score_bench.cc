@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <optional>
 
 #include "kernels/cuda/launch/launch.h"
+#include "kernels/cuda/score_plan.h"
 #include "tests/gpu/check/timing.h"
 #include "tests/gpu/device_array.h"
 #include "tests/kernels/random_data.h"
@@ -18,89 +20,126 @@ constexpr uint32_t kTopK = 2048;
 constexpr uint32_t kCapacity = kPages * kPageEntries;
 
 template <typename T>
-void TakeMemory(size_t count, T** memory) {
-  Check(cudaMalloc(reinterpret_cast<void**>(memory), count * sizeof(T)));
-}
-
-struct Workspace {
-  explicit Workspace(size_t rows) {
-    TakeMemory(rows, &states);
-    TakeMemory(rows * kCapacity, &kept);
-    TakeMemory(rows * kFilteredCapacity, &filtered);
-    TakeMemory(size_t{kMaxQueryRows} * kTopK, &selected);
-    TakeMemory(kMaxQueryRows, &counts);
+class DeviceMemory {
+ public:
+  explicit DeviceMemory(size_t count) {
+    Check(cudaMalloc(reinterpret_cast<void**>(&memory_), count * sizeof(T)));
   }
-  ~Workspace() {
-    Check(cudaFree(states));
-    Check(cudaFree(kept));
-    Check(cudaFree(filtered));
-    Check(cudaFree(selected));
-    Check(cudaFree(counts));
-  }
-  Workspace(const Workspace&) = delete;
-  Workspace& operator=(const Workspace&) = delete;
+  ~DeviceMemory() { Check(cudaFree(memory_)); }
+  DeviceMemory(const DeviceMemory&) = delete;
+  DeviceMemory& operator=(const DeviceMemory&) = delete;
+  T* data() const { return memory_; }
 
-  RowState* states = nullptr;
-  CandidateKey* kept = nullptr;
-  CandidateKey* filtered = nullptr;
-  Candidate* selected = nullptr;
-  uint32_t* counts = nullptr;
+ private:
+  T* memory_ = nullptr;
 };
 
-// One pass of `rows` query rows over the keys.
-void RunPass(const ScorePlan& plan, const ScoreArgs& score, const Workspace& w,
-             cudaStream_t stream) {
-  LaunchShape filter = plan.filter, select = plan.select;
-  filter.blocks_y = score.rows;
-  select.blocks_x = score.rows;
-  Check(cudaMemsetAsync(w.states, 0, score.rows * sizeof(RowState), stream));
-  Check(LaunchKernel(plan.score, score, stream));
-  Check(LaunchKernel(filter,
-                     FilterArgs{kTopK, kCapacity, kFilteredCapacity, w.kept, w.states, w.filtered},
-                     stream));
-  Check(LaunchKernel(select,
-                     SelectArgs{kTopK, kCapacity, kFilteredCapacity, w.kept, w.filtered, w.states,
-                                w.selected, w.counts},
-                     stream));
-}
+// What is measured: `contexts` contexts of equal size that together have kPages pages, each with
+// `rows` query rows.
+struct Work {
+  std::string name;
+  int contexts;
+  int rows;
+};
+
+// Launches as kernels/cuda/score_call.cc makes them, with memory for all rows at once.
+class Launches {
+ public:
+  Launches(const DeviceLimits& limits, const Work& work, const DevicePage* pages,
+           const ScoreArgs& inputs, DeviceApi& device)
+      : all_rows_(work.contexts * work.rows),
+        kept_(size_t{kCapacity} * work.rows),
+        filtered_(size_t{kFilteredCapacity} * all_rows_),
+        selected_(size_t{kTopK} * all_rows_),
+        counts_(all_rows_),
+        states_(all_rows_),
+        score_(inputs) {
+    Must(PlanScore(limits, {KeyFormat::kFp8E4M3, kHeads, kDim, work.rows, kTopK}, &plan_));
+    const uint32_t context_pages = kPages / work.contexts;
+    std::vector<ScoreRow> rows;
+    for (int row = 0; row < all_rows_; ++row) {
+      rows.push_back({kCapacity / work.contexts, kTopK,
+                      kept_.data() + size_t{kPageEntries} * context_pages * row,
+                      filtered_.data() + size_t{kFilteredCapacity} * row,
+                      selected_.data() + size_t{kTopK} * row});
+      if (row % work.rows % plan_.rows_per_job == 0) {
+        score_.jobs[score_.job_count++] = {
+            pages + row / work.rows * context_pages, context_pages, row,
+            std::min(plan_.rows_per_job, work.rows - row % work.rows)};
+      }
+    }
+    rows_.emplace(device, rows);
+    score_.by_groups = plan_.by_groups;
+    score_.rows = rows_->data();
+    score_.states = states_.data();
+    plan_.score.blocks_x =
+        DivideBlocks(plan_, kDim, {score_.jobs, static_cast<size_t>(score_.job_count)});
+    plan_.select.blocks_x = all_rows_;
+    filter_ = PlanFilter(all_rows_, context_pages);
+  }
+
+  int rows_per_job() const { return plan_.rows_per_job; }
+
+  // The other set of keys is `offset` pages on.
+  void Run(cudaStream_t stream, int offset) {
+    ScoreArgs score = score_;
+    for (int i = 0; i < score.job_count; ++i) score.jobs[i].pages += offset;
+    Check(cudaMemsetAsync(states_.data(), 0, all_rows_ * sizeof(RowState), stream));
+    Check(LaunchKernel(plan_.score, score, stream));
+    Check(LaunchKernel(filter_, FilterArgs{score.rows, score.states}, stream));
+    Check(LaunchKernel(plan_.select, SelectArgs{score.rows, score.states, counts_.data()}, stream));
+  }
+
+ private:
+  const int all_rows_;
+  DeviceMemory<CandidateKey> kept_;
+  DeviceMemory<CandidateKey> filtered_;
+  DeviceMemory<Candidate> selected_;
+  DeviceMemory<uint32_t> counts_;
+  DeviceMemory<RowState> states_;
+  std::optional<DeviceArray<ScoreRow>> rows_;
+  ScoreArgs score_;
+  ScorePlan plan_;
+  LaunchShape filter_;
+};
 
 }  // namespace
 
 void BenchScore(DeviceApi& device, const Peaks& peaks, std::vector<Measurement>* out) {
   const size_t page_bytes = KeyPageBytes(KeyFormat::kFp8E4M3, kDim);
+  const Work works[] = {{"score + top-k, 1 row", 1, 1},
+                        {"score + top-k, 64 rows", 1, kMaxQueryRows},
+                        {"score + top-k, 16 contexts", 16, 1}};
   RandomData random(TestSeed());
   DeviceArray<std::byte> keys(device, RandomPages(kSets * kPages, TestSeed()));
-  std::vector<DevicePage> table;
-  for (uint32_t i = 0; i < kSets * kPages; ++i) {
-    table.push_back({keys.data() + i * page_bytes, i % kPages * kPageEntries, kPageEntries});
-  }
-  DeviceArray<DevicePage> pages(device, table);
   DeviceArray<std::byte> queries(device,
                                  random.Queries(KeyFormat::kFp8E4M3, kDim, kMaxQueryRows * kHeads));
   DeviceArray<float> weights(device, random.Floats(kMaxQueryRows * kHeads, -1, 1));
-  DeviceArray<uint32_t> visible(device, std::vector<uint32_t>(kMaxQueryRows, kCapacity));
   cudaStream_t stream;
   Check(cudaStreamCreate(&stream));
-  for (const int rows : {1, kMaxQueryRows}) {
-    ScorePlan plan;
-    Must(PlanScore(device.properties().limits,
-                   {KeyFormat::kFp8E4M3, rows, kHeads, kDim, kTopK, kPages}, &plan));
-    const Workspace workspace(plan.rows_per_pass);
-    const double time = MedianMicroseconds(stream, rows == 1 ? 50 : 10, [&](int i) {
-      for (int row = 0; row < rows; row += plan.rows_per_pass) {
-        const int pass_rows = std::min(plan.rows_per_pass, rows - row);
-        RunPass(plan,
-                {KeyFormat::kFp8E4M3, plan.by_groups, pass_rows, kHeads, kDim, kTopK, kPages,
-                 kCapacity, pages.data() + i % kSets * kPages, queries.data() + row * kHeads * kDim,
-                 weights.data() + row * kHeads, visible.data(), workspace.states, workspace.kept},
-                workspace, stream);
-      }
-    });
+  for (const Work& work : works) {
+    std::vector<DevicePage> table;
+    for (uint32_t i = 0; i < kSets * kPages; ++i) {
+      const uint32_t in_context = i % (kPages / work.contexts);
+      table.push_back({keys.data() + i * page_bytes, in_context * kPageEntries, kPageEntries});
+    }
+    DeviceArray<DevicePage> pages(device, table);
+    const ScoreArgs inputs = {.format = KeyFormat::kFp8E4M3,
+                              .by_groups = false,
+                              .heads = kHeads,
+                              .dim = kDim,
+                              .rows = nullptr,
+                              .queries = queries.data(),
+                              .weights = weights.data(),
+                              .states = nullptr};
+    Launches launches(device.properties().limits, work, pages.data(), inputs, device);
+    const double time = MedianMicroseconds(
+        stream, work.rows == 1 ? 50 : 10, [&](int i) { launches.Run(stream, i % kSets * kPages); });
     const double bytes = 1.0 * kPages * page_bytes;
-    const double operations = 2.0 * rows * kHeads * kDim * kCapacity;
-    out->push_back({"score + top-k, " + std::to_string(rows) + " rows", time,
+    const double operations = 2.0 * work.rows * kHeads * kDim * kCapacity;
+    out->push_back({work.name, time,
                     std::max(bytes / peaks.read_bytes, operations / peaks.mma_operations),
-                    std::to_string(plan.rows_per_pass) + " rows a pass"});
+                    std::to_string(launches.rows_per_job()) + " rows read the keys once"});
   }
   Check(cudaStreamDestroy(stream));
 }
