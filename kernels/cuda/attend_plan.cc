@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "kernels/cuda/sparse_attention.h"
 
@@ -6,10 +7,13 @@ namespace winnow::kernels::cuda {
 namespace {
 
 // A split's part is written and read again, so it should be worth some multiplying.
-constexpr int kLeastBlocksPerSplit = 2;
+constexpr int kLeastRowsPerSplit = 64;
 constexpr int kMergeThreads = 128;
 constexpr size_t kReservedSharedBytes = 1024;  // of each block, by CUDA
 constexpr int kBlocksByRegisters = 2;          // a multiprocessor, by the launch bounds
+
+// By groups or not, and rows multiplied at once: the first that fits a block's memory.
+constexpr std::pair<bool, int> kWays[] = {{true, 64}, {true, 32}, {false, 32}, {false, 16}};
 
 std::string CheckShape(const AttendShape& s) {
   const int latent_step = s.format == RowFormat::kFp8FlashMla ? kLatentScaleGroup : 32;
@@ -30,21 +34,25 @@ std::string CheckShape(const AttendShape& s) {
   return "";
 }
 
-AttendMemory LayOutAttendMemory(RowFormat format, int latent_dim, int rope_dim, int row_block) {
-  const int width = latent_dim + rope_dim;
-  const bool fp8 = format == RowFormat::kFp8FlashMla;
-  const int groups = fp8 ? latent_dim / kLatentScaleGroup : 1;
-  const int row_bytes = fp8 ? latent_dim + 4 * groups + 2 * rope_dim : 2 * width;
-  const int heads = 16 * HeadTilesPerBlock(latent_dim);
+int HeadsPerBlock(int latent_dim, bool by_groups) {
+  return by_groups ? kGroupHeads : 16 * HeadTilesPerBlock(latent_dim);
+}
+
+AttendMemory LayOutAttendMemory(const AttendShape& s, bool by_groups, int row_block) {
+  const int width = s.latent_dim + s.rope_dim;
+  const bool fp8 = s.format == RowFormat::kFp8FlashMla;
+  const int groups = fp8 ? s.latent_dim / kLatentScaleGroup : 1;
+  const int row_bytes = fp8 ? s.latent_dim + 4 * groups + 2 * s.rope_dim : 2 * width;
+  const int heads = HeadsPerBlock(s.latent_dim, by_groups);
   AttendMemory m{};
-  m.value_stride = 2 * width + 16;
+  m.value_stride = 2 * width + (by_groups ? 0 : 16);
   m.raw_stride = (row_bytes + 15) / 16 * 16;
   m.score_stride = row_block + 4;
   m.groups = groups;
   m.values = m.queries + heads * m.value_stride;
   m.raw = m.values + row_block * m.value_stride;
   m.scores = m.raw + row_block * m.raw_stride;
-  m.scales = m.scores + heads * m.score_stride * 4;
+  m.scales = m.scores + heads * m.score_stride * 4 * (by_groups ? 2 : 1);
   m.factors = m.scales + groups * row_block * 4;
   m.largest = m.factors + heads * 4;
   m.sums = m.largest + heads * 4;
@@ -57,8 +65,8 @@ int ChooseSplits(const DeviceLimits& limits, const AttendShape& shape, const Att
   const int by_memory = static_cast<int>(limits.shared_bytes_per_multiprocessor /
                                          (plan.attend.shared_bytes + kReservedSharedBytes));
   const int resident = limits.multiprocessors * std::clamp(by_memory, 1, kBlocksByRegisters);
-  const auto row_blocks = static_cast<int>((shape.most_rows + plan.row_block - 1) / plan.row_block);
-  const int useful = std::min(kMostSplits, row_blocks / kLeastBlocksPerSplit);
+  const auto parts = static_cast<int>(shape.most_rows / kLeastRowsPerSplit);
+  const int useful = std::min(kMostSplits, parts);
   return std::max(1, std::min(resident / blocks, useful));
 }
 
@@ -66,10 +74,13 @@ int ChooseSplits(const DeviceLimits& limits, const AttendShape& shape, const Att
 
 std::string PlanAttend(const DeviceLimits& limits, const AttendShape& shape, AttendPlan* plan) {
   if (std::string error = CheckShape(shape); !error.empty()) return error;
+  const bool fits_groups = shape.latent_dim == 256 || shape.latent_dim == 512;
   size_t bytes = 0;
-  for (const int row_block : {32, 16}) {
+  for (const auto& [by_groups, row_block] : kWays) {
+    if (by_groups && (!limits.has_groups || !fits_groups)) continue;
+    plan->by_groups = by_groups;
     plan->row_block = row_block;
-    plan->memory = LayOutAttendMemory(shape.format, shape.latent_dim, shape.rope_dim, row_block);
+    plan->memory = LayOutAttendMemory(shape, by_groups, row_block);
     bytes = plan->memory.bytes;
     if (bytes <= limits.shared_bytes_per_block) break;
   }
@@ -78,7 +89,7 @@ std::string PlanAttend(const DeviceLimits& limits, const AttendShape& shape, Att
            std::to_string(bytes) + " bytes of shared memory; a block has " +
            std::to_string(limits.shared_bytes_per_block) + " on this device";
   }
-  const int heads_per_block = 16 * HeadTilesPerBlock(shape.latent_dim);
+  const int heads_per_block = HeadsPerBlock(shape.latent_dim, plan->by_groups);
   const int head_blocks = (shape.heads + heads_per_block - 1) / heads_per_block;
   plan->attend = {.threads = 32 * kAttendWarps, .shared_bytes = bytes};
   plan->splits = ChooseSplits(limits, shape, *plan, head_blocks * shape.queries);

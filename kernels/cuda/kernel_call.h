@@ -54,6 +54,15 @@ auto ForLatentTiles(int latent_dim, Fn fn) {
   }
 }
 
+// Calls fn.template operator()<chunks of a group, rows of a block>(), where AttendArgs::by_groups.
+template <typename Fn>
+auto ForGroupChunks(const AttendArgs& args, Fn fn) {
+  if (GroupChunks(args.latent_dim) == 1) {
+    return args.row_block == 64 ? fn.template operator()<1, 64>() : fn.template operator()<1, 32>();
+  }
+  return args.row_block == 64 ? fn.template operator()<2, 64>() : fn.template operator()<2, 32>();
+}
+
 }  // namespace winnow::kernels::cuda
 
 #endif  // WINNOW_KERNELS_CUDA_KERNEL_CALL_H_

@@ -28,8 +28,9 @@
 // MmaGroup multiplies A [64, 16], each warp's fragment a its own 16 rows, by B [16, 8 tiles], added
 // to D [64, 8 tiles] unless `add` is false; d[t] is tile t of the warp's 16 rows. B is a matrix in
 // shared memory, SharedMatrix(at, half_bytes, tile_bytes): its value (k, column) is k % 8 of the 8
-// at k / 8 * half_bytes + column / 8 * tile_bytes + column % 8 * 16. To move it by n bytes, add n
-// / 16.
+// at k / 8 * half_bytes + column / 8 * tile_bytes + column % 8 * 16. To move it by n bytes, add
+// n / 16. A may be such a matrix too, of rows instead of columns. For MmaGroupTransposed k and
+// column change places in a tile of B: the value is column % 8 of the 8 at ... + k % 8 * 16.
 #if defined(__CUDACC__)
 #include "kernels/cuda/simt_group_device.h"
 #else

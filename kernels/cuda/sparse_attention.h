@@ -12,17 +12,18 @@
 // may be divided over `splits` blocks, whose parts AttendMergeArgs then merges by log-sum-exp.
 namespace winnow::kernels::cuda {
 
-// Where the parts of a block's shared memory begin, and how it is laid out.
+// Where the parts of a block's shared memory begin, and how it is laid out. By groups, queries and
+// values are tiles (group_attend_tiles.cuh), and there are scores of each group.
 struct AttendMemory {
   int value_stride;  // bytes from a row of queries or values to the next; an odd multiple of 16
-                     // bytes modulo 128, so that LoadMatrix meets no bank twice
+                     // bytes modulo 128, so that LoadMatrix meets no bank twice; unused by groups
   int raw_stride;    // bytes from a row as stored to the next
   int score_stride;  // floats from a head to the next
   int groups;        // of latent dims that share a scale
   int queries;       // [heads, value_stride] bf16
   int values;        // [row_block, value_stride] bf16, fp8 without their scales
   int raw;           // [row_block, raw_stride]
-  int scores;        // [heads, score_stride] fp32 logits, then probabilities
+  int scores;        // [heads, score_stride] fp32 logits, then probabilities; of two groups
   int scales;        // [groups, row_block] fp32
   int factors;       // [heads] fp32, what the outputs shrink by
   int largest;       // [heads] fp32, logit so far
@@ -32,12 +33,13 @@ struct AttendMemory {
 
 struct AttendArgs {
   RowFormat format;
+  bool by_groups;  // AttendPlan::by_groups
   int queries;     // T, query rows
   int heads;       // 1..256
   int latent_dim;  // multiple of 32 (of 128 for kFp8FlashMla) in 32..1024
   int rope_dim;    // multiple of 16 in 0..256
   int splits;      // 1..kMostSplits
-  int row_block;   // rows multiplied at once, 16 or 32
+  int row_block;   // rows multiplied at once: 16 or 32; by groups 32 or 64
   int row_stride;  // between the lists of rows
   float softmax_scale;
   AttendMemory memory;
@@ -70,6 +72,7 @@ struct AttendShape {
 };
 
 struct AttendPlan {
+  bool by_groups = false;
   int splits = 1;
   int row_block = 32;
   AttendMemory memory;
@@ -90,6 +93,10 @@ constexpr int LatentTilesPerWarp(int latent_dim) {
 constexpr int HeadTilesPerBlock(int latent_dim) {
   return LatentTilesPerWarp(latent_dim) > 8 ? 1 : 2;
 }
+
+// Heads of a block by groups, and the chunks of 128 latent dims of each of its two groups.
+inline constexpr int kGroupHeads = 64;
+constexpr int GroupChunks(int latent_dim) { return latent_dim / 256; }
 
 // Returns what is wrong, empty if nothing is.
 [[nodiscard]] std::string PlanAttend(const DeviceLimits& limits, const AttendShape& shape,

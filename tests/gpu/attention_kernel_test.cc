@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <array>
 #include <limits>
 
 #include "tests/gpu/attention_case.h"
@@ -9,7 +10,7 @@
 namespace winnow::kernels::cuda {
 namespace {
 
-class GpuAttentionTest : public GpuTest {
+class GpuAttentionTest : public GpuKernelTest {
  protected:
   AttentionResult OnDevice(const AttentionCase& c, const AttentionInputs& in) {
     return Evaluate(*device_, *backend_, c, in);
@@ -23,7 +24,9 @@ class GpuAttentionTest : public GpuTest {
   RandomData random_{TestSeed()};
 };
 
-TEST_F(GpuAttentionTest, AgreesWithTheReferenceOnRandomShapes) {
+INSTANTIATE_TEST_SUITE_P(Device, GpuAttentionTest, testing::Bool(), DeviceKind);
+
+TEST_P(GpuAttentionTest, AgreesWithTheReferenceOnRandomShapes) {
   for (const RowFormat format : {RowFormat::kBf16, RowFormat::kFp8FlashMla}) {
     for (int round = 0; round < 6; ++round) {
       AttentionCase c{.format = format, .heads = random_.Int(1, 70)};
@@ -37,7 +40,7 @@ TEST_F(GpuAttentionTest, AgreesWithTheReferenceOnRandomShapes) {
   }
 }
 
-TEST_F(GpuAttentionTest, AgreesAtEveryNumberOfLatentTiles) {
+TEST_P(GpuAttentionTest, AgreesAtEveryNumberOfLatentTiles) {
   for (const int latent : {32, 64, 96, 128, 256, 384, 512, 544, 1024}) {
     for (const RowFormat format : {RowFormat::kBf16, RowFormat::kFp8FlashMla}) {
       if (format == RowFormat::kFp8FlashMla && latent % kLatentScaleGroup != 0) continue;
@@ -51,7 +54,7 @@ TEST_F(GpuAttentionTest, AgreesAtEveryNumberOfLatentTiles) {
   }
 }
 
-TEST_F(GpuAttentionTest, AgreesOnThePublishedShape) {
+TEST_P(GpuAttentionTest, AgreesOnThePublishedShape) {
   for (const RowFormat format : {RowFormat::kBf16, RowFormat::kFp8FlashMla}) {
     ExpectAgrees({.format = format,
                   .heads = 16,
@@ -62,7 +65,25 @@ TEST_F(GpuAttentionTest, AgreesOnThePublishedShape) {
   }
 }
 
-TEST_F(GpuAttentionTest, AgreesAtTheLargestShape) {
+// 256 and 512 latent dims are what groups multiply; odd numbers of heads, rows and rope steps.
+TEST_P(GpuAttentionTest, AgreesAroundTheEdgesOfBlocks) {
+  for (const RowFormat format : {RowFormat::kBf16, RowFormat::kFp8FlashMla}) {
+    for (const auto& [heads, latent, rope, rows] : {std::array{1, 256, 0, 63},
+                                                    {65, 256, 16, 64},
+                                                    {63, 512, 48, 65},
+                                                    {64, 512, 80, 129},
+                                                    {2, 256, 256, 31}}) {
+      ExpectAgrees({.format = format,
+                    .heads = heads,
+                    .latent_dim = latent,
+                    .rope_dim = rope,
+                    .softmax_scale = 0.05f,
+                    .row_counts = {rows, 0, 1}});
+    }
+  }
+}
+
+TEST_P(GpuAttentionTest, AgreesAtTheLargestShape) {
   ExpectAgrees({.heads = kMaxQueryHeads,
                 .latent_dim = kMaxLatentDim,
                 .rope_dim = kMaxRopeDim,
@@ -70,30 +91,30 @@ TEST_F(GpuAttentionTest, AgreesAtTheLargestShape) {
                 .row_counts = {20}});
 }
 
-TEST_F(GpuAttentionTest, OfNoRowsIsZeroWithAnEmptyLse) {
+TEST_P(GpuAttentionTest, OfNoRowsIsZeroWithAnEmptyLse) {
   const AttentionCase c{.row_counts = {0, 0}};
   const AttentionResult none = OnDevice(c, RandomInputs(random_, c));
   for (const float value : none.outputs) EXPECT_EQ(value, 0);
   for (const float value : none.lse) EXPECT_EQ(value, -std::numeric_limits<float>::infinity());
 }
 
-TEST_F(GpuAttentionTest, OfOneRowIsItsLatentPart) {
+TEST_P(GpuAttentionTest, OfOneRowIsItsLatentPart) {
   ExpectAgrees({.heads = 3, .row_counts = {1}}, 1e-4);
   ExpectAgrees({.format = RowFormat::kFp8FlashMla, .heads = 3, .row_counts = {1}}, 1e-4);
 }
 
-TEST_F(GpuAttentionTest, SurvivesSharpSoftmax) {
+TEST_P(GpuAttentionTest, SurvivesSharpSoftmax) {
   ExpectAgrees({.softmax_scale = 30.0f, .row_counts = {200}});
 }
 
-TEST_F(GpuAttentionTest, ServesManyQueryRowsOfDifferentLengths) {
+TEST_P(GpuAttentionTest, ServesManyQueryRowsOfDifferentLengths) {
   AttentionCase c{.heads = 5, .latent_dim = 64, .rope_dim = 0};
   c.row_counts.clear();
   for (int q = 0; q < kMaxQueryRows; ++q) c.row_counts.push_back(random_.Int(0, 90));
   ExpectAgrees(c);
 }
 
-TEST_F(GpuAttentionTest, EqualCallsGiveEqualBits) {
+TEST_P(GpuAttentionTest, EqualCallsGiveEqualBits) {
   const AttentionCase c{.heads = 20, .row_counts = {300}};
   const AttentionInputs in = RandomInputs(random_, c);
   const AttentionResult once = OnDevice(c, in), again = OnDevice(c, in);
@@ -101,7 +122,7 @@ TEST_F(GpuAttentionTest, EqualCallsGiveEqualBits) {
   EXPECT_EQ(once.lse, again.lse);
 }
 
-TEST_F(GpuAttentionTest, RefusesShapesThatItCannotMultiply) {
+TEST_P(GpuAttentionTest, RefusesShapesThatItCannotMultiply) {
   const std::vector<std::byte> query(4096);
   std::vector<float> out(4096);
   const AttendQuery one = {query.data(), {}, out.data(), out.data()};

@@ -17,13 +17,14 @@ constexpr cuda::LaunchShape kOneGroup{.threads = 128, .shared_bytes = 2 * kHalfB
 float ValueOfA(int row, int k) { return static_cast<float>(row - 2 * k); }
 float ValueOfB(int k, int column) { return static_cast<float>(3 * k + column - 20); }
 
-void WriteB() {
+void WriteB(bool transposed) {
   for (int i = simt::ThreadInBlock(); i < 16 * 32; i += 128) {
     const int k = i / 32, column = i % 32;
     const auto value = static_cast<uint16_t>(simt::PackBf16x2(ValueOfB(k, column), 0));
-    std::memcpy(simt::SharedMemory() + k / 8 * kHalfBytes + column / 8 * kTileBytes +
-                    column % 8 * 16 + k % 8 * 2,
-                &value, sizeof value);
+    const int line = transposed ? k % 8 : column % 8, at = transposed ? column % 8 : k % 8;
+    std::memcpy(
+        simt::SharedMemory() + k / 8 * kHalfBytes + column / 8 * kTileBytes + line * 16 + at * 2,
+        &value, sizeof value);
   }
 }
 
@@ -56,7 +57,7 @@ struct Omit {
 
 // Twice the product, by one that does not add and one that does; halved again.
 void MultiplyTwice(const Omit& omit, bool* ok) {
-  WriteB();
+  WriteB(false);
   if (!omit.publish) simt::PublishShared();
   simt::SyncBlock();
   uint32_t a[4];
@@ -95,6 +96,43 @@ std::string ErrorOf(const Omit& omit) {
 
 TEST(SimulatedGroup, MultipliesWhatTheFragmentsAndTheMatrixSay) {
   EXPECT_EQ(SeedsThatPass({}), 10);
+}
+
+// A as a matrix in shared memory, its rows where B has columns; and B with k and column changed in
+// each tile.
+TEST(SimulatedGroup, MultipliesMatricesInEveryLayout) {
+  constexpr int kA = 4 * kHalfBytes;  // where A begins; a half of it has 8 tiles of 8 rows
+  constexpr cuda::LaunchShape kShape{.threads = 128, .shared_bytes = kA + 2 * 8 * kTileBytes};
+  for (const bool transposed : {false, true}) {
+    bool ok = true;
+    const std::string error = Simulate(kShape, {}, [&] {
+      WriteB(transposed);
+      for (int i = simt::ThreadInBlock(); i < 64 * 16; i += 128) {
+        const int row = i / 16, k = i % 16;
+        const auto value = static_cast<uint16_t>(simt::PackBf16x2(ValueOfA(row, k), 0));
+        std::memcpy(simt::SharedMemory() + kA + k / 8 * 8 * kTileBytes + row * 16 + k % 8 * 2,
+                    &value, sizeof value);
+      }
+      simt::PublishShared();
+      simt::SyncBlock();
+      const uint64_t b = simt::SharedMatrix(simt::SharedMemory(), kHalfBytes, kTileBytes);
+      uint32_t a[4];
+      MakeA(a);
+      float d[4][4];
+      simt::GroupBegin();
+      if (transposed) {
+        simt::MmaGroupTransposed(d, a, b, false);
+      } else {
+        simt::MmaGroup(d, simt::SharedMatrix(simt::SharedMemory() + kA, 8 * kTileBytes, kTileBytes),
+                       b, false);
+      }
+      simt::GroupCommit();
+      simt::GroupWait<0>();
+      if (!IsProduct(d)) ok = false;
+    });
+    EXPECT_EQ(error, "");
+    EXPECT_TRUE(ok) << transposed;
+  }
 }
 
 TEST(SimulatedGroup, FindsAMissingWait) { EXPECT_LT(SeedsThatPass({.wait = true}), 10); }

@@ -27,6 +27,11 @@ struct Launcher {
         args.dim, [&]<int kDimBlocks>() { return LaunchScore<kDimBlocks>(shape, args, stream); });
   }
   cudaError_t operator()(const AttendArgs& args) const {
+    if (args.by_groups) {
+      return ForGroupChunks(args, [&]<int kChunks, int kRowBlock>() {
+        return LaunchGroupAttend<kChunks, kRowBlock>(shape, args, stream);
+      });
+    }
     return ForLatentTiles(args.latent_dim, [&]<int kHeadTiles, int kLatentTiles>() {
       return LaunchAttend<kHeadTiles, kLatentTiles>(shape, args, stream);
     });

@@ -11,6 +11,10 @@ namespace winnow::kernels::cuda {
 template <int kDimBlocks>
 cudaError_t LaunchScore(const LaunchShape& shape, const ScoreArgs& args, cudaStream_t stream);
 
+template <int kChunks, int kRowBlock>
+cudaError_t LaunchGroupAttend(const LaunchShape& shape, const AttendArgs& args,
+                              cudaStream_t stream);
+
 template <int kHeadTiles, int kLatentTiles>
 cudaError_t LaunchAttend(const LaunchShape& shape, const AttendArgs& args, cudaStream_t stream);
 

@@ -11,14 +11,6 @@ using simulator::kGroupThreads;
 constexpr int kFieldBits = 14;  // of a descriptor, in units of 16 bytes
 constexpr int kUnitBytes = 16;
 
-struct ProductOperand {
-  float* d;
-  const uint32_t* a;
-  uint64_t b;
-  bool add;
-  int tiles;
-};
-
 using Product = std::array<ProductOperand, kGroupThreads>;
 
 uint64_t Field(size_t bytes, const char* what) {
@@ -33,24 +25,23 @@ size_t FieldBytes(uint64_t matrix, int shift) {
   return (matrix >> shift & ((1u << kFieldBits) - 1)) * kUnitBytes;
 }
 
-// Column `column` of matrix B, 16 values.
-void ReadColumn(const std::byte* shared, uint64_t matrix, int column, float (&values)[16]) {
-  const std::byte* tile =
-      shared + FieldBytes(matrix, 0) + column / 8 * FieldBytes(matrix, 32) + column % 8 * 16;
-  for (int k = 0; k < 16; k += 2) {
-    uint32_t pair;
-    std::memcpy(&pair, tile + k / 8 * FieldBytes(matrix, 16) + k % 8 * 2, sizeof pair);
-    values[k] = Half(pair, 0);
-    values[k + 1] = Half(pair, 1);
+// 16 values along k of a row of A or a column of B.
+void ReadLine(const std::byte* shared, uint64_t matrix, int line, bool transposed,
+              float (&values)[16]) {
+  const std::byte* tile = shared + FieldBytes(matrix, 0) + line / 8 * FieldBytes(matrix, 32);
+  for (int k = 0; k < 16; ++k) {
+    const int row = transposed ? k % 8 : line % 8, at = transposed ? line % 8 : k % 8;
+    uint16_t value;
+    std::memcpy(&value, tile + k / 8 * FieldBytes(matrix, 16) + row * 16 + at * 2, sizeof value);
+    values[k] = Half(value, 0);
   }
 }
 
 // Row g of a warp's 16 is row 16 warp + g of A and of D.
-void Multiply(const Product& product, const std::byte* shared) {
-  static thread_local float a[64][16], b[256][16];
-  const int columns = 8 * product[0].tiles;
-  for (int column = 0; column < columns; ++column) {
-    ReadColumn(shared, product[0].b, column, b[column]);
+void ReadA(const Product& product, const std::byte* shared, float (&a)[64][16]) {
+  if (product[0].a == nullptr) {
+    for (int row = 0; row < 64; ++row) ReadLine(shared, product[0].a_matrix, row, false, a[row]);
+    return;
   }
   for (int i = 0; i < kGroupThreads; ++i) {
     const int g = i / 32 * 16 + i % 32 / 4, c = i % 4;
@@ -59,6 +50,14 @@ void Multiply(const Product& product, const std::byte* shared) {
       to[0] = Half(product[i].a[part], 0);
       to[1] = Half(product[i].a[part], 1);
     }
+  }
+}
+
+void Multiply(const Product& product, const std::byte* shared) {
+  static thread_local float a[64][16], b[256][16];
+  ReadA(product, shared, a);
+  for (int column = 0; column < 8 * product[0].tiles; ++column) {
+    ReadLine(shared, product[0].b, column, product[0].b_transposed, b[column]);
   }
   for (int i = 0; i < kGroupThreads; ++i) {
     const int g = i / 32 * 16 + i % 32 / 4, c = i % 4;
@@ -76,7 +75,8 @@ void GiveProduct(void* const* operands) {
   Product product;
   for (int i = 0; i < kGroupThreads; ++i) {
     product[i] = *static_cast<ProductOperand*>(operands[i]);
-    if (product[i].b != product[0].b || product[i].add != product[0].add) {
+    if (product[i].b != product[0].b || product[i].a_matrix != product[0].a_matrix ||
+        product[i].add != product[0].add) {
       simulator::Fail("the threads of a group multiply by different matrices");
     }
   }
@@ -91,9 +91,7 @@ uint64_t SharedMatrix(const void* shared, int half_bytes, int tile_bytes) {
          Field(tile_bytes, "the tile") << 32;
 }
 
-void MultiplyByGroup(float* d, int tiles, const uint32_t* a, uint64_t b, bool add,
-                     const Location& where) {
-  ProductOperand operand{d, a, b, add, tiles};
+void MultiplyByGroup(ProductOperand operand, const Location& where) {
   simulator::MeetGroup("MmaGroup", where, &operand, &GiveProduct);
   simulator::CountProduct();
 }

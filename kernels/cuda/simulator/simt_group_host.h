@@ -21,13 +21,34 @@ WINNOW_DEVICE void GroupWait() {
   simulator::WaitForProducts(kBatchesLeft);
 }
 
-void MultiplyByGroup(float* d, int tiles, const uint32_t* a, uint64_t b, bool add,
-                     const Location& where);
+// One thread's part of a product.
+struct ProductOperand {
+  float* d;
+  int tiles;
+  const uint32_t* a;  // null for a matrix in shared memory
+  uint64_t a_matrix;
+  uint64_t b;
+  bool b_transposed;
+  bool add;
+};
+void MultiplyByGroup(ProductOperand operand, const Location& where);
 
 template <int kTiles>
 WINNOW_DEVICE void MmaGroup(float (&d)[kTiles][4], const uint32_t (&a)[4], uint64_t b, bool add,
                             const Location& where = {__builtin_FILE(), __builtin_LINE()}) {
-  MultiplyByGroup(&d[0][0], kTiles, a, b, add, where);
+  MultiplyByGroup({&d[0][0], kTiles, a, 0, b, false, add}, where);
+}
+template <int kTiles>
+WINNOW_DEVICE void MmaGroup(float (&d)[kTiles][4], uint64_t a, uint64_t b, bool add,
+                            const Location& where = {__builtin_FILE(), __builtin_LINE()}) {
+  MultiplyByGroup({&d[0][0], kTiles, nullptr, a, b, false, add}, where);
+}
+template <int kTiles>
+WINNOW_DEVICE void MmaGroupTransposed(float (&d)[kTiles][4], const uint32_t (&a)[4], uint64_t b,
+                                      bool add,
+                                      const Location& where = {__builtin_FILE(),
+                                                               __builtin_LINE()}) {
+  MultiplyByGroup({&d[0][0], kTiles, a, 0, b, true, add}, where);
 }
 
 }  // namespace winnow::kernels::simt

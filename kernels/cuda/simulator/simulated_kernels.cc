@@ -1,5 +1,6 @@
 #include "kernels/cuda/simulator/simulated_kernels.h"
 
+#include "kernels/cuda/group_attention.cuh"
 #include "kernels/cuda/merge.cuh"
 #include "kernels/cuda/score_topk.cuh"
 #include "kernels/cuda/select.cuh"
@@ -16,6 +17,11 @@ void Body(const cuda::ScoreArgs& args) {
 }
 
 void Body(const cuda::AttendArgs& args) {
+  if (args.by_groups) {
+    return cuda::ForGroupChunks(args, [&]<int kChunks, int kRowBlock>() {
+      cuda::GroupAttendBody<kChunks, kRowBlock>(args);
+    });
+  }
   cuda::ForLatentTiles(args.latent_dim, [&]<int kHeadTiles, int kLatentTiles>() {
     cuda::AttendBody<kHeadTiles, kLatentTiles>(args);
   });

@@ -42,8 +42,8 @@ void BenchAttend(DeviceApi& device, const Peaks& peaks, std::vector<Measurement>
       const int first = queries == 1 ? i % kMaxQueryRows * kRows : 0;
       Check(LaunchKernel(
           plan.attend,
-          AttendArgs{RowFormat::kFp8FlashMla, queries, kHeads, kLatent, kRope, plan.splits,
-                     plan.row_block, kRows, 0.0722f, plan.memory, query.data(),
+          AttendArgs{RowFormat::kFp8FlashMla, plan.by_groups, queries, kHeads, kLatent, kRope,
+                     plan.splits, plan.row_block, kRows, 0.0722f, plan.memory, query.data(),
                      pointers.data() + first, counts.data(), parts.data(), part_lse.data()},
           stream));
       if (plan.splits == 1) return;
