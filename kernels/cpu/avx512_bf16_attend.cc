@@ -15,8 +15,37 @@ namespace {
 
 #include "kernels/cpu/bf16_attention.inc"
 
-// --- Attention: lanes are heads for the logits and latent dims for the outputs ---
+// bf16 of 16 heads in two rows side by side, and what they leave of the values.
+inline Bytes RoundPair(__m512* first, __m512* second) {
+  const Bytes interleave =
+      _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
+                       21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  const auto both = (Bytes)_mm512_cvtne2ps_pbh(*second, *first);
+  const Bytes words = _mm512_permutexvar_epi16(interleave, both);
+  const Bytes upper = _mm512_set1_epi32(static_cast<int>(0xffff0000));
+  *first = _mm512_sub_ps(*first, _mm512_castsi512_ps(_mm512_slli_epi32(words, 16)));
+  *second = _mm512_sub_ps(*second, _mm512_castsi512_ps(_mm512_and_si512(words, upper)));
+  return words;
+}
 
+void SplitProbabilities(const RowShape& shape, const AttendScratch& s, int rows) {
+  for (int g = 0; g < shape.groups; ++g) {
+    const float* scales = s.scales + g * kRowBlock;
+    std::byte* out = s.probabilities + g * 2 * kProbabilityBytes;
+    for (int r = 0; r < rows; r += 2) {
+      for (int h = 0; h < kAttendHeads; h += 16) {
+        const float* p = s.logits + r * kAttendHeads + h;
+        __m512 first = _mm512_mul_ps(LoadFloats(p), _mm512_set1_ps(scales[r]));
+        __m512 second = _mm512_mul_ps(LoadFloats(p + kAttendHeads), _mm512_set1_ps(scales[r + 1]));
+        std::byte* words = out + 2 * r * kAttendHeads + 4 * h;
+        StoreBytes(RoundPair(&first, &second), words);
+        StoreBytes(RoundPair(&first, &second), words + kProbabilityBytes);
+      }
+    }
+  }
+}
+
+// --- Attention: lanes are heads for the logits and latent dims for the outputs ---
 struct VectorEngine {
   static constexpr int kHeadVectors = kAttendHeads / 16;
   static constexpr int kTileRows = 8;
@@ -94,6 +123,7 @@ struct VectorEngine {
   }
 
   static void AddOutputs(const RowShape& shape, const AttendScratch& s, int rows) {
+    SplitProbabilities(shape, s, rows);
     for (int dim = 0; dim < shape.latent; dim += 16 * kTileVectors) {
       for (int head = 0; head < kAttendHeads; head += kTileHeads) {
         OutputTile(shape, s, head, dim, rows / 2);
