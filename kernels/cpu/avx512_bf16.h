@@ -36,7 +36,7 @@ struct MxFp4Layout {
 size_t PreparedBytes(const ScoreQuery& query);
 void Prepare(const ScoreQuery& query, std::byte* prepared);
 size_t ScoreScratchBytes(const ScoreQuery& query);
-void ScorePage(const ScoreQuery& query, const std::byte* prepared, const std::byte* page,
+void ScorePage(const ScoreQuery& query, const std::byte* prepared, const PageTurn& turn,
                std::byte* scratch, float* scores);
 size_t AttendScratchBytes(const AttendParams& params);
 void Attend(const AttendParams& params, int first_head, int heads, std::byte* scratch);

@@ -217,8 +217,9 @@ void ScoreMxFp4(const ScoreQuery& query, const std::byte* prepared, const std::b
 
 }  // namespace
 
-void ScorePage(const ScoreQuery& query, const std::byte* prepared, const std::byte* page,
+void ScorePage(const ScoreQuery& query, const std::byte* prepared, const PageTurn& turn,
                std::byte* scratch, float* scores) {
+  const std::byte* page = turn.page;
   const auto* queries = reinterpret_cast<const uint32_t*>(prepared);
   const std::byte* scales = page + kPageEntries * KeyCodeBytes(query.format, query.dim);
   switch (query.format) {

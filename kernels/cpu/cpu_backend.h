@@ -8,6 +8,13 @@
 
 namespace winnow::kernels {
 
+// A page to score, and its place among those that a thread scores with the same scratch.
+struct PageTurn {
+  const std::byte* page;
+  const std::byte* next;  // the page of the following call; null after the last
+  bool first;
+};
+
 // What one instruction set does; the scan, the division over threads and the top-k are shared.
 struct CpuVariant {
   std::string_view name;
@@ -24,7 +31,7 @@ struct CpuVariant {
   // Scratch of a thread, and the scores of one page into `scores` [rows, 64]. Entries that the page
   // does not hold get any value. Scores are not NaN, nor -0.
   size_t (*score_scratch_bytes)(const ScoreQuery& query);
-  void (*score_page)(const ScoreQuery& query, const std::byte* prepared, const std::byte* page,
+  void (*score_page)(const ScoreQuery& query, const std::byte* prepared, const PageTurn& turn,
                      std::byte* scratch, float* scores);
 
   // Heads [first_head, first_head + heads) of an attention; heads is at most kAttendHeads.

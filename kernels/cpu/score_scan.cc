@@ -48,8 +48,10 @@ class Scan {
     if (variant_.enter != nullptr) variant_.enter(query);
     for (int i = first_page; i < last_page; ++i) {
       const KeyPage& page = params_.pages[i];
-      if (i + 1 < last_page) PrefetchPage(params_.pages[i + 1].keys, page_bytes);
-      variant_.score_page(query, prepared_, page.keys, scratch, scores.data());
+      const std::byte* next = i + 1 < last_page ? params_.pages[i + 1].keys : nullptr;
+      if (next != nullptr) PrefetchPage(next, page_bytes);
+      const PageTurn turn = {.page = page.keys, .next = next, .first = i == first_page};
+      variant_.score_page(query, prepared_, turn, scratch, scores.data());
       for (int row = 0; row < query.rows; ++row) {
         const uint32_t visible = params_.visible_entries[row];
         if (visible <= page.first_position) continue;
