@@ -3,6 +3,7 @@
 #include <immintrin.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -49,6 +50,11 @@ class TileFile {
   Tile tiles_[8];
 };
 
+// As TDPBF16PS takes and leaves values: subnormal ones are zero.
+float Flushed(float value) {
+  return std::abs(value) < std::numeric_limits<float>::min() ? std::copysign(0.0f, value) : value;
+}
+
 template <typename T>
 T Read(const std::byte* from) {
   T value;
@@ -56,14 +62,15 @@ T Read(const std::byte* from) {
   return value;
 }
 
-// c[m][n] += dot(word w of a[m], word w of b[.][n]) over the words.
+// c[m][n] = dot(c[m][n], words of a[m], words of column n of b).
 template <typename Sum, typename DotFn>
 void Multiply(int c, int a, int b, DotFn dot) {
   TileFile& file = TileFile::OfThread();
   for (int m = 0; m < 16; ++m) {
     for (int n = 0; n < 16; ++n) {
-      auto sum = Read<Sum>(&file[c][m][4 * n]);
-      for (int w = 0; w < 16; ++w) sum = dot(sum, &file[a][m][4 * w], &file[b][w][4 * n]);
+      std::byte column[64];
+      for (int w = 0; w < 16; ++w) std::memcpy(column + 4 * w, &file[b][w][4 * n], 4);
+      const Sum sum = dot(Read<Sum>(&file[c][m][4 * n]), file[a][m], column);
       std::memcpy(&file[c][m][4 * n], &sum, sizeof sum);
     }
   }
@@ -102,21 +109,27 @@ struct ModelTiles {
                   TileFile::OfThread()[2 * i + j][row], 64);
     }
   }
+  // Intel's manual, TDPBF16PS: the even values and the odd ones are added in a chain each, from
+  // zero, then both, and then to the sum.
   template <int i, int j>
   static void MultiplyBf16() {
     Multiply<float>(2 * i + j, 4 + i, 6 + j, [](float sum, const std::byte* a, const std::byte* b) {
-      for (int k = 0; k < 2; ++k) {
-        sum += DecodeBf16(a + 2 * k) * DecodeBf16(b + 2 * k);
+      float chains[2] = {};
+      for (int k = 0; k < 32; ++k) {
+        float& chain = chains[k % 2];
+        chain = Flushed(
+            std::fma(Flushed(DecodeBf16(a + 2 * k)), Flushed(DecodeBf16(b + 2 * k)), chain));
       }
-      return sum;
+      return Flushed(Flushed(sum) + Flushed(chains[0] + chains[1]));
     });
   }
   template <int i, int j>
   static void MultiplyInt8() {
     Multiply<int32_t>(2 * i + j, 4 + i, 6 + j,
                       [](int32_t sum, const std::byte* a, const std::byte* b) {
-                        for (int k = 0; k < 4; ++k)
+                        for (int k = 0; k < 64; ++k) {
                           sum += Read<int8_t>(a + k) * Read<int8_t>(b + k);
+                        }
                         return sum;
                       });
   }

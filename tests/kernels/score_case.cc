@@ -16,7 +16,7 @@ double ScoreBound(const ScoreCase& c, size_t position, int row) {
   const std::byte* bytes = &c.keys[position * KeyBytes(c.format, c.dim)];
   DecodeCodes(c.format, c.dim, bytes, key.data());
   double sum = 0;
-  double flush_slack = 1e-36;
+  double flush_slack = 0;
   for (int head = 0; head < c.heads; ++head) {
     const int q = row * c.heads + head;
     DecodeCodes(c.format, c.dim, &c.queries[q * QueryBytes(c.format, c.dim)], query.data());
@@ -24,9 +24,10 @@ double ScoreBound(const ScoreCase& c, size_t position, int row) {
     for (int d = 0; d < c.dim; ++d) magnitude += std::abs(double{query[d]} * key[d]);
     sum += std::abs(double{c.weights[q]}) * magnitude;
     if (c.format != KeyFormat::kBf16) continue;
-    double flushed = 0;
-    for (int d = 0; d < c.dim; ++d)
+    double flushed = 2.0 * c.dim;
+    for (int d = 0; d < c.dim; ++d) {
       flushed += std::abs(double{query[d]}) + std::abs(double{key[d]});
+    }
     flush_slack += std::abs(double{c.weights[q]}) * std::ldexp(flushed, -126);
   }
   const double scale = std::abs(DecodeKeyScale(c.format, c.dim, bytes));

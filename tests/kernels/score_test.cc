@@ -136,6 +136,20 @@ TEST_P(ScoreTest, HandlesSubnormalBf16) {
   ExpectAgrees(c, Evaluate(*GetParam(), c));
 }
 
+// Normal numbers whose products are not.
+TEST_P(ScoreTest, HandlesBf16OfSubnormalProducts) {
+  ScoreCase c = RandomScoreCase(random_, KeyFormat::kBf16, 64, 4, 1, 200, 200);
+  for (auto* values : {&c.keys, &c.queries}) {
+    for (size_t i = 0; i < values->size(); i += 2) {
+      // 2^-64 up to 2^-61, of either sign.
+      const auto bits =
+          static_cast<uint16_t>(random_.Int(0, 1) << 15 | (63 << 7) | random_.Int(0, 0x1ff));
+      std::memcpy(&(*values)[i], &bits, sizeof bits);
+    }
+  }
+  ExpectAgrees(c, Evaluate(*GetParam(), c));
+}
+
 TEST_P(ScoreTest, AgreesOnEveryHeadCount) {
   for (int heads = 1; heads <= kMaxIndexHeads; ++heads) {
     const KeyFormat format = kFormats[heads % std::size(kFormats)];
