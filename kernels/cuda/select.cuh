@@ -8,8 +8,8 @@
 // Floor of the filter: one read of what was kept, 8 bytes each, from L2 (about 75,000 of 1,048,576
 // entries at k = 2048: 0.6 MB, below a microsecond); bound by the launch.
 // Floor of the selection: one block a row; a pass over the filtered per digit and log2(k)
-// (log2(k) + 1) / 2 barriers of the sort (66 at k = 2048); bound by the latency of shared memory,
-// of barriers and of L2.
+// (log2(k) + 1) / 2 steps of the sort (66 at k = 2048), 20 of which are a barrier of the block;
+// bound by the latency of shared memory, of barriers and of L2.
 namespace winnow::kernels::cuda {
 
 WINNOW_DEVICE void FilterBody(const FilterArgs& args) {
@@ -107,7 +107,8 @@ WINNOW_DEVICE CandidateKey FindLeastSelected(const SelectSource& source, uint32_
   return memory->prefix;
 }
 
-// Largest first. `size` is a power of two; by a whole block, with barriers before and after.
+// Largest first. `size` is a power of two; by a whole block, with barriers before and after. A warp
+// always takes the same runs of 64 keys, so steps within them wait for nobody else.
 WINNOW_DEVICE void SortDescending(CandidateKey* keys, int size) {
   for (int run = 2; run <= size; run *= 2) {
     for (int distance = run / 2; distance > 0; distance /= 2) {
@@ -121,9 +122,16 @@ WINNOW_DEVICE void SortDescending(CandidateKey* keys, int size) {
           keys[high] = a;
         }
       }
-      simt::SyncBlock();
+      constexpr int kFarthestOfWarp = 32;
+      const int next_distance = distance > 1 ? distance / 2 : run;
+      if (distance <= kFarthestOfWarp && next_distance <= kFarthestOfWarp) {
+        simt::SyncWarp();
+      } else {
+        simt::SyncBlock();
+      }
     }
   }
+  simt::SyncBlock();
 }
 
 // A block per row; shared memory is a SelectMemory and [NextPowerOfTwo(k)] keys.
