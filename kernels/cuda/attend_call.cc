@@ -35,14 +35,14 @@ Error AttendCall::Prepare() {
     return error;
   }
   const size_t width = batch_.latent_dim + batch_.rope_dim;
-  auto* const query = memory_.InputRoom<std::byte>(Heads() * width * 2);
-  auto* const rows = memory_.InputRoom<const std::byte*>(size_t{1} * queries() * most_rows_);
-  auto* const counts = memory_.InputRoom<uint32_t>(queries());
+  auto* const query = memory_.Input<std::byte>(Heads() * width * 2);
+  auto* const rows = memory_.Input<const std::byte*>(size_t{1} * queries() * most_rows_);
+  auto* const counts = memory_.Input<uint32_t>(queries());
   const size_t values = Heads() * batch_.latent_dim;
   outputs_ = memory_.Output<float>(values);
   lse_ = memory_.Output<float>(Heads());
-  auto* const outputs = memory_.Workspace<float>(values);
-  auto* const lse = memory_.Workspace<float>(Heads());
+  float* const outputs = memory_.OnDevice(outputs_);
+  float* const lse = memory_.OnDevice(lse_);
   const bool split = plan_.splits > 1;
   auto* const parts = split ? memory_.Workspace<float>(plan_.splits * values) : outputs;
   auto* const part_lse = split ? memory_.Workspace<float>(plan_.splits * Heads()) : lse;
@@ -75,12 +75,7 @@ Error AttendCall::Start() {
   if (error.empty() && plan_.splits > 1) {
     error = device_.Launch(slot_.stream, plan_.merge, merge_);
   }
-  const size_t bytes = Heads() * batch_.latent_dim * sizeof(float);
-  if (error.empty()) error = device_.Copy(slot_.stream, outputs_, merge_.outputs, bytes);
-  if (error.empty()) {
-    error = device_.Copy(slot_.stream, lse_, merge_.lse, Heads() * sizeof(float));
-  }
-  return error;
+  return error.empty() ? memory_.ReceiveOutputs() : error;
 }
 
 void AttendCall::Collect() const {

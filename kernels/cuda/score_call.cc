@@ -86,14 +86,12 @@ Error ScoreCall::TakeMemory() {
     least_row_bytes = std::min(least_row_bytes, ScoreWorkspaceBytesPerRow(part.pages));
   }
   const size_t heads = size_t{1} * rows_ * query.heads;
-  auto* const pages = memory_.InputRoom<DevicePage>(page_count);
-  auto* const queries = memory_.InputRoom<std::byte>(heads * QueryBytes(query.format, query.dim));
-  auto* const weights = memory_.InputRoom<float>(heads);
-  auto* const rows = memory_.InputRoom<ScoreRow>(rows_);
+  auto* const pages = memory_.Input<DevicePage>(page_count);
+  auto* const queries = memory_.Input<std::byte>(heads * QueryBytes(query.format, query.dim));
+  auto* const weights = memory_.Input<float>(heads);
+  auto* const rows = memory_.Input<ScoreRow>(rows_);
   selected_ = memory_.Output<Candidate>(candidates_);
   counts_ = memory_.Output<uint32_t>(rows_);
-  device_selected_ = memory_.Workspace<Candidate>(candidates_);
-  device_counts_ = memory_.Workspace<uint32_t>(rows_);
   const size_t fit = memory_.workspace_left() / (least_row_bytes + sizeof(RowState));
   launch_rows_ = static_cast<int>(std::clamp<size_t>(fit, 1, rows_));
   auto* const states = memory_.Workspace<RowState>(launch_rows_);
@@ -140,7 +138,8 @@ Error ScoreCall::DivideIntoLaunches(const DevicePage* pages, ScoreRow* rows) {
             .k = static_cast<uint32_t>(params.k),
             .kept = kept,
             .filtered = kept + size_t{kPageEntries} * part.pages,
-            .selected = device_selected_ + part.first_candidate + size_t{1} * row * params.k};
+            .selected =
+                memory_.OnDevice(selected_) + part.first_candidate + size_t{1} * row * params.k};
       }
     }
     pages += part.pages;
@@ -169,13 +168,7 @@ Error ScoreCall::Start() {
     if (AllCancelled()) return "";
     error = StartLaunch(launch);
   }
-  if (error.empty()) {
-    error =
-        device_.Copy(slot_.stream, selected_, device_selected_, candidates_ * sizeof(Candidate));
-  }
-  if (error.empty()) {
-    error = device_.Copy(slot_.stream, counts_, device_counts_, rows_ * sizeof(uint32_t));
-  }
+  if (error.empty()) error = memory_.ReceiveOutputs();
   complete_ = error.empty();
   return error;
 }
@@ -193,7 +186,8 @@ Error ScoreCall::StartLaunch(const Launch& launch) {
   score.job_count = launch.jobs;
   std::ranges::copy(jobs, score.jobs);
   const FilterArgs filter = {score.rows, score.states};
-  const SelectArgs select = {score.rows, score.states, device_counts_ + launch.first_row};
+  const SelectArgs select = {score.rows, score.states,
+                             memory_.OnDevice(counts_) + launch.first_row};
   Error error = device_.FillZero(slot_.stream, score.states, launch.rows * sizeof(RowState));
   if (error.empty()) error = device_.Launch(slot_.stream, shape, score);
   if (error.empty()) {

@@ -66,9 +66,7 @@ class ScoreCall {
   int launch_rows_ = 0;    // that states_ has room for
   std::vector<ScoreJob> jobs_;
   std::vector<Launch> launches_;
-  ScoreArgs score_ = {};  // of all rows and of no job
-  uint32_t* device_counts_ = nullptr;
-  Candidate* device_selected_ = nullptr;
+  ScoreArgs score_ = {};           // of all rows and of no job
   Candidate* selected_ = nullptr;  // [candidates_] pinned
   uint32_t* counts_ = nullptr;     // [rows_] pinned
   bool complete_ = false;
