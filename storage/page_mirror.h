@@ -2,6 +2,7 @@
 #define WINNOW_STORAGE_PAGE_MIRROR_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 
@@ -28,6 +29,14 @@ class PageMirror {
   // device that failed once has lost what was on its way.
   virtual absl::Status Write(const Copy& copy, size_t offset, std::span<const std::byte> bytes) = 0;
   virtual absl::Status Publish() = 0;
+
+  // The device's memory for copies, and what of it copies have. One may find no room although some
+  // is left, where the device keeps sizes apart.
+  struct Usage {
+    uint64_t used_bytes = 0;
+    uint64_t capacity_bytes = 0;
+  };
+  virtual Usage usage() const = 0;
 };
 
 }  // namespace winnow

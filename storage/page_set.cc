@@ -5,7 +5,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "storage/entry_checksum.h"
+#include "storage/error.h"
 
 namespace winnow {
 namespace {
@@ -45,27 +47,41 @@ absl::Status PageSet::Reserve(uint32_t end) {
     absl::StatusOr<PageArena::Page> host = arena_->Allocate(page_bytes());
     if (!host.ok()) return host.status();
     pages_[page].host = *std::move(host);
-    if (mirror_ != nullptr) pages_[page].copy = mirror_->Add(page_bytes());
+    if (mirror_ == nullptr) continue;
+    pages_[page].copy = mirror_->Add(page_bytes());
+    pages_[page].last_copy = std::make_shared<LastCopy>();
   }
+  CountPages();
   return absl::OkStatus();
 }
 
 void PageSet::Trim(uint32_t entries) {
   for (uint32_t page = PagesFor(entries); page < kStripePages; ++page) pages_[page] = {};
+  CountPages();
 }
 
-// An append does not depend on the device: one that failed says so to every query.
-void PageSet::Mirror(const Page& page, uint32_t first, uint32_t count) const {
-  if (page.copy == nullptr) return;
-  if (plane_ == Plane::kIndex) {
-    // The entries' bytes lie all over the page. What the page held before is sent again as it is,
-    // so a kernel that reads it meanwhile finds no difference.
-    mirror_->Write(page.copy, 0, {page.host.get(), page_bytes()}).IgnoreError();
-  } else {
-    const size_t at = first * profile_->row_bytes();
-    mirror_->Write(page.copy, at, {page.host.get() + at, count * profile_->row_bytes()})
-        .IgnoreError();
+void PageSet::CountPages() {
+  const auto held =
+      std::ranges::count_if(pages_, [](const Page& page) { return page.host != nullptr; });
+  const auto mirrored =
+      std::ranges::count_if(pages_, [](const Page& page) { return page.copy != nullptr; });
+  mirrored_ = static_cast<uint32_t>(mirrored);
+  unmirrored_ = static_cast<uint32_t>(held - mirrored);
+}
+
+absl::Status PageSet::Mirror(const Page& page, uint32_t first, uint32_t count) const {
+  if (page.copy == nullptr) return absl::OkStatus();
+  size_t at = 0, bytes = page_bytes();
+  // A key's bytes lie all over the page. What the page held before is sent again as it is, so a
+  // kernel that reads it meanwhile finds no difference.
+  if (plane_ == Plane::kKv) {
+    at = first * profile_->row_bytes();
+    bytes = count * profile_->row_bytes();
   }
+  absl::Status status = mirror_->Write(page.copy, at, {page.host.get() + at, bytes});
+  // From now on the page never changes; not before, as a copy that is let go falls behind.
+  if (status.ok() && first + count == kPageEntries) page.last_copy->Set(page.copy);
+  return status;
 }
 
 void PageSet::Write(uint32_t first, uint32_t count, const std::byte* entries) {
@@ -80,7 +96,8 @@ void PageSet::Write(uint32_t first, uint32_t count, const std::byte* entries) {
       std::memcpy(page.host.get() + at * bytes, from, n * bytes);
     }
     page.checksum += SumOfEntries(from, n, bytes, first + before);
-    Mirror(page, at, n);
+    // An append does not depend on the device: one that failed says so to every query.
+    Mirror(page, at, n).IgnoreError();
   });
 }
 
@@ -105,11 +122,46 @@ Place PageSet::row(uint32_t entry) const {
           .device = page.copy == nullptr ? nullptr : page.copy.get() + at};
 }
 
+std::shared_ptr<PageSet> PageSet::Share(uint32_t pages) const {
+  auto set = std::make_shared<PageSet>(profile_, plane_, arena_, mirror_);
+  std::copy_n(pages_.begin(), pages, set->pages_.begin());
+  set->CountPages();
+  if (damaged()) set->MarkDamaged();
+  return set;
+}
+
+std::shared_ptr<PageSet> PageSet::WithoutCopies() const {
+  std::shared_ptr<PageSet> set = Share(kStripePages);
+  for (Page& page : set->pages_) page.copy = nullptr;
+  set->CountPages();
+  return set;
+}
+
+absl::StatusOr<std::shared_ptr<PageSet>> PageSet::WithCopies(uint32_t entries) const {
+  std::shared_ptr<PageSet> set = Share(kStripePages);
+  // All room is taken before anything is sent.
+  std::vector<uint32_t> fresh;
+  for (uint32_t number = 0; number < PagesFor(entries); ++number) {
+    Page& page = set->pages_[number];
+    if (page.copy == nullptr) page.copy = page.last_copy->Find();
+    if (page.copy != nullptr) continue;
+    page.copy = mirror_->Add(page_bytes());
+    fresh.push_back(number);
+    if (page.copy != nullptr) continue;
+    return Error(
+        absl::StatusCode::kResourceExhausted, "DEVICE_MEMORY",
+        absl::StrCat("the device has no room for ", unmirrored_bytes(), " bytes of pages"));
+  }
+  for (const uint32_t number : fresh) {
+    const uint32_t count = std::min<uint32_t>(kPageEntries, entries - number * kPageEntries);
+    if (absl::Status status = Mirror(set->pages_[number], 0, count); !status.ok()) return status;
+  }
+  set->CountPages();
+  return set;
+}
+
 absl::StatusOr<std::shared_ptr<PageSet>> PageSet::Fork(uint32_t entries) const {
-  auto fork = std::make_shared<PageSet>(profile_, plane_, arena_, mirror_);
-  const uint32_t full_pages = entries / kPageEntries;
-  std::copy_n(pages_.begin(), full_pages, fork->pages_.begin());
-  if (damaged()) fork->MarkDamaged();
+  std::shared_ptr<PageSet> fork = Share(entries / kPageEntries);
   if (const uint32_t rest = entries % kPageEntries; rest != 0) {
     if (absl::Status status = fork->Reserve(entries); !status.ok()) return status;
     std::vector<std::byte> tail(rest * EntryBytes(*profile_, plane_));

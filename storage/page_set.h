@@ -8,8 +8,10 @@
 #include <memory>
 #include <optional>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "storage/page_arena.h"
 #include "storage/page_mirror.h"
 #include "storage/profile.h"
@@ -64,6 +66,18 @@ class PageSet {
   // A KV row.
   Place row(uint32_t entry) const;
 
+  // The same pages without copies on the device, which those who read this set keep. Pages that
+  // are reserved later get copies again.
+  std::shared_ptr<PageSet> WithoutCopies() const;
+  // The same pages, all of them with copies; `entries` is the end of what was written, and nothing
+  // may be written meanwhile. The mirror, which must be there, is not published.
+  // RESOURCE_EXHAUSTED DEVICE_MEMORY if there is no room for all, and then none of it is kept;
+  // errors of PageMirror::Write.
+  absl::StatusOr<std::shared_ptr<PageSet>> WithCopies(uint32_t entries) const;
+  // Bytes of the pages with a copy and of those without one.
+  uint64_t mirrored_bytes() const { return mirrored_ * page_bytes(); }
+  uint64_t unmirrored_bytes() const { return unmirrored_ * page_bytes(); }
+
   // A set with the first `entries`: full pages are shared, a partial one is copied. The mirror is
   // not published.
   absl::StatusOr<std::shared_ptr<PageSet>> Fork(uint32_t entries) const;
@@ -79,15 +93,38 @@ class PageSet {
   bool damaged() const { return damaged_.load(std::memory_order_relaxed); }
 
  private:
+  // Where sets that share a full page find its copy, so that the device never holds two: the page
+  // may have lost its copy here while a fork keeps it. Thread-safe.
+  class LastCopy {
+   public:
+    void Set(const PageMirror::Copy& copy) {
+      absl::MutexLock lock(&mu_);
+      copy_ = copy;
+    }
+    // Null if nobody holds it any more.
+    PageMirror::Copy Find() const {
+      absl::MutexLock lock(&mu_);
+      return copy_.lock();
+    }
+
+   private:
+    mutable absl::Mutex mu_;
+    std::weak_ptr<std::byte> copy_ ABSL_GUARDED_BY(mu_);
+  };
+
   struct Page {
     PageArena::Page host;
     PageMirror::Copy copy;
-    uint64_t checksum = 0;  // sum of the checksums of its entries
+    std::shared_ptr<LastCopy> last_copy;  // null without a mirror
+    uint64_t checksum = 0;                // sum of the checksums of its entries
   };
 
   size_t page_bytes() const;
+  // A set that shares the first `pages` pages.
+  std::shared_ptr<PageSet> Share(uint32_t pages) const;
   // Brings entries [first, first + count) of a page to its copy on the device.
-  void Mirror(const Page& page, uint32_t first, uint32_t count) const;
+  absl::Status Mirror(const Page& page, uint32_t first, uint32_t count) const;
+  void CountPages();
 
   // Constant after construction.
   const std::shared_ptr<const Profile> profile_;
@@ -96,6 +133,9 @@ class PageSet {
   PageMirror* const mirror_;
 
   std::array<Page, kStripePages> pages_;
+  // Pages with a copy and without one.
+  std::atomic<uint32_t> mirrored_ = 0;
+  std::atomic<uint32_t> unmirrored_ = 0;
   std::atomic<bool> damaged_ = false;
 };
 

@@ -12,28 +12,17 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "storage/context_record.h"
+#include "storage/context_storage.h"
 #include "storage/page_set.h"
 #include "storage/stored_run.h"
 
 namespace winnow {
-
-class EntryStore;
 
 // Entries of one layer as they travel.
 struct LayerBytes {
   int layer = 0;
   std::span<const std::byte> index_keys;  // [count, key_bytes]; empty where the layer has no index
   std::span<const std::byte> kv_rows;     // [count, row_bytes]
-};
-
-// What the stripes of a context share. All pointers must outlive the stripes and their forks.
-struct ContextStorage {
-  std::shared_ptr<const Profile> profile;
-  PageArena* arena = nullptr;
-  PageMirror* mirror = nullptr;  // null: no device
-  EntryStore* store = nullptr;   // null: memory only
-  ContextRecord record;          // of it, the number and the durability
 };
 
 // All layers of kStripeEntries consecutive positions. Entries are only ever added: those below
@@ -91,6 +80,16 @@ class Stripe {
   // checksums. Damaged pages are read from disk from then on, or not at all.
   absl::Status Verify(Plane plane, absl::Time deadline, std::vector<std::string>* damaged);
 
+  // Lets go of copies on the device, layer by layer until those of `bytes` of pages are gone, and
+  // returns the bytes. Their room is free once the last reader lets go, and forks that share them.
+  uint64_t DropCopies(Plane plane, uint64_t bytes = UINT64_MAX);
+  // Gives the plane's pages in memory copies on the device, which must be there. RESOURCE_EXHAUSTED
+  // DEVICE_MEMORY at the first layer that finds no room; those before keep theirs.
+  absl::Status AddCopies(Plane plane);
+  // Bytes of pages in memory with such a copy and without, over all layers.
+  uint64_t mirrored_bytes(Plane plane) const;
+  uint64_t unmirrored_bytes(Plane plane) const;
+
   // Entry bytes of a plane in memory, on disk, and in all, over all layers. Pages and stored
   // entries that are shared with forks count.
   uint64_t resident_bytes(Plane plane) const;
@@ -128,7 +127,11 @@ class Stripe {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   absl::Status VerifyPages(int layer, Plane plane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   absl::Status VerifyStored(int layer, Plane plane, absl::Time deadline) const;
+  absl::Status AddLayerCopies(int layer, Plane plane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   std::shared_ptr<PageSet> FindPages(int layer, Plane plane) const;
+  // Those who read the pages that were there hold on to them.
+  void ReplacePages(int layer, Plane plane, std::shared_ptr<PageSet> pages)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   uint32_t StoredEnd(int layer) const;
   void PublishMirror() const;
 

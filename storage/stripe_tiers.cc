@@ -80,8 +80,7 @@ absl::StatusOr<uint64_t> Stripe::Spill(Plane plane, uint64_t bytes) {
     if (absl::Status status = StoreRest(layer); !status.ok()) return status;
     Failpoint("spill.stored");
     spilled += entries(layer) * EntryBytes(profile_, plane);
-    absl::MutexLock layer_lock(&layers_[i]->mu);
-    layers_[i]->pages[static_cast<int>(plane)] = nullptr;
+    ReplacePages(layer, plane, nullptr);
   }
   Failpoint("spill.freed");
   return spilled;
@@ -107,8 +106,7 @@ absl::Status Stripe::RestoreLayer(int layer, Plane plane, absl::Time deadline) {
   if (FindPages(layer, plane) != nullptr) return absl::OkStatus();
   absl::StatusOr<std::shared_ptr<PageSet>> pages = LoadPages(layer, plane, deadline);
   if (!pages.ok()) return pages.status();
-  absl::MutexLock lock(&layers_[layer]->mu);
-  layers_[layer]->pages[static_cast<int>(plane)] = *std::move(pages);
+  ReplacePages(layer, plane, *std::move(pages));
   return absl::OkStatus();
 }
 
@@ -147,8 +145,7 @@ absl::Status Stripe::VerifyPages(int layer, Plane plane) {
   if (StoredEnd(layer) < entries(layer)) {
     pages->MarkDamaged();
   } else {
-    absl::MutexLock lock(&layers_[layer]->mu);
-    layers_[layer]->pages[static_cast<int>(plane)] = nullptr;
+    ReplacePages(layer, plane, nullptr);
   }
   return Error(absl::StatusCode::kDataLoss, "CORRUPT_PAGE",
                absl::StrCat("page ", *damaged, " does not match its checksum in memory"));

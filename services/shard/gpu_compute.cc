@@ -33,6 +33,9 @@ class GpuCompute::Mirror final : public PageMirror {
     return CheckDevice(uploads_.Upload(copy.get() + offset, bytes));
   }
   absl::Status Publish() override { return CheckDevice(uploads_.Flush()); }
+  Usage usage() const override {
+    return {.used_bytes = arena_.used_bytes(), .capacity_bytes = arena_.capacity_bytes()};
+  }
 
  private:
   HbmArena& arena_;
