@@ -21,6 +21,7 @@ struct WinnerRows {
   std::vector<std::shared_ptr<const PageSet>> page_sets;
   FetchedRows fetched;
   uint64_t cold = 0;
+  uint64_t warm = 0;
 };
 
 // What a layer of a stripe holds for winners: pages in memory, or runs on disk.
@@ -61,6 +62,7 @@ class RowFinder {
     }
     if ((*source)->pages != nullptr) {
       places->push_back((*source)->pages->row(offset));
+      if (places->back().device == nullptr) ++found_.warm;
       return absl::OkStatus();
     }
     // A run ends above each of its entries.
@@ -171,6 +173,7 @@ absl::StatusOr<AttendResult> AttendOver(const Context& context, const Attend& ca
         RowFinder(context, static_cast<int>(call.layer)).Find(winners, deadline);
     if (!found.ok()) return found.status();
     result.cold_rows = found->cold;
+    result.warm_rows = found->warm;
     if (found->cold != 0) result.cached_rows = found->fetched.cache_hits();
     if (call.path == AttendPath::kGather) {
       Gather(profile, *found, &result);

@@ -54,6 +54,11 @@ class Context {
   // how many are; their memory is free once the last reader lets go.
   absl::StatusOr<uint64_t> Spill(Plane plane, uint64_t bytes);
   uint64_t resident_bytes(Plane plane) const;
+  // Lets go of copies of the plane's pages on the device, the first stripes first, until those of
+  // `bytes` of pages are gone. Returns how many are, as Stripe::DropCopies.
+  uint64_t DropCopies(Plane plane, uint64_t bytes);
+  // Bytes of pages with such a copy.
+  uint64_t mirrored_bytes(Plane plane) const;
   // Those with numbers in [first, first + count).
   std::vector<std::shared_ptr<Stripe>> Stripes(uint32_t first, uint32_t count) const;
 

@@ -64,6 +64,23 @@ absl::StatusOr<uint64_t> Context::Spill(Plane plane, uint64_t bytes) {
   return freed;
 }
 
+uint64_t Context::DropCopies(Plane plane, uint64_t bytes) {
+  uint64_t dropped = 0;
+  for (const std::shared_ptr<Stripe>& stripe : Stripes(0, UINT32_MAX)) {
+    if (dropped >= bytes) break;
+    dropped += stripe->DropCopies(plane, bytes - dropped);
+  }
+  return dropped;
+}
+
+uint64_t Context::mirrored_bytes(Plane plane) const {
+  uint64_t mirrored = 0;
+  for (const std::shared_ptr<Stripe>& stripe : Stripes(0, UINT32_MAX)) {
+    mirrored += stripe->mirrored_bytes(plane);
+  }
+  return mirrored;
+}
+
 uint64_t Context::resident_bytes(Plane plane) const {
   uint64_t resident = 0;
   for (const std::shared_ptr<Stripe>& stripe : Stripes(0, UINT32_MAX)) {

@@ -30,10 +30,10 @@ struct GpuOptions {
   size_t staging_bytes = size_t{64} << 20;
 };
 
-// A GPU. Pages get copies in its memory while there is room; those without one, the warm ones, stay
-// in host memory and are streamed through a query's staging memory. Calls that wait for their turn
-// at the same time are served by the same launches, whatever their contexts. Several shards may
-// share it. Thread-safe.
+// A GPU. Pages get copies in its memory while there is room, which DeviceTier makes; those without
+// one, the warm ones, stay in host memory and are streamed through a query's staging memory. Calls
+// that wait for their turn at the same time are served by the same launches, whatever their
+// contexts. Several shards may share it. Thread-safe.
 class GpuCompute final : public Compute {
  public:
   // `name` is for people. RESOURCE_EXHAUSTED DEVICE_MEMORY if the device has too little memory,

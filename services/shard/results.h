@@ -31,6 +31,9 @@ struct PingResult {
   uint64_t memory_budget_bytes = 0;  // 0 for no limit
   uint64_t disk_bytes = 0;
   uint64_t corrupt_pages = 0;  // found since the start
+  // Of copies of pages in the memory of the shard's GPU, and what there is for them; 0 without one.
+  uint64_t device_bytes = 0;
+  uint64_t device_capacity_bytes = 0;
 };
 
 // A context as one shard holds it.
@@ -66,6 +69,7 @@ struct SelectResult {
   uint64_t index_bytes_read = 0;
   uint64_t cold_index_bytes = 0;  // of those, from disk
   uint64_t score_us = 0;
+  uint64_t warm_pages = 0;  // in memory and without a copy on a device; not sent
 };
 
 struct AttendResult {
@@ -77,6 +81,7 @@ struct AttendResult {
   uint64_t cold_rows = 0;                                // rows that were not in memory's pages
   uint64_t cached_rows = 0;                              // of those, found in the row cache
   uint64_t attend_us = 0;
+  uint64_t warm_rows = 0;  // as warm_pages; not sent
 };
 
 struct TierResult {

@@ -54,6 +54,7 @@ struct Snapshot {
   std::vector<std::unique_ptr<std::byte[]>> copies;
   std::vector<StoredRange> cold;
   uint64_t cold_entries = 0;
+  uint64_t warm_pages = 0;
   uint64_t entries = 0;
 };
 
@@ -79,6 +80,7 @@ void AddPages(const Profile& profile, uint32_t first_position, uint32_t needed,
   for (uint32_t at = 0; at < needed; at += kPageEntries) {
     const uint32_t entries = std::min<uint32_t>(kPageEntries, needed - at);
     Place keys = page_set->page(at / kPageEntries);
+    if (keys.device == nullptr) ++snapshot->warm_pages;
     if (entries < kPageEntries) keys.host = CopyOpenPage(profile, keys.host, entries, snapshot);
     snapshot->pages.push_back(
         {.keys = keys, .first_position = first_position + at, .entries = entries});
@@ -225,7 +227,8 @@ absl::StatusOr<SelectResult> SelectFrom(const Context& context, const Select& ca
       .entries_scanned = snapshot->entries,
       .index_bytes_read = snapshot->entries * profile.key_bytes(),
       .cold_index_bytes = snapshot->cold_entries * profile.key_bytes(),
-      .score_us = static_cast<uint64_t>(absl::ToInt64Microseconds(absl::Now() - start))};
+      .score_us = static_cast<uint64_t>(absl::ToInt64Microseconds(absl::Now() - start)),
+      .warm_pages = snapshot->warm_pages};
 }
 
 }  // namespace winnow::shard

@@ -76,6 +76,7 @@ absl::StatusOr<Result> Shard::Impl::Run(const Select& call, absl::Time deadline)
       SelectFrom(**context, call, compute_, deadline, guard.passed());
   if (!result.ok()) return result.status();
   if (result->cold_index_bytes != 0) restorer_.Wants(*context);
+  if (result->warm_pages != 0) device_tier_.Wants(*context);
   if (absl::Status status = selections_.Insert(
           call.selection_id, std::make_shared<Selection>(*context, result->candidates));
       !status.ok()) {
@@ -96,6 +97,7 @@ absl::StatusOr<Result> Shard::Impl::Run(const Attend& call, absl::Time deadline)
       AttendOver(**context, call, *std::move(winners), compute_, deadline);
   if (!result.ok()) return result.status();
   if (result->cold_rows != 0) restorer_.Wants(*context);
+  if (result->warm_rows != 0) device_tier_.Wants(*context);
   return *std::move(result);
 }
 

@@ -20,6 +20,8 @@ struct ShardOptions {
   // Selections kept for later attention: how many, and for how long after their last use.
   size_t max_selections = 4096;
   absl::Duration selection_ttl = absl::Seconds(60);
+  // Where pages have copies on a device: a context that was used within this time keeps its own.
+  absl::Duration device_idle = absl::Seconds(10);
 
   // Where contexts are kept; empty for memory alone.
   std::string data_dir;

@@ -27,6 +27,8 @@ Shard::Impl::Impl(const ShardOptions& options, Compute* compute, std::unique_ptr
       selections_(options.max_selections, options.selection_ttl),
       spiller_(&arena_, store_ != nullptr, [this] { return AllContexts(); }),
       restorer_(&arena_, &spiller_),
+      device_tier_(compute->mirror(), [this] { return AllContexts(); },
+                   {.idle = options.device_idle}),
       scrubber_(
           options.scrub_bytes_per_second, [this] { return AllContexts(); },
           [this](const std::string& id, const std::string& damage) { ReportDamage(id, damage); }),

@@ -16,6 +16,7 @@
 #include "services/shard/compute.h"
 #include "services/shard/context.h"
 #include "services/shard/deadline_watch.h"
+#include "services/shard/device_tier.h"
 #include "services/shard/restorer.h"
 #include "services/shard/scrubber.h"
 #include "services/shard/selection_table.h"
@@ -94,6 +95,7 @@ class Shard::Impl {
 
   Spiller spiller_;
   Restorer restorer_;
+  DeviceTier device_tier_;
   Scrubber scrubber_;
   std::thread reaper_;  // last, so that it starts when all else is there
 };
@@ -104,6 +106,7 @@ auto Shard::Impl::WithRoom(uint64_t bytes, absl::Time deadline, Fn fn) -> declty
     auto result = fn();
     if (result.ok() || store_ == nullptr || ErrorReason(result.status()) != "MEMORY_BUDGET") {
       spiller_.Grew();
+      device_tier_.Grew();
       return result;
     }
     if (absl::Status status = spiller_.MakeRoom(bytes, deadline); !status.ok()) return status;

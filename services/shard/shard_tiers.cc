@@ -17,6 +17,11 @@ absl::StatusOr<Result> Shard::Impl::Run(const Ping&, absl::Time) {
     result.memory_bytes += usage.memory_bytes;
     result.disk_bytes = usage.disk_bytes;
   }
+  if (const PageMirror* mirror = compute_.mirror(); mirror != nullptr) {
+    const PageMirror::Usage usage = mirror->usage();
+    result.device_bytes = usage.used_bytes;
+    result.device_capacity_bytes = usage.capacity_bytes;
+  }
   for (const std::shared_ptr<Context>& context : AllContexts()) {
     const ContextState state = context->Describe();
     ++result.contexts;

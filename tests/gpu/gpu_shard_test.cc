@@ -4,9 +4,11 @@
 #include <cmath>
 #include <map>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "services/shard/gpu_compute.h"
 #include "services/shard/shard.h"
 #include "storage/error.h"
@@ -35,15 +37,19 @@ constexpr GpuOptions kRoomy = {.page_bytes = size_t{64} << 20,
 
 class GpuShardTest : public ::testing::Test {
  protected:
-  void Start(const GpuOptions& options = kRoomy) {
+  void Start(const GpuOptions& options = kRoomy, const ShardOptions& shard_options = {}) {
     auto device = std::make_unique<FakeDevice>(kernels::TestSeed());
     device_ = device.get();
     device_->DelayWork(true);
     auto gpu = GpuCompute::Create(std::move(device), "cuda:0 stand-in", options);
     ASSERT_TRUE(gpu.ok()) << gpu.status();
     gpu_ = *std::move(gpu);
-    shard_ = Shard::Open({}, gpu_.get()).value();
-    ASSERT_TRUE(Ask(CreateContext{.context_id = "t/a",
+    shard_ = Shard::Open(shard_options, gpu_.get()).value();
+    Create("t/a");
+  }
+
+  void Create(const std::string& context) {
+    ASSERT_TRUE(Ask(CreateContext{.context_id = context,
                                   .tenant = "t",
                                   .profile = sample_.profile(),
                                   .placement_key = kKey})
@@ -55,19 +61,21 @@ class GpuShardTest : public ::testing::Test {
   }
   uint64_t tag() const { return ContextTag(kKey, Fingerprint(*sample_.profile())); }
 
-  void Append(uint32_t start, uint32_t count) {
-    const auto result = Ask(shard::Append{.context_id = "t/a",
+  void Append(uint32_t start, uint32_t count, const std::string& context = "t/a",
+              uint32_t stripe = 0) {
+    const auto result = Ask(shard::Append{.context_id = context,
                                           .context_tag = tag(),
-                                          .stripe = 0,
+                                          .stripe = stripe,
                                           .offset = start,
                                           .count = count,
                                           .layers = sample_.Layers(start, count)});
     ASSERT_TRUE(result.ok()) << result.status();
   }
 
-  absl::StatusOr<Result> Select(const SampleQuery& query, uint64_t id) {
+  absl::StatusOr<Result> Select(const SampleQuery& query, uint64_t id,
+                                const std::string& context = "t/a") {
     return Ask(shard::Select{
-        .context_id = "t/a",
+        .context_id = context,
         .context_tag = tag(),
         .layer = 0,
         .queries = query.index_queries,
@@ -80,8 +88,8 @@ class GpuShardTest : public ::testing::Test {
 
   // That the shard selects what the reference does, but for scores that fp32 cannot tell apart, and
   // attends over it within the bound.
-  void ExpectAnswers(const SampleQuery& query, uint64_t id) {
-    const absl::StatusOr<Result> selected = Select(query, id);
+  void ExpectAnswers(const SampleQuery& query, uint64_t id, const std::string& context = "t/a") {
+    const absl::StatusOr<Result> selected = Select(query, id, context);
     ASSERT_TRUE(selected.ok()) << selected.status();
     const CandidateRows& rows = std::get<SelectResult>(*selected).candidates;
     const CandidateRows all = sample_.Selected(query, 0, kEntries);
@@ -103,7 +111,7 @@ class GpuShardTest : public ::testing::Test {
       thresholds.push_back(rows[t].back());
     }
     const absl::StatusOr<Result> attended = Ask(shard::Attend{.selection_id = id,
-                                                              .context_id = "t/a",
+                                                              .context_id = context,
                                                               .context_tag = tag(),
                                                               .layer = 0,
                                                               .thresholds = thresholds,
@@ -114,9 +122,22 @@ class GpuShardTest : public ::testing::Test {
     winnow::testing::ExpectClose(std::get<AttendResult>(*attended).outputs, expected.outputs,
                                  2e-3f);
     winnow::testing::ExpectClose(std::get<AttendResult>(*attended).lse, expected.lse, 2e-3f);
+    warm_ =
+        std::get<SelectResult>(*selected).warm_pages + std::get<AttendResult>(*attended).warm_rows;
+  }
+
+  // Queries the context, exactly answered each time, until all it reads has copies.
+  void QueryUntilHot(const std::string& context) {
+    const absl::Time deadline = absl::Now() + absl::Seconds(60);
+    do {
+      ExpectAnswers(sample_.Query({kEntries}), ++last_id_, context);
+      ASSERT_LT(absl::Now(), deadline) << context << " reads " << warm_ << " without a copy";
+    } while (warm_ != 0 && !HasFailure());
   }
 
   Sample sample_{TinyProfile(), kEntries, kernels::TestSeed()};
+  uint64_t last_id_ = 1000;
+  uint64_t warm_ = 0;             // pages and rows without a copy that the last query met
   FakeDevice* device_ = nullptr;  // of gpu_
   std::unique_ptr<GpuCompute> gpu_;
   std::unique_ptr<Shard> shard_;
@@ -140,6 +161,27 @@ TEST_F(GpuShardTest, StreamsPagesThatTheDeviceHasNoRoomFor) {
   Start(options);
   Append(0, kEntries);
   ExpectAnswers(sample_.Query({kEntries, 65, kEntries - 1}), 1);
+}
+
+TEST_F(GpuShardTest, AnIdleContextGivesItsCopiesUpForOneInUse) {
+  GpuOptions options = kRoomy;
+  options.page_bytes = size_t{4} << 20;  // a slab for the keys and one for the rows
+  Start(options, {.device_idle = absl::ZeroDuration()});
+  // More pages of rows than a slab holds.
+  for (uint32_t stripe = 0; stripe < 32; ++stripe) Append(0, kEntries, "t/a", stripe);
+  ExpectAnswers(sample_.Query({kEntries}), ++last_id_);
+  EXPECT_EQ(warm_, 0u);
+  const auto full = std::get<PingResult>(*Ask(Ping{}));
+  EXPECT_EQ(full.device_capacity_bytes, options.page_bytes);
+  Create("t/b");
+  Append(0, kEntries, "t/b");
+  ExpectAnswers(sample_.Query({kEntries}), ++last_id_, "t/b");
+  EXPECT_GT(warm_, 0u) << "the device is full";
+  QueryUntilHot("t/b");
+  EXPECT_LE(std::get<PingResult>(*Ask(Ping{})).device_bytes, full.device_capacity_bytes);
+  ExpectAnswers(sample_.Query({kEntries}), ++last_id_, "t/a");
+  EXPECT_GT(warm_, 0u) << "it was idle";
+  QueryUntilHot("t/a");
 }
 
 TEST_F(GpuShardTest, SaysWhatAQueryRowNeedsThatCannotBeStaged) {
