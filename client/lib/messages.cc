@@ -180,7 +180,9 @@ ShardInfo FromMessage(const v1::ListShardsReply::Shard& message) {
           .memory_bytes = message.memory_bytes(),
           .memory_budget_bytes = message.memory_budget_bytes(),
           .disk_bytes = message.disk_bytes(),
-          .corrupt_pages = message.corrupt_pages()};
+          .corrupt_pages = message.corrupt_pages(),
+          .device_bytes = message.device_bytes(),
+          .device_capacity_bytes = message.device_capacity_bytes()};
 }
 
 TierResult FromMessage(const v1::TierReply& message) {

@@ -28,13 +28,19 @@ int ListNodes(const Globals& globals) {
   return kOk;
 }
 
+std::string FormatDevice(const client::ShardInfo& shard) {
+  if (shard.device_capacity_bytes == 0) return "none";
+  return absl::StrCat(FormatBytes(shard.device_bytes), " of ",
+                      FormatBytes(shard.device_capacity_bytes));
+}
+
 int ListShards(const Globals& globals) {
   client::Client client = globals.Connect();
   absl::StatusOr<std::vector<client::ShardInfo>> shards = client.ListShards();
   if (!shards.ok()) return Fail(shards.status());
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
   Table table({"SHARD", "ADDRESS", "SLOTS", "CONTEXTS", "ENTRIES", "INDEX", "KV", "MEMORY",
-               "BUDGET", "DISK", "DAMAGED PAGES", "THREADS", "KERNELS", "ERROR"});
+               "BUDGET", "DEVICE", "DISK", "DAMAGED PAGES", "THREADS", "KERNELS", "ERROR"});
   for (const client::ShardInfo& shard : *shards) {
     all.push_back({{"shard", shard.shard},
                    {"address", shard.address},
@@ -45,18 +51,20 @@ int ListShards(const Globals& globals) {
                    {"kv_bytes", shard.kv_bytes},
                    {"memory_bytes", shard.memory_bytes},
                    {"memory_budget_bytes", shard.memory_budget_bytes},
+                   {"device_bytes", shard.device_bytes},
+                   {"device_capacity_bytes", shard.device_capacity_bytes},
                    {"disk_bytes", shard.disk_bytes},
                    {"corrupt_pages", shard.corrupt_pages},
                    {"threads", shard.threads},
                    {"kernels", shard.kernels},
                    {"error", shard.error}});
-    table.Add({absl::StrCat(shard.shard), shard.address, absl::StrCat(shard.slots),
-               absl::StrCat(shard.contexts), absl::StrCat(shard.entries),
-               FormatBytes(shard.index_bytes), FormatBytes(shard.kv_bytes),
-               FormatBytes(shard.memory_bytes),
-               shard.memory_budget_bytes == 0 ? "none" : FormatBytes(shard.memory_budget_bytes),
-               FormatBytes(shard.disk_bytes), absl::StrCat(shard.corrupt_pages),
-               absl::StrCat(shard.threads), shard.kernels, shard.error});
+    table.Add(
+        {absl::StrCat(shard.shard), shard.address, absl::StrCat(shard.slots),
+         absl::StrCat(shard.contexts), absl::StrCat(shard.entries), FormatBytes(shard.index_bytes),
+         FormatBytes(shard.kv_bytes), FormatBytes(shard.memory_bytes),
+         shard.memory_budget_bytes == 0 ? "none" : FormatBytes(shard.memory_budget_bytes),
+         FormatDevice(shard), FormatBytes(shard.disk_bytes), absl::StrCat(shard.corrupt_pages),
+         absl::StrCat(shard.threads), shard.kernels, shard.error});
   }
   std::cout << (globals.json ? all.dump(2) + "\n" : table.ToString());
   return kOk;

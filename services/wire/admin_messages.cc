@@ -78,6 +78,8 @@ v1::ListShardsReply::Shard FromShardState(const coordinator::ShardState& state) 
   message.set_memory_budget_bytes(state.held.memory_budget_bytes);
   message.set_disk_bytes(state.held.disk_bytes);
   message.set_corrupt_pages(state.held.corrupt_pages);
+  message.set_device_bytes(state.held.device_bytes);
+  message.set_device_capacity_bytes(state.held.device_capacity_bytes);
   return message;
 }
 

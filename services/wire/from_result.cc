@@ -26,6 +26,8 @@ void Fill(const shard::PingResult& result, v1::ShardReply* reply) {
   message->set_memory_budget_bytes(result.memory_budget_bytes);
   message->set_disk_bytes(result.disk_bytes);
   message->set_corrupt_pages(result.corrupt_pages);
+  message->set_device_bytes(result.device_bytes);
+  message->set_device_capacity_bytes(result.device_capacity_bytes);
 }
 
 v1::ShardContext FromState(const shard::ContextState& state) {

@@ -139,7 +139,9 @@ shard::PingResult Read(const v1::ShardPingResult& message) {
           .memory_bytes = message.memory_bytes(),
           .memory_budget_bytes = message.memory_budget_bytes(),
           .disk_bytes = message.disk_bytes(),
-          .corrupt_pages = message.corrupt_pages()};
+          .corrupt_pages = message.corrupt_pages(),
+          .device_bytes = message.device_bytes(),
+          .device_capacity_bytes = message.device_capacity_bytes()};
 }
 
 // A stripe to go on from that no context can have would be asked for again and again.

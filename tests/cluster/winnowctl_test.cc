@@ -197,6 +197,8 @@ TEST(WinnowctlAloneTest, TiersAndSnapshotsOfADataDirectory) {
   EXPECT_GT(shards[0]["disk_bytes"].get<int64_t>() + shards[1]["disk_bytes"].get<int64_t>(),
             kv_bytes);
   EXPECT_EQ(shards[0]["corrupt_pages"], 0);
+  EXPECT_EQ(shards[0]["device_bytes"], 0) << "there is no GPU";
+  EXPECT_EQ(shards[0]["device_capacity_bytes"], 0);
   run({"restore", "book", "--plane=all"});
   EXPECT_EQ(run({"context", "describe", "book"})["resident_kv_bytes"], kv_bytes);
   EXPECT_GE(run({"snapshot", "save", "book", dir.File("copy")})["bytes"], kv_bytes);

@@ -169,7 +169,9 @@ TEST(AdminMessages, ShardsAndNodesKeepTheirFields) {
                 .memory_bytes = 11,
                 .memory_budget_bytes = 12,
                 .disk_bytes = 13,
-                .corrupt_pages = 14};
+                .corrupt_pages = 14,
+                .device_bytes = 15,
+                .device_capacity_bytes = 16};
   state.round_trip_us = 12;
   state.error = "text-k";
   v1::ListShardsReply::Shard shard;

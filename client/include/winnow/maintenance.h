@@ -31,7 +31,9 @@ struct ShardInfo {
   uint64_t memory_bytes = 0;
   uint64_t memory_budget_bytes = 0;  // 0: no limit
   uint64_t disk_bytes = 0;
-  uint64_t corrupt_pages = 0;  // found since the shard started
+  uint64_t corrupt_pages = 0;          // found since the shard started
+  uint64_t device_bytes = 0;           // of copies of pages in the GPU's memory
+  uint64_t device_capacity_bytes = 0;  // 0: no GPU
 };
 
 enum class Planes { kKv = 1, kIndex = 2, kAll = 3 };
