@@ -1,10 +1,10 @@
 #ifndef WINNOW_KERNELS_CUDA_GROUP_ATTENTION_CUH_
 #define WINNOW_KERNELS_CUDA_GROUP_ATTENTION_CUH_
 
+#include "kernels/cuda/attend_heads.cuh"
 #include "kernels/cuda/attend_rows.cuh"
 #include "kernels/cuda/group_attend_tiles.cuh"
 #include "kernels/cuda/simt.h"
-#include "kernels/cuda/sparse_attention.cuh"
 #include "kernels/cuda/sparse_attention.h"
 
 // Sparse attention by products of four warps, for latents of 256 or 512 dims. The floor is that of
@@ -29,6 +29,7 @@ struct GroupAttendKernel {
   const AttendArgs& args;
   const AttendMemory& memory;
   AttendRows source;
+  AttendHeads softmax;
   std::byte* shared;
   int query;       // row of queries
   int first_head;  // of the block
@@ -37,7 +38,7 @@ struct GroupAttendKernel {
   float outputs[kChunks][kChunkDims / 8][4] = {};
 
   WINNOW_DEVICE explicit GroupAttendKernel(const AttendArgs& call)
-      : args(call), memory(call.memory), source(call) {
+      : args(call), memory(call.memory), source(call), softmax(call.memory) {
     const int head_blocks = (args.heads + kHeads - 1) / kHeads;
     shared = simt::SharedMemory();
     query = simt::BlockY();
@@ -67,10 +68,7 @@ struct GroupAttendKernel {
   WINNOW_DEVICE void Run() {
     source.Fetch(0);
     LoadGroupQueries(args, query, first_head);
-    if (simt::ThreadInBlock() < kHeads) {
-      Floats(memory.largest)[simt::ThreadInBlock()] = MinusInfinity();
-      Floats(memory.sums)[simt::ThreadInBlock()] = 0;
-    }
+    softmax.Begin(kHeads);
     for (int first = 0; first < source.count; first += kRowBlock) {
       simt::CopyAsyncWait<0>();
       simt::SyncBlock();
@@ -146,9 +144,8 @@ struct GroupAttendKernel {
     for (int h = simt::Warp(); h < kHeads; h += kAttendWarps) {
       float* score = Scores(0) + h * memory.score_stride;
       const float* other = Scores(1) + h * memory.score_stride;
-      const float before = Floats(memory.largest)[h];
       float logits[kPerLane];
-      float largest = before;
+      float largest = MinusInfinity();
       WINNOW_UNROLL
       for (int i = 0; i < kPerLane; ++i) {
         const int row = 32 * i + lane;
@@ -157,7 +154,7 @@ struct GroupAttendKernel {
                         : MinusInfinity();
         largest = simt::Max(largest, logits[i]);
       }
-      for (int i = 16; i > 0; i /= 2) largest = simt::Max(largest, simt::ShuffleXor(largest, i));
+      largest = softmax.Largest(h, largest);
       float sum = 0;
       WINNOW_UNROLL
       for (int i = 0; i < kPerLane; ++i) {
@@ -166,13 +163,7 @@ struct GroupAttendKernel {
         score[32 * i + lane] = p;
         sum = simt::Add(sum, p);
       }
-      for (int i = 16; i > 0; i /= 2) sum = simt::Add(sum, simt::ShuffleXor(sum, i));
-      if (lane == 0) {
-        const float factor = Exp(simt::Add(before, -largest));
-        Floats(memory.factors)[h] = factor;
-        Floats(memory.largest)[h] = largest;
-        Floats(memory.sums)[h] = simt::Fma(Floats(memory.sums)[h], factor, sum);
-      }
+      softmax.Add(h, largest, sum);
     }
   }
 
@@ -197,7 +188,7 @@ struct GroupAttendKernel {
   }
 
   WINNOW_DEVICE void AddOutputs() {
-    const float* factors = Floats(memory.factors) + HeadOfLane();
+    const float* factors = softmax.factors + HeadOfLane();
     WINNOW_UNROLL
     for (int chunk = 0; chunk < kChunks; ++chunk) {
       WINNOW_UNROLL
@@ -238,8 +229,7 @@ struct GroupAttendKernel {
     for (int half = 0; half < 2; ++half) {
       const int h = HeadOfLane() + 8 * half;
       if (first_head + h >= args.heads) continue;
-      const float sum = Floats(memory.sums)[h];
-      const float inverse = source.count == 0 ? 0.0f : simt::Divide(1.0f, sum);
+      const float inverse = softmax.Inverse(h, source.count > 0);
       float* to =
           args.outputs + (first + h) * args.latent_dim + group * kChunks * kChunkDims + 2 * c;
       WINNOW_UNROLL
@@ -252,13 +242,8 @@ struct GroupAttendKernel {
         }
       }
     }
-    const int h = simt::ThreadInBlock();
-    if (h < kHeads && first_head + h < args.heads) {
-      const float largest = Floats(memory.largest)[h];
-      args.lse[first + h] = source.count == 0
-                                ? MinusInfinity()
-                                : simt::Add(largest, simt::Log(Floats(memory.sums)[h]));
-    }
+    const int heads = args.heads - first_head < kHeads ? args.heads - first_head : kHeads;
+    softmax.WriteLse(heads, source.count > 0, args.lse + first);
   }
 };
 

@@ -1,9 +1,9 @@
 #ifndef WINNOW_KERNELS_CUDA_MERGE_CUH_
 #define WINNOW_KERNELS_CUDA_MERGE_CUH_
 
+#include "kernels/cuda/attend_heads.cuh"
 #include "kernels/cuda/merge.h"
 #include "kernels/cuda/simt.h"
-#include "kernels/cuda/sparse_attention.cuh"
 #include "kernels/cuda/sparse_attention.h"
 
 namespace winnow::kernels::cuda {

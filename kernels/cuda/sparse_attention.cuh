@@ -1,6 +1,7 @@
 #ifndef WINNOW_KERNELS_CUDA_SPARSE_ATTENTION_CUH_
 #define WINNOW_KERNELS_CUDA_SPARSE_ATTENTION_CUH_
 
+#include "kernels/cuda/attend_heads.cuh"
 #include "kernels/cuda/attend_rows.cuh"
 #include "kernels/cuda/simt.h"
 #include "kernels/cuda/sparse_attention.h"
@@ -19,19 +20,6 @@
 // of 2^-9.
 namespace winnow::kernels::cuda {
 
-inline constexpr float kLog2OfE = 1.44269504f;
-
-WINNOW_DEVICE float MinusInfinity() { return simt::AsFloat(0xff800000u); }
-
-WINNOW_DEVICE float Exp(float x) { return simt::Exp2(simt::Mul(x, kLog2OfE)); }
-
-// Splits two values into the bf16 nearest each and the bf16 of the rest.
-WINNOW_DEVICE void SplitPair(float first, float second, uint32_t* high, uint32_t* low) {
-  *high = simt::PackBf16x2(first, second);
-  *low = simt::PackBf16x2(simt::Add(first, -simt::AsFloat(*high << 16)),
-                          simt::Add(second, -simt::AsFloat(*high & 0xffff0000u)));
-}
-
 template <int kHeadTiles, int kLatentTiles>
 struct AttendKernel {
   static constexpr int kHeads = 16 * kHeadTiles;
@@ -39,6 +27,7 @@ struct AttendKernel {
   const AttendArgs& args;
   const AttendMemory& memory;
   AttendRows source;
+  AttendHeads softmax;
   std::byte* shared;
   int query;       // row of queries
   int first_head;  // of the block
@@ -47,7 +36,7 @@ struct AttendKernel {
   float outputs[kHeadTiles][kLatentTiles][4] = {};
 
   WINNOW_DEVICE explicit AttendKernel(const AttendArgs& call)
-      : args(call), memory(call.memory), source(call) {
+      : args(call), memory(call.memory), source(call), softmax(call.memory) {
     const int head_blocks = (args.heads + kHeads - 1) / kHeads;
     shared = simt::SharedMemory();
     query = simt::BlockY();
@@ -90,10 +79,7 @@ struct AttendKernel {
         to[w] = first_head + h < args.heads ? from[h * words + w] : 0;
       }
     }
-    if (simt::ThreadInBlock() < kHeads) {
-      Floats(memory.largest)[simt::ThreadInBlock()] = MinusInfinity();
-      Floats(memory.sums)[simt::ThreadInBlock()] = 0;
-    }
+    softmax.Begin(kHeads);
   }
 
   // Adds queries . rows over `steps` steps of 16 dims to dots, in two chains.
@@ -148,19 +134,10 @@ struct AttendKernel {
     for (int h = simt::Warp(); h < kHeads; h += kAttendWarps) {
       float* score = Floats(memory.scores) + h * memory.score_stride + lane;
       const float logit = there ? simt::Mul(*score, args.softmax_scale) : MinusInfinity();
-      const float before = Floats(memory.largest)[h];
-      float largest = simt::Max(before, logit);
-      for (int i = 16; i > 0; i /= 2) largest = simt::Max(largest, simt::ShuffleXor(largest, i));
+      const float largest = softmax.Largest(h, logit);
       const float p = there ? Exp(simt::Add(logit, -largest)) : 0.0f;
       if (lane < args.row_block) *score = p;
-      float sum = p;
-      for (int i = 16; i > 0; i /= 2) sum = simt::Add(sum, simt::ShuffleXor(sum, i));
-      if (lane == 0) {
-        const float factor = Exp(simt::Add(before, -largest));
-        Floats(memory.factors)[h] = factor;
-        Floats(memory.largest)[h] = largest;
-        Floats(memory.sums)[h] = simt::Fma(Floats(memory.sums)[h], factor, sum);
-      }
+      softmax.Add(h, largest, p);
     }
   }
 
@@ -182,7 +159,7 @@ struct AttendKernel {
     const int g = simt::Lane() / 4;
     WINNOW_UNROLL
     for (int m = 0; m < kHeadTiles; ++m) {
-      const float* factors = Floats(memory.factors) + 16 * m + g;
+      const float* factors = softmax.factors + 16 * m + g;
       WINNOW_UNROLL
       for (int n = 0; n < kLatentTiles; ++n) {
         WINNOW_UNROLL
@@ -223,8 +200,7 @@ struct AttendKernel {
       for (int half = 0; half < 2; ++half) {
         const int h = 16 * m + 8 * half + g;
         if (first_head + h >= args.heads) continue;
-        const float sum = Floats(memory.sums)[h];
-        const float inverse = source.count == 0 ? 0.0f : simt::Divide(1.0f, sum);
+        const float inverse = softmax.Inverse(h, source.count > 0);
         float* to = args.outputs + (first + h) * args.latent_dim + first_dim + 2 * c;
         WINNOW_UNROLL
         for (int n = 0; n < kLatentTiles; ++n) {
@@ -234,13 +210,8 @@ struct AttendKernel {
         }
       }
     }
-    const int h = simt::ThreadInBlock();
-    if (h < kHeads && first_head + h < args.heads) {
-      const float largest = Floats(memory.largest)[h];
-      args.lse[first + h] = source.count == 0
-                                ? MinusInfinity()
-                                : simt::Add(largest, simt::Log(Floats(memory.sums)[h]));
-    }
+    const int heads = args.heads - first_head < kHeads ? args.heads - first_head : kHeads;
+    softmax.WriteLse(heads, source.count > 0, args.lse + first);
   }
 };
 
