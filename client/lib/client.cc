@@ -102,7 +102,7 @@ absl::StatusOr<SnapshotResult> Client::LoadSnapshot(const std::string& context_i
   return FromMessage(reply);
 }
 
-absl::StatusOr<std::vector<SnapshotName>> Client::ListSnapshots(const std::string& directory) {
+absl::StatusOr<std::vector<ContextName>> Client::ListSnapshots(const std::string& directory) {
   v1::ListSnapshotsRequest request;
   v1::ListSnapshotsReply reply;
   request.set_directory(directory);
@@ -110,7 +110,7 @@ absl::StatusOr<std::vector<SnapshotName>> Client::ListSnapshots(const std::strin
     return connection_->admin->ListSnapshots(context, request, &reply);
   });
   if (!status.ok()) return status;
-  std::vector<SnapshotName> snapshots;
+  std::vector<ContextName> snapshots;
   for (const auto& snapshot : reply.snapshots()) {
     snapshots.push_back({.tenant = snapshot.tenant(), .context_id = snapshot.context_id()});
   }

@@ -2,6 +2,7 @@
 #define WINNOW_CLIENT_WINNOWCTL_GLOBALS_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -26,6 +27,12 @@ struct Globals {
   client::Client Connect() const { return ConnectAs(tenant); }
   client::Client ConnectAs(const std::string& other_tenant) const;
 };
+
+// The contexts of the given tenants.
+absl::StatusOr<std::vector<client::ContextName>> ListContextsOf(
+    const Globals& globals, const std::vector<std::string>& tenants);
+// The contexts of all tenants.
+absl::StatusOr<std::vector<client::ContextName>> ListAllContexts(const Globals& globals);
 
 // Prints the error to stderr and returns its exit code.
 int Fail(const absl::Status& status);

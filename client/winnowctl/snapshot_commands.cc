@@ -13,7 +13,7 @@
 namespace winnow::ctl {
 namespace {
 
-using client::SnapshotName;
+using client::ContextName;
 using client::SnapshotResult;
 using client::StripeRange;
 
@@ -83,13 +83,13 @@ int Load(const Globals& globals, const SnapshotFlags& given) {
 // Copies one after the other, each to or from <directory>/<tenant>/<context id>. One that fails
 // does not keep the others back; one that is `gone` is left out.
 int CopyAll(const Globals& globals, const std::string& directory,
-            const absl::StatusOr<std::vector<SnapshotName>>& names, CopyFn copy,
+            const absl::StatusOr<std::vector<ContextName>>& names, CopyFn copy,
             bool (*gone)(const absl::Status&)) {
   if (!names.ok()) return Fail(names.status());
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
   Table table({"TENANT", "CONTEXT", "BYTES"});
   int code = kOk;
-  for (const SnapshotName& name : *names) {
+  for (const ContextName& name : *names) {
     client::Client client = globals.ConnectAs(name.tenant);
     const absl::StatusOr<uint64_t> bytes = copy(
         client, name.context_id, absl::StrCat(directory, "/", name.tenant, "/", name.context_id));
@@ -110,23 +110,9 @@ int CopyAll(const Globals& globals, const std::string& directory,
   return code;
 }
 
-// The contexts of all tenants.
-absl::StatusOr<std::vector<SnapshotName>> AllContexts(const Globals& globals) {
-  client::Client client = globals.Connect();
-  const absl::StatusOr<std::vector<std::string>> tenants = client.ListTenants();
-  if (!tenants.ok()) return tenants.status();
-  std::vector<SnapshotName> names;
-  for (const std::string& tenant : *tenants) {
-    const auto contexts = globals.ConnectAs(tenant).ListContexts();
-    if (!contexts.ok()) return contexts.status();
-    for (const client::ContextInfo& info : *contexts) names.push_back({tenant, info.context_id});
-  }
-  return names;
-}
-
 int SaveAll(const Globals& globals, const SnapshotFlags& flags) {
   // It may have been deleted, or have expired, since it was listed.
-  return CopyAll(globals, flags.directory, AllContexts(globals), SaveOne, absl::IsNotFound);
+  return CopyAll(globals, flags.directory, ListAllContexts(globals), SaveOne, absl::IsNotFound);
 }
 
 int LoadAll(const Globals& globals, const SnapshotFlags& flags) {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -19,11 +20,13 @@ using client::TierResult;
 
 struct TierFlags {
   std::string id;
+  bool all_tenants = false;
   Planes planes = Planes::kKv;
 };
 
 // What was done with a context.
 struct Total {
+  std::string tenant;
   std::string context_id;
   TierResult sum;
 };
@@ -80,31 +83,32 @@ int Restore(const Globals& globals, const TierFlags& flags) {
               });
 }
 
-absl::StatusOr<std::vector<std::string>> IdsToVerify(client::Client& client,
-                                                     const std::string& id) {
-  if (!id.empty()) return std::vector<std::string>{id};
-  absl::StatusOr<std::vector<client::ContextInfo>> contexts = client.ListContexts();
-  if (!contexts.ok()) return contexts.status();
-  std::vector<std::string> ids;
-  for (const client::ContextInfo& info : *contexts) ids.push_back(info.context_id);
-  return ids;
+absl::StatusOr<std::vector<client::ContextName>> ContextsToVerify(const Globals& globals,
+                                                                  const TierFlags& flags) {
+  if (!flags.id.empty()) return std::vector<client::ContextName>{{globals.tenant, flags.id}};
+  return flags.all_tenants ? ListAllContexts(globals) : ListContextsOf(globals, {globals.tenant});
 }
 
-absl::StatusOr<Total> VerifyOne(client::Client& client, const std::string& id, Planes planes) {
-  absl::StatusOr<client::Context> context = client.OpenContext(id);
+absl::StatusOr<Total> VerifyOne(const Globals& globals, const client::ContextName& name,
+                                Planes planes) {
+  client::Client client = globals.ConnectAs(name.tenant);
+  absl::StatusOr<client::Context> context = client.OpenContext(name.context_id);
   if (!context.ok()) return context.status();
-  return OverRanges("verifying " + id, *context,
-                    [planes](const client::Context& each, StripeRange range) {
-                      return each.Verify(planes, range);
-                    });
+  absl::StatusOr<Total> total =
+      OverRanges("verifying " + name.context_id, *context,
+                 [planes](const client::Context& each, StripeRange range) {
+                   return each.Verify(planes, range);
+                 });
+  if (total.ok()) total->tenant = name.tenant;
+  return total;
 }
 
-absl::StatusOr<std::vector<Total>> VerifyAll(client::Client& client, const TierFlags& flags) {
-  absl::StatusOr<std::vector<std::string>> ids = IdsToVerify(client, flags.id);
-  if (!ids.ok()) return ids.status();
+absl::StatusOr<std::vector<Total>> VerifyAll(const Globals& globals, const TierFlags& flags) {
+  absl::StatusOr<std::vector<client::ContextName>> names = ContextsToVerify(globals, flags);
+  if (!names.ok()) return names.status();
   std::vector<Total> totals;
-  for (const std::string& id : *ids) {
-    absl::StatusOr<Total> total = VerifyOne(client, id, flags.planes);
+  for (const client::ContextName& name : *names) {
+    absl::StatusOr<Total> total = VerifyOne(globals, name, flags.planes);
     // One of several may be deleted or expire at any time.
     if (absl::IsNotFound(total.status()) && flags.id.empty()) continue;
     if (!total.ok()) return total.status();
@@ -114,21 +118,21 @@ absl::StatusOr<std::vector<Total>> VerifyAll(client::Client& client, const TierF
 }
 
 int Verify(const Globals& globals, const TierFlags& flags) {
-  client::Client client = globals.Connect();
-  absl::StatusOr<std::vector<Total>> totals = VerifyAll(client, flags);
+  absl::StatusOr<std::vector<Total>> totals = VerifyAll(globals, flags);
   if (!totals.ok()) return Fail(totals.status());
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
-  Table table({"CONTEXT", "INDEX", "KV", "DAMAGED PAGES"});
+  Table table({"TENANT", "CONTEXT", "INDEX", "KV", "DAMAGED PAGES"});
   std::string damages;
   for (const Total& total : *totals) {
-    all.push_back({{"context_id", total.context_id},
+    all.push_back({{"tenant", total.tenant},
+                   {"context_id", total.context_id},
                    {"index_bytes", total.sum.index_bytes},
                    {"kv_bytes", total.sum.kv_bytes},
                    {"corrupt", total.sum.corrupt}});
-    table.Add({total.context_id, FormatBytes(total.sum.index_bytes),
+    table.Add({total.tenant, total.context_id, FormatBytes(total.sum.index_bytes),
                FormatBytes(total.sum.kv_bytes), absl::StrCat(total.sum.corrupt.size())});
     for (const std::string& line : total.sum.corrupt) {
-      absl::StrAppend(&damages, total.context_id, ": ", line, "\n");
+      absl::StrAppend(&damages, total.tenant, "/", total.context_id, ": ", line, "\n");
     }
   }
   std::cout << (globals.json ? all.dump(2) + "\n" : table.ToString() + damages);
@@ -165,13 +169,19 @@ void AddTierCommands(CLI::App& app, const Globals& globals, Run* run) {
     sub->callback([&globals, run, flags, command] {
       *run = [&globals, flags, command] { return command(globals, *flags); };
     });
-    return sub->add_option("id", flags->id, "context");
+    return std::pair(flags, sub);
   };
-  add("spill", "Move a context's pages from memory to disk", Planes::kKv, "kv", Spill)->required();
-  add("restore", "Bring a context's pages back into memory", Planes::kKv, "kv", Restore)
-      ->required();
-  add("verify", "Compare pages with their checksums: of all contexts of the tenant, or of one",
-      Planes::kAll, "all", Verify);
+  const auto add_for_one = [&](const char* name, const char* help, auto command) {
+    const auto [flags, sub] = add(name, help, Planes::kKv, "kv", command);
+    sub->add_option("id", flags->id, "context")->required();
+  };
+  add_for_one("spill", "Move a context's pages from memory to disk", Spill);
+  add_for_one("restore", "Bring a context's pages back into memory", Restore);
+  const auto [flags, verify] =
+      add("verify", "Compare pages with their checksums: of all contexts of the tenant, or of one",
+          Planes::kAll, "all", Verify);
+  CLI::Option* const id = verify->add_option("id", flags->id, "context");
+  verify->add_flag("--all-tenants", flags->all_tenants, "Contexts of all tenants")->excludes(id);
 }
 
 }  // namespace winnow::ctl

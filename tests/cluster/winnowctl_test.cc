@@ -211,6 +211,13 @@ TEST(WinnowctlAloneTest, TiersAndSnapshotsOfADataDirectory) {
   EXPECT_EQ(verified[0]["context_id"], "copy");
   EXPECT_EQ(verified[0]["corrupt"].size(), 0u);
   EXPECT_GE(verified[1]["kv_bytes"], kv_bytes);
+  run({"context", "create", "--profile=deepseek-v3.2", "--id=theirs", "--tenant=another"});
+  EXPECT_EQ(run({"verify"}).size(), 2u) << "those of the tenant";
+  const json everywhere = run({"verify", "--all-tenants"});
+  ASSERT_EQ(everywhere.size(), 3u);
+  EXPECT_EQ(everywhere[0]["tenant"], "another");
+  EXPECT_EQ(everywhere[0]["context_id"], "theirs");
+  EXPECT_EQ(RunCtl({"verify", "copy", "--all-tenants"}).code, kUsage);
 }
 
 TEST(WinnowctlAloneTest, BenchPrintsStagesAndTheRatioToTheFloor) {

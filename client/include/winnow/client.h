@@ -54,7 +54,7 @@ class Client {
 
   // The snapshots in <directory>/<tenant>/<context id>, of all tenants. NOT_FOUND where there is no
   // such directory.
-  absl::StatusOr<std::vector<SnapshotName>> ListSnapshots(const std::string& directory);
+  absl::StatusOr<std::vector<ContextName>> ListSnapshots(const std::string& directory);
 
   // All that have contexts.
   absl::StatusOr<std::vector<std::string>> ListTenants();

@@ -59,8 +59,8 @@ struct SnapshotResult {
   uint32_t total_stripes = 0;  // of the context or the snapshot; 0 if that is not known
 };
 
-// Of one context, in a directory of many.
-struct SnapshotName {
+// A context among those of several tenants.
+struct ContextName {
   std::string tenant;
   std::string context_id;
 };
