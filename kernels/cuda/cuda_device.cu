@@ -7,7 +7,6 @@ namespace winnow::kernels::cuda {
 namespace {
 
 constexpr int kOldestCapability = 80;
-constexpr int kHopper = 9;  // its instructions for groups are not those of what came after it
 
 Error Report(cudaError_t error, const std::string& doing) {
   if (error == cudaSuccess) return "";
@@ -118,12 +117,15 @@ Error OpenCudaDevice(int number, std::unique_ptr<DeviceApi>* device) {
   properties.memory_bytes = found.totalGlobalMem;
   properties.limits = {.multiprocessors = found.multiProcessorCount,
                        .shared_bytes_per_block = found.sharedMemPerBlockOptin,
-                       .shared_bytes_per_multiprocessor = found.sharedMemPerMultiprocessor,
-                       .has_groups = found.major == kHopper};
+                       .shared_bytes_per_multiprocessor = found.sharedMemPerMultiprocessor};
   if (properties.compute_capability < kOldestCapability) {
     return properties.name + " has compute capability " +
            std::to_string(properties.compute_capability) + "; at least " +
            std::to_string(kOldestCapability) + " is needed";
+  }
+  if (Error error = Report(HaveGroups(&properties.limits.has_groups), "reading from the GPU");
+      !error.empty()) {
+    return error;
   }
   *device = std::make_unique<CudaDevice>(number, properties);
   return "";

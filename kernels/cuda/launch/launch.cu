@@ -18,6 +18,9 @@ __global__ void __launch_bounds__(1024) AttendMerge(const __grid_constant__ Atte
   AttendMergeBody(args);
 }
 
+// Each device's code has its own.
+__constant__ bool built_with_groups = simt::kHasGroups;
+
 struct Launcher {
   const LaunchShape& shape;
   cudaStream_t stream;
@@ -58,6 +61,10 @@ cudaError_t LaunchMerge(const LaunchShape& shape, const MergeArgs& args, cudaStr
 cudaError_t LaunchAttendMerge(const LaunchShape& shape, const AttendMergeArgs& args,
                               cudaStream_t stream) {
   return Launch<&AttendMerge>(shape, args, stream);
+}
+
+cudaError_t HaveGroups(bool* have) {
+  return cudaMemcpyFromSymbol(have, built_with_groups, sizeof *have);
 }
 
 cudaError_t LaunchKernel(const LaunchShape& shape, const KernelCall& call, cudaStream_t stream) {

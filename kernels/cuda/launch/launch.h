@@ -24,6 +24,10 @@ cudaError_t LaunchMerge(const LaunchShape& shape, const MergeArgs& args, cudaStr
 cudaError_t LaunchAttendMerge(const LaunchShape& shape, const AttendMergeArgs& args,
                               cudaStream_t stream);
 
+// Whether the kernels that the current device runs were built with products of groups: these are
+// instructions of sm_90a alone, and without them a kernel by groups does nothing.
+cudaError_t HaveGroups(bool* have);
+
 // Any of them.
 cudaError_t LaunchKernel(const LaunchShape& shape, const KernelCall& call, cudaStream_t stream);
 
