@@ -14,13 +14,13 @@ constexpr size_t kPinnedSlack = 4096;
 constexpr size_t kPinnedBytesPerRow = 64;
 
 size_t PageBytes(const ScoreWork& work) {
-  return StagedBytes(kernels::KeyPageBytes(work.query.format, work.query.dim));
+  return kernels::KeyPageBytes(work.query.format, work.query.dim);
 }
 
 size_t StagedBytesOf(const ScoreWork& work) {
   const auto warm =
       std::ranges::count(work.pages, nullptr, [](const StoredPage& p) { return p.keys.device; });
-  return PageBytes(work) * static_cast<size_t>(warm);
+  return StagedBytes(PageBytes(work)) * static_cast<size_t>(warm);
 }
 
 size_t PinnedBytesOf(const ScoreWork& work) {
@@ -64,14 +64,15 @@ absl::Status GpuCompute::ScoreTogether(std::span<const ScoreTask* const> tasks,
 }
 
 absl::StatusOr<size_t> GpuCompute::PagesThatFit(const ScoreWork& work, size_t first) const {
-  const size_t most_warm = options_.staging_bytes / PageBytes(work);
+  const size_t page_bytes = StagedBytes(PageBytes(work));
+  const size_t most_warm = options_.staging_bytes / page_bytes;
   size_t last = first;
   for (size_t warm = 0; last < work.pages.size(); ++last) {
     if (work.pages[last].keys.device == nullptr && ++warm > most_warm) break;
   }
   if (last > first) return last - first;
   return Error(absl::StatusCode::kResourceExhausted, "DEVICE_MEMORY",
-               absl::StrCat("a page needs ", PageBytes(work), " bytes of staging; there are ",
+               absl::StrCat("a page needs ", page_bytes, " bytes of staging; there are ",
                             options_.staging_bytes));
 }
 
