@@ -20,7 +20,7 @@ bool Alike(const Profile& a, const Profile& b) {
 
 }  // namespace
 
-GpuCompute::AttendNeed GpuCompute::NeedOfRow(const AttendWork& work, size_t row) const {
+GpuCompute::AttendNeed GpuCompute::NeedOfRow(const AttendWork& work, size_t row) {
   const Profile& profile = work.profile;
   const std::vector<Place>& rows = work.rows[row];
   const auto warm = std::ranges::count(rows, nullptr, &Place::device);
@@ -94,27 +94,26 @@ absl::Status GpuCompute::AttendInParts(const AttendWork& work, const Staging& st
   return absl::OkStatus();
 }
 
-bool GpuCompute::AttendsTogether(std::span<const AttendWork* const> batch,
-                                 const AttendWork& work) const {
-  if (!Alike(batch[0]->profile, work.profile)) return false;
-  AttendNeed need;
-  const auto add = [&](const AttendWork& other) {
-    for (size_t row = 0; row < other.rows.size(); ++row) need.Add(NeedOfRow(other, row));
-  };
-  add(work);
-  for (const AttendWork* other : batch) add(*other);
+bool GpuCompute::AttendsTogether(std::span<const AttendTask* const> batch,
+                                 const AttendTask& task) const {
+  if (!Alike(batch[0]->work.profile, task.work.profile)) return false;
+  AttendNeed need = task.need;
+  for (const AttendTask* other : batch) need.Add(other->need);
   return Fits(need);
 }
 
 absl::Status GpuCompute::Attend(const AttendWork& work) {
-  using Batch = std::vector<const AttendWork*>;
+  using Batch = std::vector<const AttendTask*>;
+  AttendTask task{work, {}};
+  for (size_t row = 0; row < work.rows.size(); ++row) task.need.Add(NeedOfRow(work, row));
   return attend_queue_->Do(
-      work,
-      [this](const Batch& batch, const AttendWork& other) { return AttendsTogether(batch, other); },
+      task,
+      [this](const Batch& batch, const AttendTask& other) { return AttendsTogether(batch, other); },
       [this](const Batch& batch, const Staging& staging) {
-        if (batch.size() == 1) return AttendInParts(*batch[0], staging);
+        // What does not fit one launch is never one of several.
+        if (!Fits(batch[0]->need)) return AttendInParts(batch[0]->work, staging);
         std::vector<AttendRows> parts;
-        for (const AttendWork* one : batch) parts.push_back({one, 0, one->rows.size()});
+        for (const AttendTask* one : batch) parts.push_back({&one->work, 0, one->work.rows.size()});
         return AttendTogether(parts, staging);
       });
 }

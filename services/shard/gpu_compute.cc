@@ -93,7 +93,7 @@ absl::Status GpuCompute::Init() {
   }
   stagings_ = std::make_unique<StagingPool>(std::move(stagings));
   score_queue_ = std::make_unique<BatchQueue<ScoreTask>>(stagings_.get());
-  attend_queue_ = std::make_unique<BatchQueue<AttendWork>>(stagings_.get());
+  attend_queue_ = std::make_unique<BatchQueue<AttendTask>>(stagings_.get());
   return CheckDevice(CudaBackend::Create(*device_,
                                          {.concurrent_queries = options_.concurrent_queries,
                                           .workspace_bytes = options_.workspace_bytes,

@@ -60,9 +60,12 @@ class GpuCompute final : public Compute {
   absl::Status Init();
   absl::StatusOr<Staging> NewStaging(size_t bytes);
 
+  // A call and what it needs, which is added up once.
   struct ScoreTask {
     ScoreWork work;
     kernels::ScoreTopKResult* result;
+    size_t staged_bytes;  // of warm pages
+    size_t pinned_bytes;
   };
   // Tasks that ScoresTogether says can be. Their results mean nothing after an error.
   absl::Status ScoreTogether(std::span<const ScoreTask* const> tasks, const Staging& staging);
@@ -91,14 +94,18 @@ class GpuCompute final : public Compute {
       head_bytes += other.head_bytes;
     }
   };
-  AttendNeed NeedOfRow(const AttendWork& work, size_t row) const;
+  struct AttendTask {
+    const AttendWork& work;
+    AttendNeed need;
+  };
+  static AttendNeed NeedOfRow(const AttendWork& work, size_t row);
   bool Fits(const AttendNeed& need) const;
   // Query rows from `first` on that fit into one launch; at least one, or RESOURCE_EXHAUSTED
   // DEVICE_MEMORY.
   absl::StatusOr<size_t> RowsThatFit(const AttendWork& work, size_t first) const;
   absl::Status AttendTogether(std::span<const AttendRows> parts, const Staging& staging);
   absl::Status AttendInParts(const AttendWork& work, const Staging& staging);
-  bool AttendsTogether(std::span<const AttendWork* const> batch, const AttendWork& work) const;
+  bool AttendsTogether(std::span<const AttendTask* const> batch, const AttendTask& task) const;
 
   // Constant after construction; each synchronises itself. Taken down from bottom to top.
   const std::unique_ptr<kernels::cuda::DeviceApi> device_;
@@ -110,7 +117,7 @@ class GpuCompute final : public Compute {
   std::vector<std::unique_ptr<std::byte, FreeOnDevice>> staging_memory_;
   std::unique_ptr<StagingPool> stagings_;
   std::unique_ptr<BatchQueue<ScoreTask>> score_queue_;
-  std::unique_ptr<BatchQueue<AttendWork>> attend_queue_;
+  std::unique_ptr<BatchQueue<AttendTask>> attend_queue_;
   std::unique_ptr<kernels::cuda::CudaBackend> backend_;
 };
 

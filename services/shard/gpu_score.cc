@@ -84,14 +84,14 @@ absl::Status GpuCompute::ScoreInParts(const ScoreTask& task, const Staging& stag
     const absl::StatusOr<size_t> count = PagesThatFit(task.work, first);
     if (!count.ok()) return count.status();
     kernels::ScoreTopKResult part;
-    ScoreTask one{task.work, &part};
+    ScoreTask one = task;
+    one.result = &part;
     one.work.pages = task.work.pages.subspan(first, *count);
     const ScoreTask* const tasks[] = {&one};
     if (absl::Status status = ScoreTogether(tasks, staging); !status.ok()) return status;
     result->complete = part.complete;
     if (!part.complete) return absl::OkStatus();
     first += *count;
-    // Mostly all pages are one part, and there is nothing to merge.
     for (size_t row = 0; row < result->selected.size(); ++row) {
       std::vector<kernels::Candidate>& best = result->selected[row];
       if (best.empty()) {
@@ -109,11 +109,11 @@ absl::Status GpuCompute::ScoreInParts(const ScoreTask& task, const Staging& stag
 
 bool GpuCompute::ScoresTogether(std::span<const ScoreTask* const> batch,
                                 const ScoreTask& task) const {
-  size_t staged_bytes = StagedBytesOf(task.work), pinned_bytes = PinnedBytesOf(task.work);
+  size_t staged_bytes = task.staged_bytes, pinned_bytes = task.pinned_bytes;
   size_t most_pages = task.work.pages.size();
   for (const ScoreTask* other : batch) {
-    staged_bytes += StagedBytesOf(other->work);
-    pinned_bytes += PinnedBytesOf(other->work);
+    staged_bytes += other->staged_bytes;
+    pinned_bytes += other->pinned_bytes;
     most_pages = std::max(most_pages, other->work.pages.size());
   }
   // One row of each must fit beside what goes up and comes down, or the call would fail for all.
@@ -128,10 +128,12 @@ bool GpuCompute::ScoresTogether(std::span<const ScoreTask* const> batch,
 absl::Status GpuCompute::Score(const ScoreWork& work, kernels::ScoreTopKResult* result) {
   using Batch = std::vector<const ScoreTask*>;
   return score_queue_->Do(
-      {work, result},
+      {work, result, StagedBytesOf(work), PinnedBytesOf(work)},
       [this](const Batch& batch, const ScoreTask& task) { return ScoresTogether(batch, task); },
       [this](const Batch& batch, const Staging& staging) {
-        return batch.size() == 1 ? ScoreInParts(*batch[0], staging) : ScoreTogether(batch, staging);
+        // What is too large for the staging is never one of several.
+        return batch[0]->staged_bytes <= options_.staging_bytes ? ScoreTogether(batch, staging)
+                                                                : ScoreInParts(*batch[0], staging);
       });
 }
 
