@@ -80,10 +80,12 @@ void ScoreCall::PlaceInputs(DevicePage* pages, std::byte* queries, float* weight
 Error ScoreCall::TakeMemory() {
   const ScoreQuery& query = ParamsOf(parts_[0]).query;
   size_t page_count = 0;
-  size_t least_row_bytes = SIZE_MAX;
+  size_t least_row_bytes = SIZE_MAX, most_row_bytes = 0;
   for (const Part& part : parts_) {
     page_count += part.pages;
-    least_row_bytes = std::min(least_row_bytes, ScoreWorkspaceBytesPerRow(part.pages));
+    const size_t row_bytes = ScoreWorkspaceBytesPerRow(part.pages);
+    least_row_bytes = std::min(least_row_bytes, row_bytes);
+    most_row_bytes = std::max(most_row_bytes, row_bytes);
   }
   const size_t heads = size_t{1} * rows_ * query.heads;
   auto* const pages = memory_.Input<DevicePage>(page_count);
@@ -92,8 +94,12 @@ Error ScoreCall::TakeMemory() {
   auto* const rows = memory_.Input<ScoreRow>(rows_);
   selected_ = memory_.Output<Candidate>(candidates_);
   counts_ = memory_.Output<uint32_t>(rows_);
-  const size_t fit = memory_.workspace_left() / (least_row_bytes + sizeof(RowState));
-  launch_rows_ = static_cast<int>(std::clamp<size_t>(fit, 1, rows_));
+  // As many as may share a launch, so that beside their states there is room for the largest row.
+  const size_t left = memory_.workspace_left();
+  const size_t largest = most_row_bytes + sizeof(RowState);
+  const size_t others =
+      left > largest ? (left - largest) / (least_row_bytes + sizeof(RowState)) : 0;
+  launch_rows_ = static_cast<int>(std::min<size_t>(1 + others, rows_));
   auto* const states = memory_.Workspace<RowState>(launch_rows_);
   if (Error error = memory_.Check(); !error.empty()) return error;
   PlaceInputs(pages, queries, weights);

@@ -4,6 +4,7 @@
 #include <deque>
 
 #include "kernels/cuda/cuda_backend.h"
+#include "kernels/cuda/score_plan.h"
 #include "tests/gpu/device_array.h"
 #include "tests/gpu/fake_device.h"
 #include "tests/gpu/score_case.h"
@@ -106,6 +107,18 @@ TEST_F(ScoreBatchTest, MakesMoreLaunchesWhereTheWorkspaceIsSmall) {
   std::vector<ScoreTopKResult> results(cases_.size());
   ASSERT_EQ(backend->TryScoreTopK(Queries(), results), "");
   EXPECT_GT(device_.calls(Call::kLaunch), kLaunchesOfOne);
+  ExpectAsAlone(*backend, results);
+}
+
+TEST_F(ScoreBatchTest, TheStatesOfSmallContextsLeaveRoomForALargeOne) {
+  constexpr int kPages = 4688;
+  constexpr size_t kInputsAndOutputs = 90000;
+  for (int i = 0; i < 10; ++i) Add(1, 5, 5);
+  Add(1, kPages * kPageEntries, 5);
+  const auto backend =
+      Backend(ScoreWorkspaceBytesPerRow(kPages) + sizeof(RowState) + kInputsAndOutputs);
+  std::vector<ScoreTopKResult> results(cases_.size());
+  ASSERT_EQ(backend->TryScoreTopK(Queries(), results), "");
   ExpectAsAlone(*backend, results);
 }
 
