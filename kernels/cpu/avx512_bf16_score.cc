@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "kernels/cpu/avx512_bf16.h"
+#include "kernels/cpu/next_page.h"
 #include "kernels/reference/formats.h"
 
 #pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,avx512vnni,fma,f16c")
@@ -12,15 +13,7 @@
 namespace winnow::kernels::avx512_bf16 {
 namespace {
 
-#include "kernels/cpu/avx512_words.inc"
-
-// --- Scoring: lanes are entries, a word of the query is broadcast. Floor: one read of the page, or
-// heads * dim / 2 (BF16) or / 4 (VNNI) instructions for 16 entries, two of them in a cycle at best.
-
-constexpr int kEntryVectors = kPageEntries / 16;
-
-// Tiles compute q . k of kHeads heads, from the flat index `first_head` of all rows' heads on, and
-// kVectors vectors of 16 entries, from `first_vector` on.
+#include "kernels/cpu/avx512_tiles.inc"
 
 // In bf16 pairs; for fp8 (decoded into scratch) and bf16 (in place).
 struct Bf16Tile {
@@ -41,32 +34,6 @@ struct Bf16Tile {
         dots[i] = AddDotBf16(dots[i], key[i % kVectors], broadcast[i / kVectors]);
       });
     }
-  }
-};
-
-// Of int8. The instruction takes unsigned times signed bytes, so queries are 128 too large, and
-// sums start at -128 times the sum of the key.
-struct Int8Tile {
-  static constexpr int kVectors = 4;
-  const uint32_t* queries;  // [rows * heads, words]
-  const std::byte* keys;    // [4 vectors, words, 16 entries]
-  const int32_t* starts;    // [64 entries]
-  int words;
-
-  template <int kHeads>
-  void Dots(int first_head, int, __m512 (&dots)[kHeads * kVectors]) const {
-    Bytes sums[kHeads * kVectors];
-    Unrolled<kHeads * kVectors>([&](auto i) { sums[i] = LoadBytes(starts + i % kVectors * 16); });
-    const uint32_t* query = queries + static_cast<size_t>(first_head) * words;
-    for (int w = 0; w < words; ++w) {
-      Bytes key[kVectors], broadcast[kHeads];
-      Unrolled<kVectors>([&](auto v) { key[v] = LoadBytes(keys + (v * words + w) * 64); });
-      Unrolled<kHeads>([&](auto h) { broadcast[h] = Broadcast(query + h * words + w); });
-      Unrolled<kHeads * kVectors>([&](auto i) {
-        sums[i] = AddDotBytes(sums[i], broadcast[i / kVectors], key[i % kVectors]);
-      });
-    }
-    Unrolled<kHeads * kVectors>([&](auto i) { dots[i] = _mm512_cvtepi32_ps(sums[i]); });
   }
 };
 
@@ -124,52 +91,16 @@ struct MxFp4Tile {
   }
 };
 
-constexpr int kTileHeads = 4;
-
-// sums += w_j * max(0, q_j . k), heads in order.
-template <int kHeads, typename Tile>
-inline void AddHeads(const Tile& tile, const float* weights, int head, int vector,
-                     __m512 (&sums)[Tile::kVectors]) {
-  __m512 dots[kHeads * Tile::kVectors];
-  tile.template Dots<kHeads>(head, vector, dots);
-  Unrolled<kHeads * Tile::kVectors>([&](auto i) {
-    __m512& sum = sums[i % Tile::kVectors];
-    sum = _mm512_fmadd_ps(_mm512_set1_ps(weights[head + i / Tile::kVectors]),
-                          _mm512_max_ps(dots[i], _mm512_setzero_ps()), sum);
-  });
-}
-
 // scales: [64 entries] fp32; null for 1.
 template <typename Tile>
-void ScoreRows(const ScoreQuery& query, const Tile& tile, const std::byte* scales, float* scores) {
-  for (int row = 0; row < query.rows; ++row) {
-    const int end = (row + 1) * query.heads;
-    for (int vector = 0; vector < kEntryVectors; vector += Tile::kVectors) {
-      __m512 sums[Tile::kVectors];
-      SetZero(sums);
-      int head = row * query.heads;
-      for (; head + kTileHeads <= end; head += kTileHeads) {
-        AddHeads<kTileHeads>(tile, query.weights, head, vector, sums);
-      }
-      for (; head < end; ++head) AddHeads<1>(tile, query.weights, head, vector, sums);
-      Unrolled<Tile::kVectors>([&](auto v) {
-        const __m512 scale =
-            scales == nullptr ? _mm512_set1_ps(1) : _mm512_loadu_ps(scales + 64 * (vector + v));
-        StoreScores(sums[v], scale, scores + row * kPageEntries + 16 * (vector + v));
-      });
-    }
-  }
-}
-
-// What a sum must start at when each query byte is `offset` too large: -offset * (sum of the key).
-//   words  [words, 16 entries] signed bytes
-inline Bytes StartOf(const std::byte* keys, int words, int offset) {
-  Bytes sum = _mm512_setzero_si512();
-  for (int w = 0; w < words; ++w) {
-    sum = _mm512_dpbusd_epi32(sum, _mm512_set1_epi8(static_cast<char>(offset)),
-                              LoadBytes(keys + w * 64));
-  }
-  return _mm512_sub_epi32(_mm512_setzero_si512(), sum);
+void ScoreRows(const ScoreQuery& query, const Tile& tile, const std::byte* next,
+               const std::byte* scales, float* scores) {
+  SumRows(query.rows, query.heads, query.weights, tile, next, KeyPageBytes(query.format, query.dim),
+          [&](int row, int vector, __m512 sum) {
+            const __m512 scale =
+                scales == nullptr ? _mm512_set1_ps(1) : _mm512_loadu_ps(scales + 64 * vector);
+            StoreScores(sum, scale, scores + row * kPageEntries + 16 * vector);
+          });
 }
 
 // Codes of a page's scales as exponents, or as 2^(code - 127 - kMxFp4Shift): the largest block, of
@@ -187,8 +118,9 @@ void DecodeScales(const std::byte* codes, int count, float* scales) {
 }
 
 template <bool kExponents>
-void ScoreMxFp4(const ScoreQuery& query, const std::byte* prepared, const std::byte* page,
+void ScoreMxFp4(const ScoreQuery& query, const std::byte* prepared, const PageTurn& turn,
                 std::byte* scratch, float* scores) {
+  const std::byte* const page = turn.page;
   const MxFp4Layout layout(query);
   const int blocks = query.dim / 32;
   std::byte* keys = scratch;
@@ -212,7 +144,7 @@ void ScoreMxFp4(const ScoreQuery& query, const std::byte* prepared, const std::b
                             .starts = starts,
                             .scales = scales,
                             .words = query.dim / 4},
-      nullptr, scores);
+      turn.next, nullptr, scores);
 }
 
 }  // namespace
@@ -226,10 +158,10 @@ void ScorePage(const ScoreQuery& query, const std::byte* prepared, const PageTur
     case KeyFormat::kFp8E4M3:
       DecodeE4m3Run(page, size_t{kPageEntries} * query.dim, scratch);
       return ScoreRows(query, Bf16Tile{.queries = queries, .keys = scratch, .words = query.dim / 2},
-                       scales, scores);
+                       turn.next, scales, scores);
     case KeyFormat::kBf16:
       return ScoreRows(query, Bf16Tile{.queries = queries, .keys = page, .words = query.dim / 2},
-                       nullptr, scores);
+                       turn.next, nullptr, scores);
     case KeyFormat::kInt8: {
       auto* starts = reinterpret_cast<int32_t*>(scratch);
       for (int v = 0; v < kEntryVectors; ++v) {
@@ -238,14 +170,14 @@ void ScorePage(const ScoreQuery& query, const std::byte* prepared, const PageTur
       return ScoreRows(
           query,
           Int8Tile{.queries = queries, .keys = page, .starts = starts, .words = query.dim / 4},
-          scales, scores);
+          turn.next, scales, scores);
     }
     case KeyFormat::kMxFp4: {
       uint32_t has_large_scales;
       __builtin_memcpy(&has_large_scales, prepared + MxFp4Layout(query).large_scales_at,
                        sizeof has_large_scales);
-      return has_large_scales != 0 ? ScoreMxFp4<true>(query, prepared, page, scratch, scores)
-                                   : ScoreMxFp4<false>(query, prepared, page, scratch, scores);
+      return has_large_scales != 0 ? ScoreMxFp4<true>(query, prepared, turn, scratch, scores)
+                                   : ScoreMxFp4<false>(query, prepared, turn, scratch, scores);
     }
   }
 }

@@ -8,7 +8,6 @@ namespace {
 
 // Pages that a thread claims at once: 4096 keys, about half a megabyte.
 constexpr int kPagesPerTask = 64;
-constexpr size_t kCacheLineBytes = 64;
 
 // Without a branch, so that the compiler compares a vector at a time.
 bool AnyAbove(const float* scores, uint32_t count, float threshold) {
@@ -21,11 +20,6 @@ bool AnyAbove(const float* scores, uint32_t count, float threshold) {
 void Offer(const float* scores, uint32_t first_position, uint32_t visible, TopK* best) {
   if (best->full() && !AnyAbove(scores, visible, best->threshold())) return;
   for (uint32_t i = 0; i < visible; ++i) best->Push(scores[i], first_position + i);
-}
-
-// Asks for a page that is scored after the present one, whose arithmetic leaves memory idle.
-void PrefetchPage(const std::byte* page, size_t bytes) {
-  for (size_t at = 0; at < bytes; at += kCacheLineBytes) __builtin_prefetch(page + at, 0, 2);
 }
 
 class Scan {
@@ -43,13 +37,11 @@ class Scan {
     ScanMemory::Worker& worker = memory_.workers[worker_number];
     if (!worker.used) Begin(&worker);
     std::byte* scratch = worker.scratch.Get(variant_.score_scratch_bytes(query));
-    const size_t page_bytes = KeyPageBytes(query.format, query.dim);
     alignas(kScratchAlignment) std::array<float, kMaxQueryRows * kPageEntries> scores;
     if (variant_.enter != nullptr) variant_.enter(query);
     for (int i = first_page; i < last_page; ++i) {
       const KeyPage& page = params_.pages[i];
       const std::byte* next = i + 1 < last_page ? params_.pages[i + 1].keys : nullptr;
-      if (next != nullptr) PrefetchPage(next, page_bytes);
       const PageTurn turn = {.page = page.keys, .next = next, .first = i == first_page};
       variant_.score_page(query, prepared_, turn, scratch, scores.data());
       for (int row = 0; row < query.rows; ++row) {

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "kernels/cpu/avx512_bf16.h"
+#include "kernels/cpu/next_page.h"
 #include "kernels/cpu/prepare.h"
 #include "kernels/reference/formats.h"
 
