@@ -26,14 +26,17 @@ size_t ScaleUnitBytes(KeyFormat format) {
 //           bytes hold consecutive dims: 2 for fp8 (2 dims), 4 for bf16 (2 dims) and int8 (4 dims),
 //           1 for MXFP4 (2 dims). A block's rows of 32 dims are thus the rows of an AMX B tile.
 //   scales  [scale_bytes / S][64 entries][S bytes], S = 4 for fp8 and int8, 1 for MXFP4.
+
+// Where the first of entry i's groups lies; the next are 16 groups apart.
+size_t CodesOf(size_t code_bytes, size_t group, int i) {
+  return static_cast<size_t>(i / kLanes) * kLanes * code_bytes + i % kLanes * group;
+}
+
 // Calls fn(code or scale bytes of entry-major key, place in page, size) for each piece of entry i.
 template <size_t kGroup, size_t kScale, typename Fn>
 void ForEachPiece(size_t code_bytes, size_t scale_bytes, int i, Fn fn) {
-  const size_t block = static_cast<size_t>(i / kLanes) * kLanes * code_bytes;
-  const size_t lane = i % kLanes;
-  for (size_t g = 0; g < code_bytes / kGroup; ++g) {
-    fn(g * kGroup, block + (g * kLanes + lane) * kGroup, kGroup);
-  }
+  const size_t codes = CodesOf(code_bytes, kGroup, i);
+  for (size_t at = 0; at < code_bytes; at += kGroup) fn(at, codes + at * kLanes, kGroup);
   if constexpr (kScale > 0) {
     for (size_t s = 0; s < scale_bytes / kScale; ++s) {
       fn(code_bytes + s * kScale,
@@ -61,6 +64,23 @@ void Extract(size_t code_bytes, size_t scale_bytes, const std::byte* page, int f
     ForEachPiece<kGroup, kScale>(
         code_bytes, scale_bytes, first + n,
         [&](size_t at, size_t from, size_t size) { std::memcpy(key + at, page + from, size); });
+  }
+}
+
+template <size_t kGroup, size_t kScale>
+void Copy(size_t code_bytes, size_t scale_bytes, const std::byte* from_page, int from,
+          std::byte* to_page, int to) {
+  const std::byte* code = from_page + CodesOf(code_bytes, kGroup, from);
+  std::byte* to_code = to_page + CodesOf(code_bytes, kGroup, to);
+  for (size_t at = 0; at < kLanes * code_bytes; at += kLanes * kGroup) {
+    std::memcpy(to_code + at, code + at, kGroup);
+  }
+  if constexpr (kScale > 0) {
+    const size_t scales = kPageEntries * code_bytes;
+    for (size_t at = scales; at < scales + kPageEntries * scale_bytes;
+         at += kPageEntries * kScale) {
+      std::memcpy(to_page + at + to * kScale, from_page + at + from * kScale, kScale);
+    }
   }
 }
 
@@ -127,6 +147,22 @@ void ExtractKeys(KeyFormat format, int dim, const std::byte* page, int first, in
       return Extract<4, 0>(codes, scales, page, first, count, keys);
     case KeyFormat::kInt8:
       return Extract<4, 4>(codes, scales, page, first, count, keys);
+  }
+}
+
+void CopyKey(KeyFormat format, int dim, const std::byte* from_page, int from, std::byte* to_page,
+             int to) {
+  const size_t codes = KeyCodeBytes(format, dim);
+  const size_t scales = KeyScaleBytes(format, dim);
+  switch (format) {
+    case KeyFormat::kFp8E4M3:
+      return Copy<2, 4>(codes, scales, from_page, from, to_page, to);
+    case KeyFormat::kMxFp4:
+      return Copy<1, 1>(codes, scales, from_page, from, to_page, to);
+    case KeyFormat::kBf16:
+      return Copy<4, 0>(codes, scales, from_page, from, to_page, to);
+    case KeyFormat::kInt8:
+      return Copy<4, 4>(codes, scales, from_page, from, to_page, to);
   }
 }
 

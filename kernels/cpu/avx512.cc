@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "kernels/cpu/prepare.h"
+#include "kernels/cpu/vnni_sieve.h"
 
 #pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,fma,f16c")
 
@@ -52,7 +53,7 @@ bool RunsHere() {
 }  // namespace
 
 const CpuVariant& Avx512Variant() {
-  static constexpr CpuVariant variant = {
+  static const CpuVariant variant = {
       .name = "avx512",
       .runs_here = RunsHere,
       .prepared_bytes = FloatQueryBytes,
@@ -61,6 +62,7 @@ const CpuVariant& Avx512Variant() {
       .leave = nullptr,
       .score_scratch_bytes = ScoreScratchBytes,
       .score_page = ScorePage,
+      .sieve = &VnniSieve(),
       .attend_scratch_bytes = AttendScratchBytes,
       .attend = Attend,
   };

@@ -1,5 +1,7 @@
 #include "kernels/cpu/avx512_bf16.h"
 
+#include "kernels/cpu/vnni_sieve.h"
+
 namespace winnow::kernels {
 namespace avx512_bf16 {
 namespace {
@@ -15,7 +17,7 @@ bool RunsHere() {
 }  // namespace avx512_bf16
 
 const CpuVariant& Avx512Bf16Variant() {
-  static constexpr CpuVariant variant = {
+  static const CpuVariant variant = {
       .name = "avx512_bf16",
       .runs_here = avx512_bf16::RunsHere,
       .prepared_bytes = avx512_bf16::PreparedBytes,
@@ -24,6 +26,7 @@ const CpuVariant& Avx512Bf16Variant() {
       .leave = nullptr,
       .score_scratch_bytes = avx512_bf16::ScoreScratchBytes,
       .score_page = avx512_bf16::ScorePage,
+      .sieve = &VnniSieve(),
       .attend_scratch_bytes = avx512_bf16::AttendScratchBytes,
       .attend = avx512_bf16::Attend,
   };

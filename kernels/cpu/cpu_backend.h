@@ -5,15 +5,9 @@
 #include <string_view>
 
 #include "kernels/backend.h"
+#include "kernels/cpu/sieve.h"
 
 namespace winnow::kernels {
-
-// A page to score, and its place among those that a thread scores with the same scratch.
-struct PageTurn {
-  const std::byte* page;
-  const std::byte* next;  // the page of the following call; null after the last
-  bool first;
-};
 
 // What one instruction set does; the scan, the division over threads and the top-k are shared.
 struct CpuVariant {
@@ -33,6 +27,9 @@ struct CpuVariant {
   size_t (*score_scratch_bytes)(const ScoreQuery& query);
   void (*score_page)(const ScoreQuery& query, const std::byte* prepared, const PageTurn& turn,
                      std::byte* scratch, float* scores);
+
+  // Spares score_page most of its work where it can; may be null.
+  const Sieve* sieve = nullptr;
 
   // Heads [first_head, first_head + heads) of an attention; heads is at most kAttendHeads.
   size_t (*attend_scratch_bytes)(const AttendParams& params);

@@ -2,62 +2,101 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 
 namespace winnow::kernels {
 namespace {
 
 // Pages that a thread claims at once: 4096 keys, about half a megabyte.
 constexpr int kPagesPerTask = 64;
+constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
 
-// Without a branch, so that the compiler compares a vector at a time.
-bool AnyAbove(const float* scores, uint32_t count, float threshold) {
+// Both without a branch, so that the compiler compares a vector at a time.
+bool AnyAbove(std::span<const float> scores, float threshold) {
   int above = 0;
-  for (uint32_t i = 0; i < count; ++i) above |= static_cast<int>(scores[i] > threshold);
+  for (const float score : scores) above |= static_cast<int>(score > threshold);
   return above != 0;
+}
+bool AllBelow(std::span<const float> bounds, float floor) {
+  int below = 1;
+  for (const float bound : bounds) below &= static_cast<int>(bound < floor);
+  return below != 0;
 }
 
 // Offers the scores of a page to the row's best. Most pages have none that is above the threshold.
-void Offer(const float* scores, uint32_t first_position, uint32_t visible, TopK* best) {
-  if (best->full() && !AnyAbove(scores, visible, best->threshold())) return;
-  for (uint32_t i = 0; i < visible; ++i) best->Push(scores[i], first_position + i);
+void Offer(std::span<const float> scores, uint32_t first_position, TopK* best) {
+  if (best->full() && !AnyAbove(scores, best->threshold())) return;
+  for (size_t i = 0; i < scores.size(); ++i) {
+    best->Push(scores[i], first_position + static_cast<uint32_t>(i));
+  }
+}
+
+// From so many times k entries on, and so many at all, it pays to prepare a sieve.
+constexpr size_t kSievedPerSelected = 16;
+constexpr size_t kLeastSieved = 4096;
+
+// The variant's sieve, if it is of use to the call.
+const Sieve* SieveFor(const CpuVariant& variant, const ScoreTopKParams& params) {
+  const size_t entries = params.pages.size() * kPageEntries;
+  const bool is_of_use = variant.sieve != nullptr && entries >= kLeastSieved &&
+                         entries >= kSievedPerSelected * params.k && variant.sieve->runs_here() &&
+                         variant.sieve->suits(params.query);
+  return is_of_use ? variant.sieve : nullptr;
+}
+
+ScoreQuery RowOf(const ScoreQuery& query, int row) {
+  ScoreQuery one = query;
+  one.rows = 1;
+  one.queries += row * query.heads * QueryBytes(query.format, query.dim);
+  one.weights += row * query.heads;
+  return one;
 }
 
 class Scan {
  public:
   Scan(const CpuVariant& variant, const ScoreTopKParams& params, int workers, ScanMemory* memory)
-      : variant_(variant), params_(params), memory_(*memory) {
-    prepared_ = memory_.prepared.Get(variant.prepared_bytes(params.query));
-    variant.prepare(params.query, prepared_);
+      : variant_(variant),
+        params_(params),
+        query_(params.query),
+        sieve_(SieveFor(variant, params)),
+        memory_(*memory) {
+    prepared_ = memory_.prepared.Get(variant.prepared_bytes(query_));
+    variant.prepare(query_, prepared_);
+    if (sieve_ != nullptr) PrepareSieve();
     if (memory_.workers.size() < static_cast<size_t>(workers)) memory_.workers.resize(workers);
     for (ScanMemory::Worker& worker : memory_.workers) worker.used = false;
   }
 
-  void ScorePages(int first_page, int last_page, int worker_number) {
-    const ScoreQuery& query = params_.query;
-    ScanMemory::Worker& worker = memory_.workers[worker_number];
+  void ScanTask(int first_page, int last_page, int worker_number) {
+    Worker& worker = memory_.workers[worker_number];
     if (!worker.used) Begin(&worker);
-    std::byte* scratch = worker.scratch.Get(variant_.score_scratch_bytes(query));
-    alignas(kScratchAlignment) std::array<float, kMaxQueryRows * kPageEntries> scores;
-    if (variant_.enter != nullptr) variant_.enter(query);
+    if (variant_.enter != nullptr) variant_.enter(query_);
     for (int i = first_page; i < last_page; ++i) {
       const KeyPage& page = params_.pages[i];
       const std::byte* next = i + 1 < last_page ? params_.pages[i + 1].keys : nullptr;
-      const PageTurn turn = {.page = page.keys, .next = next, .first = i == first_page};
-      variant_.score_page(query, prepared_, turn, scratch, scores.data());
-      for (int row = 0; row < query.rows; ++row) {
-        const uint32_t visible = params_.visible_entries[row];
-        if (visible <= page.first_position) continue;
-        Offer(&scores[static_cast<size_t>(row) * kPageEntries], page.first_position,
-              std::min(page.entries, visible - page.first_position), &worker.best[row]);
+      if (sieve_ == nullptr) {
+        ScorePage(page, {.page = page.keys, .next = next, .first = i == first_page}, &worker);
+      } else if (worker.trial.worthwhile() && AreFloorsKnown()) {
+        SievePage(page, next, &worker);
+      } else {
+        ScoreUnsieved(page, next, &worker);
       }
     }
     if (variant_.leave != nullptr) variant_.leave();
   }
 
+  bool has_sieve() const { return sieve_ != nullptr; }
+
+  // Scores what is left of a worker's survivors; for a scan with a sieve, once it is over.
+  void Finish(int worker_number) {
+    Worker& worker = memory_.workers[worker_number];
+    if (worker.used) ScoreAllSurvivors(&worker);
+  }
+
   void Merge(ScoreTopKResult* result) {
-    for (int row = 0; row < params_.query.rows; ++row) {
+    for (int row = 0; row < query_.rows; ++row) {
       memory_.lists.clear();
-      for (ScanMemory::Worker& worker : memory_.workers) {
+      for (Worker& worker : memory_.workers) {
         if (worker.used) memory_.lists.emplace_back(worker.best[row].Sorted());
       }
       MergeCandidates(memory_.lists, params_.k, &result->selected[row]);
@@ -65,17 +104,128 @@ class Scan {
   }
 
  private:
-  void Begin(ScanMemory::Worker* worker) {
-    worker->used = true;
-    const auto rows = static_cast<size_t>(params_.query.rows);
-    if (worker->best.size() < rows) worker->best.resize(rows);
-    for (size_t row = 0; row < rows; ++row) worker->best[row].Reset(params_.k);
+  using Worker = ScanMemory::Worker;
+
+  void PrepareSieve() {
+    sieve_prepared_ = memory_.sieve_prepared.Get(sieve_->prepared_bytes(query_));
+    sieve_->prepare(query_, sieve_prepared_);
+    row_bytes_ = variant_.prepared_bytes(RowOf(query_, 0));
+    row_bytes_ = (row_bytes_ + kScratchAlignment - 1) / kScratchAlignment * kScratchAlignment;
+    rows_prepared_ = memory_.rows_prepared.Get(query_.rows * row_bytes_);
+    while (memory_.floors.size() < static_cast<size_t>(query_.rows)) memory_.floors.emplace_back();
+    for (int row = 0; row < query_.rows; ++row) {
+      variant_.prepare(RowOf(query_, row), rows_prepared_ + row * row_bytes_);
+      memory_.floors[row].Reset(params_.k);
+    }
   }
 
+  void Begin(Worker* worker) {
+    worker->used = true;
+    const auto rows = static_cast<size_t>(query_.rows);
+    if (worker->best.size() < rows) worker->best.resize(rows);
+    for (size_t row = 0; row < rows; ++row) worker->best[row].Reset(params_.k);
+    if (sieve_ == nullptr) return;
+    if (worker->survivors.size() < rows) worker->survivors.resize(rows);
+    for (size_t row = 0; row < rows; ++row) worker->survivors[row].Reset(query_);
+    worker->trial = SieveTrial();
+  }
+
+  uint32_t VisibleOf(const KeyPage& page, int row) const {
+    const uint32_t visible = params_.visible_entries[row];
+    return visible <= page.first_position ? 0
+                                          : std::min(page.entries, visible - page.first_position);
+  }
+
+  void ScorePage(const KeyPage& page, const PageTurn& turn, Worker* worker) {
+    std::byte* scratch = worker->scratch.Get(variant_.score_scratch_bytes(query_));
+    alignas(kScratchAlignment) std::array<float, kMaxQueryRows * kPageEntries> scores;
+    variant_.score_page(query_, prepared_, turn, scratch, scores.data());
+    for (int row = 0; row < query_.rows; ++row) {
+      const std::span<const float> seen(&scores[static_cast<size_t>(row) * kPageEntries],
+                                        VisibleOf(page, row));
+      Offer(seen, page.first_position, &worker->best[row]);
+      if (sieve_ != nullptr) memory_.floors[row].Note(seen);
+    }
+  }
+
+  // A row that sees fewer than k entries never has a floor: all that it sees passes.
+  bool AreFloorsKnown() const {
+    int known = 0;
+    for (int row = 0; row < query_.rows; ++row) {
+      known += static_cast<int>(memory_.floors[row].floor() > kNoFloor);
+    }
+    return 2 * known > query_.rows;
+  }
+
+  // Survivors that wait come first, as candidates are to be given in the order of positions.
+  void ScoreUnsieved(const KeyPage& page, const std::byte* next, Worker* worker) {
+    if (!worker->trial.worthwhile()) worker->trial.Wait();
+    ScoreAllSurvivors(worker);
+    ScorePage(page, {.page = page.keys, .next = next, .first = true}, worker);
+  }
+
+  void SievePage(const KeyPage& page, const std::byte* next, Worker* worker) {
+    std::byte* scratch = worker->sieve_scratch.Get(sieve_->scratch_bytes(query_));
+    alignas(kScratchAlignment) std::array<float, kMaxQueryRows * kPageEntries> bounds;
+    sieve_->bound_page(query_, sieve_prepared_, {.page = page.keys, .next = next, .first = true},
+                       scratch, bounds.data());
+    uint64_t entries = 0, passed = 0;
+    for (int row = 0; row < query_.rows; ++row) {
+      const std::span<const float> seen(&bounds[static_cast<size_t>(row) * kPageEntries],
+                                        VisibleOf(page, row));
+      entries += seen.size();
+      passed += KeepSurvivors(seen, page, row, worker);
+    }
+    worker->trial.Count(entries, passed);
+  }
+
+  // Returns how many.
+  uint64_t KeepSurvivors(std::span<const float> bounds, const KeyPage& page, int row,
+                         Worker* worker) {
+    const float floor = memory_.floors[row].floor();
+    if (AllBelow(bounds, floor)) return 0;
+    Survivors& survivors = worker->survivors[row];
+    uint64_t kept = 0;
+    for (size_t i = 0; i < bounds.size(); ++i) {
+      if (bounds[i] < floor) continue;
+      survivors.Add(page.keys, static_cast<int>(i), page.first_position + static_cast<uint32_t>(i));
+      ++kept;
+      if (survivors.full()) ScoreSurvivors(row, worker);
+    }
+    return kept;
+  }
+
+  void ScoreAllSurvivors(Worker* worker) {
+    for (int row = 0; row < query_.rows; ++row) {
+      if (!worker->survivors[row].empty()) ScoreSurvivors(row, worker);
+    }
+  }
+
+  void ScoreSurvivors(int row, Worker* worker) {
+    Survivors& survivors = worker->survivors[row];
+    const ScoreQuery query = RowOf(query_, row);
+    std::byte* scratch = worker->scratch.Get(variant_.score_scratch_bytes(query));
+    alignas(kScratchAlignment) std::array<float, kPageEntries> scores;
+    variant_.score_page(query, rows_prepared_ + row * row_bytes_,
+                        {.page = survivors.page(), .next = nullptr, .first = true}, scratch,
+                        scores.data());
+    const std::span<const uint32_t> positions = survivors.positions();
+    for (size_t i = 0; i < positions.size(); ++i) worker->best[row].Push(scores[i], positions[i]);
+    memory_.floors[row].Note(std::span(scores).first(positions.size()));
+    survivors.Clear();
+  }
+
+  // Constant after construction.
   const CpuVariant& variant_;
   const ScoreTopKParams& params_;
-  ScanMemory& memory_;
+  const ScoreQuery& query_;
+  const Sieve* const sieve_;  // null if there is none of use
   std::byte* prepared_ = nullptr;
+  std::byte* sieve_prepared_ = nullptr;
+  std::byte* rows_prepared_ = nullptr;  // [rows, row_bytes_], each as a query of one row
+  size_t row_bytes_ = 0;
+
+  ScanMemory& memory_;  // a worker's part is its own
 };
 
 }  // namespace
@@ -92,8 +242,11 @@ void ScanPages(const CpuVariant& variant, const ScoreTopKParams& params, WorkerP
   pool.ParallelFor((pages + kPagesPerTask - 1) / kPagesPerTask, [&](int task, int worker) {
     if (cancelled()) return;
     const int first = task * kPagesPerTask;
-    scan.ScorePages(first, std::min(pages, first + kPagesPerTask), worker);
+    scan.ScanTask(first, std::min(pages, first + kPagesPerTask), worker);
   });
+  if (scan.has_sieve() && !cancelled()) {
+    pool.ParallelFor(pool.threads(), [&](int number, int) { scan.Finish(number); });
+  }
   result->complete = !cancelled();
   if (result->complete) scan.Merge(result);
 }

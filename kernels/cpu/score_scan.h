@@ -1,11 +1,15 @@
 #ifndef WINNOW_KERNELS_CPU_SCORE_SCAN_H_
 #define WINNOW_KERNELS_CPU_SCORE_SCAN_H_
 
+#include <deque>
 #include <span>
 #include <vector>
 
 #include "kernels/cpu/cpu_backend.h"
+#include "kernels/cpu/score_floor.h"
 #include "kernels/cpu/scratch.h"
+#include "kernels/cpu/sieve_trial.h"
+#include "kernels/cpu/survivors.h"
 #include "kernels/cpu/top_k.h"
 
 namespace winnow::kernels {
@@ -16,14 +20,23 @@ struct ScanMemory {
     Scratch scratch;
     std::vector<TopK> best;  // [rows] and more
     bool used = false;
+    // Of a scan with a sieve.
+    Scratch sieve_scratch;
+    std::vector<Survivors> survivors;  // [rows] and more
+    SieveTrial trial;
   };
 
   Scratch prepared;
   std::vector<Worker> workers;  // [threads] and more
   std::vector<std::span<const Candidate>> lists;
+  // Of a scan with a sieve.
+  Scratch sieve_prepared;
+  Scratch rows_prepared;
+  std::deque<ScoreFloor> floors;  // [rows] and more
 };
 
-// Score + top-k over all pages with a variant's page kernel. Floor: one read of the pages.
+// Score + top-k over all pages with a variant's page kernel, and its sieve where that saves scores:
+// the result is the same. Floor: one read of the pages.
 void ScanPages(const CpuVariant& variant, const ScoreTopKParams& params, WorkerPool& pool,
                ScanMemory* memory, ScoreTopKResult* result);
 

@@ -1,9 +1,16 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
 #include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
+#include "client/winnowctl/split_mix.h"
 #include "kernels/backend.h"
 #include "kernels/read_floor.h"
+#include "kernels/reference/formats.h"
 #include "tests/bench/benches.h"
 #include "tests/bench/memory.h"
 #include "tests/bench/peak.h"
@@ -30,12 +37,56 @@ constexpr Format kFormats[] = {{"fp8", KeyFormat::kFp8E4M3, Operand::kBf16},
                                {"bf16", KeyFormat::kBf16, Operand::kBf16},
                                {"mxfp4", KeyFormat::kMxFp4, Operand::kInt8}};
 
+// Finite fp32 scales near one, as keys of about equal length have.
+float ScaleOf(uint64_t random) { return 0.75f + static_cast<float>(random % 1024) / 2048; }
+
+// e4m3 codes of values as a normal distribution gives them, the largest of a key about 448: what
+// the quantisation of a key that was rotated leaves. How much of the keys a scan can leave out
+// depends on it.
+class NormalCodes {
+ public:
+  NormalCodes() {
+    std::mt19937 random(1);
+    std::normal_distribution<float> normal(0, 448.0f / 3);
+    for (std::byte& code : table_) code = Nearest(normal(random));
+  }
+
+  void Fill(std::byte* codes, size_t count) {
+    for (size_t i = 0; i < count; i += kPerDraw) {
+      uint64_t bits = random_.Next();
+      for (size_t j = i; j < std::min(count, i + kPerDraw); ++j, bits /= kTable) {
+        codes[j] = table_[bits % kTable];
+      }
+    }
+  }
+  uint64_t Draw() { return random_.Next(); }
+
+ private:
+  static constexpr size_t kTable = 4096;
+  static constexpr size_t kPerDraw = 5;  // of 12 bits
+
+  static std::byte Nearest(float value) {
+    int nearest = 0;
+    for (int code = 0; code < 0x7f; ++code) {
+      const auto distance = [&](int c) {
+        return std::abs(std::abs(value) - kernels::DecodeE4m3(static_cast<uint8_t>(c)));
+      };
+      if (distance(code) < distance(nearest)) nearest = code;
+    }
+    return static_cast<std::byte>(nearest | (value < 0 ? 0x80 : 0));
+  }
+
+  std::array<std::byte, kTable> table_;
+  SplitMix random_{2};
+};
+
 // Pages of keys, kept between benchmarks that want the same ones.
 class Keys {
  public:
   Keys(KeyFormat format, uint32_t entries)
       : format_(format), memory_(entries / kPageEntries * kernels::KeyPageBytes(format, kDim)) {
     const size_t page_bytes = kernels::KeyPageBytes(format, kDim);
+    if (format == KeyFormat::kFp8E4M3) MakeNormal(page_bytes);
     for (uint32_t first = 0; first < entries; first += kPageEntries) {
       pages_.push_back({.keys = memory_.data() + first / kPageEntries * page_bytes,
                         .first_position = first,
@@ -57,6 +108,19 @@ class Keys {
   std::span<const std::byte> bytes() const { return memory_.bytes(); }
 
  private:
+  void MakeNormal(size_t page_bytes) {
+    constexpr size_t kCodes = size_t{kPageEntries} * kDim;
+    NormalCodes normal;
+    for (size_t at = 0; at < memory_.bytes().size(); at += page_bytes) {
+      std::byte* const page = memory_.data() + at;
+      normal.Fill(page, kCodes);
+      for (int i = 0; i < kPageEntries; ++i) {
+        const float scale = ScaleOf(normal.Draw());
+        std::memcpy(page + kCodes + i * sizeof scale, &scale, sizeof scale);
+      }
+    }
+  }
+
   const KeyFormat format_;
   RandomMemory memory_;
   std::vector<kernels::KeyPage> pages_;
@@ -66,7 +130,10 @@ void ScoreTopK(benchmark::State& state, const Setup& setup, const Format& format
                int rows) {
   const Keys& keys = Keys::Of(format.format, entries);
   const size_t query_bytes = kernels::QueryBytes(format.format, kDim);
-  const RandomMemory queries(rows * kHeads * query_bytes);
+  RandomMemory queries(rows * kHeads * query_bytes);
+  if (format.format == KeyFormat::kFp8E4M3) {
+    NormalCodes().Fill(queries.data(), rows * kHeads * query_bytes);
+  }
   std::vector<float> weights(rows * kHeads);
   for (size_t i = 0; i < weights.size(); ++i) weights[i] = 0.5f + static_cast<float>(i % 7) / 8;
   const std::vector<uint32_t> visible(rows, entries);

@@ -75,6 +75,20 @@ std::string Repetition(int row, const std::vector<Candidate>& got) {
   return "";
 }
 
+// e4m3 codes of about normally distributed values, the largest 448.
+void MakeNormal(RandomData& random, int dim, size_t key_bytes, std::vector<std::byte>* keys) {
+  for (size_t at = 0; at < keys->size(); at += key_bytes) {
+    for (int d = 0; d < dim; ++d) {
+      const float value = random.Float(-1, 1) + random.Float(-1, 1) + random.Float(-1, 1);
+      const float magnitude = std::min(std::abs(value) * 150, 448.0f);
+      int exponent = 0;
+      const float mantissa = std::frexp(std::max(magnitude, 0.02f), &exponent);  // 0.5..1
+      const int code = (exponent + 6) << 3 | static_cast<int>((2 * mantissa - 1) * 8);
+      (*keys)[at + d] = static_cast<std::byte>(std::clamp(code, 0, 0x7e) | (value < 0 ? 0x80 : 0));
+    }
+  }
+}
+
 }  // namespace
 
 ScoreCase RandomScoreCase(RandomData& random, KeyFormat format, int dim, int heads, int rows,
@@ -86,6 +100,13 @@ ScoreCase RandomScoreCase(RandomData& random, KeyFormat format, int dim, int hea
   for (int row = 0; row < rows; ++row) {
     c.visible.push_back(static_cast<uint32_t>(row == 0 ? entries : random.Int(0, entries)));
   }
+  return c;
+}
+
+ScoreCase NormalScoreCase(RandomData& random, int dim, int heads, int rows, int entries, int k) {
+  ScoreCase c = RandomScoreCase(random, KeyFormat::kFp8E4M3, dim, heads, rows, entries, k);
+  MakeNormal(random, dim, KeyBytes(c.format, dim), &c.keys);
+  MakeNormal(random, dim, QueryBytes(c.format, dim), &c.queries);
   return c;
 }
 

@@ -33,6 +33,10 @@ using Selection = std::vector<std::vector<Candidate>>;
 ScoreCase RandomScoreCase(RandomData& random, KeyFormat format, int dim, int heads, int rows,
                           int entries, int k);
 
+// The same of fp8 keys and queries as quantisation leaves them: their values about normally
+// distributed, the largest 448.
+ScoreCase NormalScoreCase(RandomData& random, int dim, int heads, int rows, int entries, int k);
+
 // Sets the fp32 scale of every key.
 void SetScales(ScoreCase* c, float scale);
 

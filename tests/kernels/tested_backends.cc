@@ -16,4 +16,14 @@ std::vector<const Backend*> TestedBackends() {
   return backends;
 }
 
+std::vector<const CpuVariant*> SievedVariants() {
+  std::vector<const CpuVariant*> variants;
+  for (const CpuVariant* variant : NativeVariants()) {
+    if (variant->runs_here() && variant->sieve != nullptr && variant->sieve->runs_here()) {
+      variants.push_back(variant);
+    }
+  }
+  return variants;
+}
+
 }  // namespace winnow::kernels

@@ -4,12 +4,16 @@
 #include <vector>
 
 #include "kernels/backend.h"
+#include "kernels/cpu/cpu_backend.h"
 
 namespace winnow::kernels {
 
 // All variants that run here, and the AMX variant over a model of its tiles where the processor has
 // the vector instructions around them: its arithmetic is tested on machines without AMX too.
 std::vector<const Backend*> TestedBackends();
+
+// The variants with a sieve that can run here.
+std::vector<const CpuVariant*> SievedVariants();
 
 }  // namespace winnow::kernels
 

@@ -1,0 +1,37 @@
+#ifndef WINNOW_KERNELS_CPU_SIEVE_H_
+#define WINNOW_KERNELS_CPU_SIEVE_H_
+
+#include <cstddef>
+
+#include "kernels/backend.h"
+
+namespace winnow::kernels {
+
+// A page to score, and its place among those that a thread scores with the same scratch.
+struct PageTurn {
+  const std::byte* page;
+  const std::byte* next;  // the page of the following call; null after the last
+  bool first;
+};
+
+// Tells for less than an entry's score costs how large it can be at most, so that a scan computes
+// the scores of those entries only that may be among the best.
+struct Sieve {
+  bool (*runs_here)();
+  // Whether there are bounds for such queries.
+  bool (*suits)(const ScoreQuery& query);
+
+  // As those of CpuVariant.
+  size_t (*prepared_bytes)(const ScoreQuery& query);
+  void (*prepare)(const ScoreQuery& query, std::byte* prepared);
+  size_t (*scratch_bytes)(const ScoreQuery& query);
+
+  // Into `bounds` [rows, 64]: no variant's score of an entry that the page holds is above its
+  // bound. A bound may be NaN, which bounds nothing.
+  void (*bound_page)(const ScoreQuery& query, const std::byte* prepared, const PageTurn& turn,
+                     std::byte* scratch, float* bounds);
+};
+
+}  // namespace winnow::kernels
+
+#endif  // WINNOW_KERNELS_CPU_SIEVE_H_

@@ -1,0 +1,121 @@
+#include "kernels/cpu/sieve.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernels/cpu/cpu_backend.h"
+#include "tests/kernels/random_data.h"
+#include "tests/kernels/score_case.h"
+#include "tests/kernels/tested_backends.h"
+
+namespace winnow::kernels {
+namespace {
+
+class SieveTest : public testing::TestWithParam<const CpuVariant*> {
+ protected:
+  // Scores every entry where all are selected.
+  const Backend& plain() const { return *ChooseBackend(GetParam()->name); }
+  RandomData random_{TestSeed()};
+};
+
+// A processor without the instructions has no such variant.
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(SieveTest);
+INSTANTIATE_TEST_SUITE_P(EveryVariant, SieveTest, testing::ValuesIn(SievedVariants()),
+                         [](const auto& info) { return std::string(info.param->name); });
+
+// All scores of row 0, by entry.
+std::vector<float> ScoresOf(const Backend& backend, const ScoreCase& c) {
+  ScoreCase all = c;
+  all.k = static_cast<int>(c.entries());
+  const Selection selected = Evaluate(backend, all);
+  std::vector<float> scores(c.entries());
+  for (const Candidate& candidate : selected[0]) {
+    scores[candidate.position] = candidate.score;
+  }
+  return scores;
+}
+
+// Bounds of all entries of row 0, from pages whose other entries are garbage.
+std::vector<float> BoundsOf(const Sieve& sieve, const ScoreCase& c) {
+  const PagedKeys paged(c.format, c.dim, c.keys);
+  const std::vector<KeyPage> pages = Pages(paged);
+  const ScoreQuery query = Params(c, pages).query;
+  const auto memory = [](size_t bytes) {
+    return std::make_unique<std::byte[]>(bytes + kScratchAlignment);
+  };
+  const auto prepared = memory(sieve.prepared_bytes(query));
+  const auto scratch = memory(sieve.scratch_bytes(query));
+  sieve.prepare(query, prepared.get());
+  std::vector<float> bounds;
+  for (const KeyPage& page : pages) {
+    std::vector<float> of_page(static_cast<size_t>(c.rows) * kPageEntries);
+    sieve.bound_page(query, prepared.get(), {.page = page.keys, .next = nullptr, .first = true},
+                     scratch.get(), of_page.data());
+    bounds.insert(bounds.end(), of_page.begin(), of_page.begin() + page.entries);
+  }
+  return bounds;
+}
+
+TEST_P(SieveTest, NoScoreIsAboveItsBound) {
+  for (int round = 0; round < 60; ++round) {
+    const int dim = 32 * random_.Int(1, 8), heads = random_.Int(1, 128);
+    ScoreCase c = round % 2 == 0
+                      ? NormalScoreCase(random_, dim, heads, 1, 300, 1)
+                      : RandomScoreCase(random_, KeyFormat::kFp8E4M3, dim, heads, 1, 300, 1);
+    // Keys of small values alone, which are rounded to finer steps.
+    if (round % 3 == 0) {
+      const std::byte keep = static_cast<std::byte>(0x87 | random_.Int(0, 15) << 3);
+      for (size_t i = 0; i < c.keys.size(); ++i) {
+        if (i % (dim + 4) < static_cast<size_t>(dim)) c.keys[i] &= keep;
+      }
+    }
+    for (size_t i = 0; i < c.entries(); i += 1 + random_.Int(0, 3)) {
+      PutFloat(random_.Float(-2, 2), &c.keys[i * (dim + 4) + dim]);
+    }
+    const std::vector<float> bounds = BoundsOf(*GetParam()->sieve, c);
+    for (const Backend* backend : {&plain(), ChooseBackend("reference")}) {
+      const std::vector<float> scores = ScoresOf(*backend, c);
+      for (size_t i = 0; i < scores.size(); ++i) {
+        ASSERT_FALSE(bounds[i] < scores[i])
+            << backend->name() << " " << dim << " x " << heads << ", entry " << i << ": "
+            << scores[i] << " above " << bounds[i];
+      }
+    }
+  }
+}
+
+// One head and one key whose small values all lose as much in the same direction.
+TEST_P(SieveTest, ABoundIsMetWhereAllLossesAddUp) {
+  const std::byte one{0x38}, largest{0x7e}, lost{0x3f};  // 1, 448 and 1.875
+  for (const bool in_key : {false, true}) {
+    ScoreCase c = RandomScoreCase(random_, KeyFormat::kFp8E4M3, 128, 1, 1, 1, 1);
+    std::fill_n(c.keys.begin(), 128, in_key ? lost : one);
+    std::fill_n(c.queries.begin(), 128, in_key ? one : lost);
+    (in_key ? c.keys : c.queries)[5] = largest;
+    c.weights = {1};
+    SetScales(&c, 1);
+    constexpr float kScore = 448 + 127 * 1.875f;
+    ASSERT_EQ(ScoresOf(plain(), c), std::vector<float>{kScore});
+    const float bound = BoundsOf(*GetParam()->sieve, c)[0];
+    EXPECT_GE(bound, kScore);
+    EXPECT_LE(bound, kScore * 1.02f);
+  }
+}
+
+TEST_P(SieveTest, FewNormalKeysPass) {
+  const ScoreCase c = NormalScoreCase(random_, 128, 64, 1, 20000, 1);
+  std::vector<float> scores = ScoresOf(plain(), c);
+  const std::vector<float> bounds = BoundsOf(*GetParam()->sieve, c);
+  std::nth_element(scores.begin(), scores.begin() + 39, scores.end(), std::greater<>());
+  const auto passed = std::ranges::count_if(bounds, [&](float b) { return !(b < scores[39]); });
+  EXPECT_GE(passed, 40);
+  EXPECT_LE(passed, 200) << "of 20000, for the best 40";
+}
+
+}  // namespace
+}  // namespace winnow::kernels

@@ -1,0 +1,231 @@
+// That a scan which sieves selects what one does that scores every entry, whatever the bounds are.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernels/cpu/cpu_backend.h"
+#include "kernels/cpu/sieve_trial.h"
+#include "tests/kernels/random_data.h"
+#include "tests/kernels/score_case.h"
+#include "tests/kernels/tested_backends.h"
+
+namespace winnow::kernels {
+namespace {
+
+// A variant beside itself without its sieve.
+struct Pair {
+  explicit Pair(const CpuVariant& variant) : without(variant) {
+    without.sieve = nullptr;
+    sieved.reset(MakeCpuBackend(variant));
+    plain.reset(MakeCpuBackend(without));
+  }
+
+  void ExpectAlike(const ScoreCase& c, int threads = 2) const {
+    const Selection expected = Evaluate(*plain, c, threads);
+    ASSERT_EQ(expected.size(), static_cast<size_t>(c.rows));
+    EXPECT_EQ(Evaluate(*sieved, c, threads), expected);
+  }
+
+  CpuVariant without;
+  std::unique_ptr<const Backend> sieved, plain;
+};
+
+class SievedScanTest : public testing::TestWithParam<const CpuVariant*> {
+ protected:
+  RandomData random_{TestSeed()};
+  Pair pair_{*GetParam()};
+};
+
+// A processor without the instructions has no such variant.
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(SievedScanTest);
+INSTANTIATE_TEST_SUITE_P(EveryVariant, SievedScanTest, testing::ValuesIn(SievedVariants()),
+                         [](const auto& info) { return std::string(info.param->name); });
+
+TEST_P(SievedScanTest, SelectsTheSameOnRandomShapes) {
+  for (int round = 0; round < 10; ++round) {
+    const ScoreCase c =
+        RandomScoreCase(random_, KeyFormat::kFp8E4M3, 32 * random_.Int(1, 8), random_.Int(1, 128),
+                        random_.Int(1, 3), random_.Int(4096, 9000), random_.Int(1, 256));
+    pair_.ExpectAlike(c, random_.Int(1, 5));
+  }
+}
+
+TEST_P(SievedScanTest, SelectsTheSameOnNormalKeys) {
+  for (const int heads : {1, 16, 64, 128}) {
+    pair_.ExpectAlike(NormalScoreCase(random_, 128, heads, 2, 20000, 100));
+  }
+  pair_.ExpectAlike(NormalScoreCase(random_, 64, 3, kMaxQueryRows, 9000, 20));
+}
+
+TEST_P(SievedScanTest, SelectsTheSameWhereManyTie) {
+  ScoreCase c = NormalScoreCase(random_, 32, 4, 2, 30, 500);
+  const std::vector<std::byte> some = c.keys;
+  while (c.entries() < 12000) c.keys.insert(c.keys.end(), some.begin(), some.end());
+  c.visible = {12000, 7777};
+  pair_.ExpectAlike(c);
+  for (float& weight : c.weights) weight = 0;
+  pair_.ExpectAlike(c);
+}
+
+// Runs of equal scores, each above the one before, with a low one now and then: nearly all passes,
+// so that sieving stops and begins again within a run. Each row ends at another place.
+TEST_P(SievedScanTest, SelectsTheSameWhereTiesRise) {
+  for (const int run : {97, 900, 1500, 2100, 2900}) {
+    ScoreCase c = NormalScoreCase(random_, 32, 2, kMaxQueryRows, 1, 700);
+    const std::vector<std::byte> one = c.keys;
+    c.weights.assign(c.weights.size(), 0.25f);
+    for (int i = 1; i < 12000; ++i) {
+      c.keys.insert(c.keys.end(), one.begin(), one.end());
+      PutFloat(i % 7 == 0 ? 0.0f : static_cast<float>(1 + i / run), &c.keys[i * 36 + 32]);
+    }
+    for (uint32_t& visible : c.visible) visible = static_cast<uint32_t>(random_.Int(4000, 12000));
+    pair_.ExpectAlike(c, 1);
+  }
+}
+
+TEST_P(SievedScanTest, SelectsTheSameInAnyOrderOfScores) {
+  for (const float growth : {0.9995f, 1.0005f}) {
+    ScoreCase c = NormalScoreCase(random_, 64, 8, 1, 12000, 64);
+    float scale = 1;
+    for (size_t i = 0; i < c.entries(); ++i, scale *= growth) PutFloat(scale, &c.keys[i * 68 + 64]);
+    pair_.ExpectAlike(c);
+  }
+}
+
+TEST_P(SievedScanTest, SelectsTheSameAmongNegativeScores) {
+  ScoreCase c = NormalScoreCase(random_, 64, 8, 1, 9000, 64);
+  for (float& weight : c.weights) weight = -std::abs(weight) - 0.1f;
+  pair_.ExpectAlike(c);
+  SetScales(&c, -1.5f);
+  pair_.ExpectAlike(c);
+}
+
+TEST_P(SievedScanTest, SelectsTheSameAtExtremeScales) {
+  for (const float scale : {1e-38f, 1e-30f, 1e30f, 3e38f, 0.0f, -3e38f}) {
+    ScoreCase c = NormalScoreCase(random_, 32, 4, 1, 5000, 64);
+    for (size_t i = 0; i < c.entries(); i += 1 + random_.Int(0, 2)) {
+      PutFloat(scale, &c.keys[i * 36 + 32]);
+    }
+    pair_.ExpectAlike(c);
+    for (float& weight : c.weights) weight *= 1e-36f;
+    pair_.ExpectAlike(c);
+    for (float& weight : c.weights) weight *= 3e36f * 3e36f;
+    pair_.ExpectAlike(c);
+  }
+}
+
+TEST_P(SievedScanTest, SelectsTheSameWhereARowSeesLittle) {
+  ScoreCase c = NormalScoreCase(random_, 64, 5, 4, 9000, 200);
+  c.visible = {9000, 150, 0, 8999};
+  pair_.ExpectAlike(c);
+}
+
+// A sieve over the portable variant whose bounds are the scores plus a margin.
+struct CountingSieve {
+  static inline float margin = 0;
+  static inline std::atomic<int> bounded = 0;
+
+  static bool Yes() { return true; }
+  static bool Suits(const ScoreQuery&) { return true; }
+  static void Bound(const ScoreQuery& query, const std::byte* prepared, const PageTurn& turn,
+                    std::byte* scratch, float* bounds) {
+    ++bounded;
+    PortableVariant().score_page(query, prepared, turn, scratch, bounds);
+    for (int i = 0; i < query.rows * kPageEntries; ++i) bounds[i] += margin;
+  }
+};
+
+class CountedScan {
+ public:
+  static inline std::atomic<int> scored = 0;
+
+  CountedScan() {
+    const CpuVariant& portable = PortableVariant();
+    sieve_ = {.runs_here = CountingSieve::Yes,
+              .suits = CountingSieve::Suits,
+              .prepared_bytes = portable.prepared_bytes,
+              .prepare = portable.prepare,
+              .scratch_bytes = portable.score_scratch_bytes,
+              .bound_page = CountingSieve::Bound};
+    variant_ = portable;
+    variant_.sieve = &sieve_;
+    variant_.score_page = [](const ScoreQuery& query, const std::byte* prepared,
+                             const PageTurn& turn, std::byte* scratch, float* scores) {
+      ++scored;
+      PortableVariant().score_page(query, prepared, turn, scratch, scores);
+    };
+  }
+
+  void ExpectAlike(const ScoreCase& c, float margin, int threads) {
+    CountingSieve::margin = margin;
+    CountingSieve::bounded = scored = 0;
+    Pair(variant_).ExpectAlike(c, threads);
+    scored -= static_cast<int>((c.entries() + kPageEntries - 1) / kPageEntries);  // without
+  }
+
+ private:
+  Sieve sieve_;
+  CpuVariant variant_;
+};
+
+TEST(SievedScan, ScoresFewEntriesWhereBoundsAreClose) {
+  RandomData random(TestSeed());
+  CountedScan scan;
+  for (const KeyFormat format : {KeyFormat::kFp8E4M3, KeyFormat::kInt8, KeyFormat::kBf16}) {
+    ScoreCase c = RandomScoreCase(random, format, 32, 2, 1, 64 * 1000, 20);
+    // Scores of negative weights may all be zero, and ties pass.
+    c.weights = {0.5f, 1};
+    for (const int threads : {1, 3}) {
+      scan.ExpectAlike(c, 0, threads);
+      EXPECT_GT(CountingSieve::bounded, 900);
+      EXPECT_LT(CountedScan::scored, 100);
+    }
+  }
+}
+
+TEST(SievedScan, StopsSievingWhereAllPasses) {
+  RandomData random(TestSeed());
+  CountedScan scan;
+  const ScoreCase c = RandomScoreCase(random, KeyFormat::kFp8E4M3, 32, 2, 1, 64 * 1000, 20);
+  for (const float margin :
+       {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+    scan.ExpectAlike(c, margin, 1);
+    EXPECT_GT(CountingSieve::bounded, 0);
+    EXPECT_LT(CountingSieve::bounded, 200);
+  }
+}
+
+TEST(SievedScan, LeavesSmallContextsAlone) {
+  RandomData random(TestSeed());
+  CountedScan scan;
+  scan.ExpectAlike(RandomScoreCase(random, KeyFormat::kFp8E4M3, 32, 2, 1, 4000, 20), 0, 1);
+  scan.ExpectAlike(RandomScoreCase(random, KeyFormat::kFp8E4M3, 32, 2, 1, 9000, 600), 0, 1);
+  EXPECT_EQ(CountingSieve::bounded, 0);
+}
+
+TEST(SieveTrial, WaitsLongerEachTimeAndForgetsOnceItPays) {
+  SieveTrial trial;
+  const auto run = [&trial](uint64_t passed) {
+    for (int i = 0; i < 16; ++i) trial.Count(64, passed);
+    int waits = 0;
+    for (; !trial.worthwhile(); ++waits) trial.Wait();
+    return waits;
+  };
+  EXPECT_EQ(run(16), 0);
+  EXPECT_EQ(run(17), 16);
+  EXPECT_EQ(run(64), 3 * 16);
+  EXPECT_EQ(run(64), 7 * 16);
+  EXPECT_EQ(run(64), 15 * 16);
+  EXPECT_EQ(run(64), 15 * 16);
+  EXPECT_EQ(run(0), 0);
+  EXPECT_EQ(run(64), 16);
+}
+
+}  // namespace
+}  // namespace winnow::kernels
