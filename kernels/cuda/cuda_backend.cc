@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <vector>
 
 #include "kernels/cuda/attend_call.h"
 #include "kernels/cuda/score_call.h"
@@ -23,7 +24,7 @@ Error CudaBackend::Create(DeviceApi& device, const CudaBackendOptions& options,
   return "";
 }
 
-Error CudaBackend::TryScoreTopK(std::span<const ScoreTopKParams> queries,
+Error CudaBackend::TryScoreRuns(std::span<const ScoreRunsParams> queries,
                                 std::span<ScoreTopKResult> results) const {
   for (size_t i = 0; i < queries.size(); ++i) {
     results[i].selected.assign(queries[i].query.rows, {});
@@ -39,6 +40,24 @@ Error CudaBackend::TryScoreTopK(std::span<const ScoreTopKParams> queries,
   if (error.empty()) error = lease.Finish();
   if (error.empty()) call.Collect(results);
   return error;
+}
+
+Error CudaBackend::TryScoreTopK(std::span<const ScoreTopKParams> queries,
+                                std::span<ScoreTopKResult> results) const {
+  std::vector<std::vector<KeyRun>> runs(queries.size());
+  std::vector<ScoreRunsParams> in_runs;
+  for (size_t i = 0; i < queries.size(); ++i) {
+    for (const KeyPage& page : queries[i].pages) {
+      runs[i].push_back(
+          {.on_host = &page.keys, .first_position = page.first_position, .entries = page.entries});
+    }
+    in_runs.push_back({.query = queries[i].query,
+                       .runs = runs[i],
+                       .visible_entries = queries[i].visible_entries,
+                       .k = queries[i].k,
+                       .cancelled = queries[i].cancelled});
+  }
+  return TryScoreRuns(in_runs, results);
 }
 
 Error CudaBackend::TryAttend(const AttendBatch& batch) const {

@@ -7,6 +7,7 @@
 
 #include "kernels/backend.h"
 #include "kernels/cuda/device_api.h"
+#include "kernels/cuda/key_run.h"
 #include "kernels/cuda/stream_pool.h"
 #include "kernels/cuda/upload_queue.h"
 
@@ -62,6 +63,9 @@ class CudaBackend final : public Backend {
   // Queries of any contexts, alike in format, heads and dims, in as few launches as memory allows;
   // a result for each. One that was cancelled has complete = false, without an error. After an
   // error the results mean nothing.
+  [[nodiscard]] Error TryScoreRuns(std::span<const ScoreRunsParams> queries,
+                                   std::span<ScoreTopKResult> results) const;
+  // The same with each page as a run of its own.
   [[nodiscard]] Error TryScoreTopK(std::span<const ScoreTopKParams> queries,
                                    std::span<ScoreTopKResult> results) const;
   [[nodiscard]] Error TryAttend(const AttendBatch& batch) const;

@@ -6,31 +6,46 @@
 namespace winnow::kernels::cuda {
 namespace {
 
-bool Cancelled(const ScoreTopKParams& query) {
+bool Cancelled(const ScoreRunsParams& query) {
   return query.cancelled != nullptr && query.cancelled->load(std::memory_order_relaxed);
 }
 
-// Pages are in ascending order, so those that no row sees are the last.
-uint32_t VisiblePages(const ScoreTopKParams& query) {
-  uint32_t most_visible = 0;
-  for (const uint32_t visible : query.visible_entries) {
-    most_visible = std::max(most_visible, visible);
-  }
-  const auto seen =
-      std::partition_point(query.pages.begin(), query.pages.end(),
-                           [=](const KeyPage& page) { return page.first_position < most_visible; });
-  return static_cast<uint32_t>(seen - query.pages.begin());
+uint32_t SeenEntries(const KeyRun& run, uint32_t visible) {
+  return std::min(run.entries, visible - run.first_position);
 }
 
 }  // namespace
 
+// Runs are in ascending order, so those that no row sees are the last.
+ScoreCall::Part ScoreCall::SeenOf(const ScoreRunsParams& query) {
+  Part part;
+  for (const uint32_t visible : query.visible_entries) {
+    part.visible = std::max(part.visible, visible);
+  }
+  bool whole = true;  // whether all runs but the last have kRunPages
+  for (const KeyRun& run : query.runs) {
+    if (run.first_position >= part.visible) break;
+    const uint32_t entries = SeenEntries(run, part.visible);
+    const uint32_t pages = (entries + kPageEntries - 1) / kPageEntries;
+    whole = whole && part.pages == part.runs * kRunPages;
+    ++part.runs;
+    part.pages += pages;
+    if (run.on_device == nullptr) part.listed_pages += pages;
+  }
+  part.page_bits = whole ? kRunPageBits : 0;
+  return part;
+}
+
 ScoreCall::ScoreCall(DeviceApi& device, const DeviceLimits& limits, const QuerySlot& slot,
-                     std::span<const ScoreTopKParams> queries)
+                     std::span<const ScoreRunsParams> queries)
     : device_(device), limits_(limits), slot_(slot), queries_(queries), memory_(device, slot) {
   for (size_t i = 0; i < queries.size(); ++i) {
-    const uint32_t pages = VisiblePages(queries[i]);
-    if (pages == 0) continue;
-    parts_.push_back({i, pages, rows_, candidates_});
+    Part part = SeenOf(queries[i]);
+    if (part.pages == 0) continue;
+    part.query = i;
+    part.first_row = rows_;
+    part.first_candidate = candidates_;
+    parts_.push_back(part);
     rows_ += queries[i].query.rows;
     candidates_ += size_t{1} * queries[i].query.rows * queries[i].k;
   }
@@ -62,35 +77,51 @@ Error ScoreCall::Prepare() {
   return error.empty() ? TakeMemory() : error;
 }
 
-void ScoreCall::PlaceInputs(DevicePage* pages, std::byte* queries, float* weights) const {
+void ScoreCall::PlaceInputs(Inputs to) const {
   for (const Part& part : parts_) {
-    const ScoreTopKParams& params = ParamsOf(part);
-    const ScoreQuery& query = params.query;
-    for (const KeyPage& page : params.pages.first(part.pages)) {
-      *pages++ = {page.keys, page.first_position, page.entries};
-    }
+    PlaceRuns(part, &to);
+    const ScoreQuery& query = ParamsOf(part).query;
     const size_t heads = size_t{1} * query.rows * query.heads;
     const size_t bytes = heads * QueryBytes(query.format, query.dim);
-    std::memcpy(queries, query.queries, bytes);
-    queries += bytes;
-    weights = std::copy_n(query.weights, heads, weights);
+    std::memcpy(to.queries, query.queries, bytes);
+    to.queries += bytes;
+    to.weights = std::copy_n(query.weights, heads, to.weights);
+  }
+}
+
+void ScoreCall::PlaceRuns(const Part& part, Inputs* to) const {
+  const uint32_t step = uint32_t{kPageEntries} << part.page_bits;
+  for (const KeyRun& run : ParamsOf(part).runs.first(part.runs)) {
+    const uint32_t entries = SeenEntries(run, part.visible);
+    const std::byte* const* pages = run.on_device;
+    if (pages == nullptr) {
+      pages = memory_.OnDevice(to->pages);
+      to->pages = std::copy_n(run.on_host, (entries + kPageEntries - 1) / kPageEntries, to->pages);
+    }
+    for (uint32_t at = 0; at < entries; at += step) {
+      *to->runs++ = {pages + at / kPageEntries, run.first_position + at,
+                     std::min(step, entries - at)};
+    }
   }
 }
 
 Error ScoreCall::TakeMemory() {
   const ScoreQuery& query = ParamsOf(parts_[0]).query;
-  size_t page_count = 0;
+  size_t runs = 0, listed_pages = 0;
   size_t least_row_bytes = SIZE_MAX, most_row_bytes = 0;
   for (const Part& part : parts_) {
-    page_count += part.pages;
+    runs += DeviceRuns(part);
+    listed_pages += part.listed_pages;
     const size_t row_bytes = ScoreWorkspaceBytesPerRow(part.pages);
     least_row_bytes = std::min(least_row_bytes, row_bytes);
     most_row_bytes = std::max(most_row_bytes, row_bytes);
   }
   const size_t heads = size_t{1} * rows_ * query.heads;
-  auto* const pages = memory_.Input<DevicePage>(page_count);
-  auto* const queries = memory_.Input<std::byte>(heads * QueryBytes(query.format, query.dim));
-  auto* const weights = memory_.Input<float>(heads);
+  const Inputs inputs = {
+      .runs = memory_.Input<DeviceRun>(runs),
+      .pages = memory_.Input<const std::byte*>(listed_pages),
+      .queries = memory_.Input<std::byte>(heads * QueryBytes(query.format, query.dim)),
+      .weights = memory_.Input<float>(heads)};
   auto* const rows = memory_.Input<ScoreRow>(rows_);
   selected_ = memory_.Output<Candidate>(candidates_);
   counts_ = memory_.Output<uint32_t>(rows_);
@@ -102,25 +133,25 @@ Error ScoreCall::TakeMemory() {
   launch_rows_ = static_cast<int>(std::min<size_t>(1 + others, rows_));
   auto* const states = memory_.Workspace<RowState>(launch_rows_);
   if (Error error = memory_.Check(); !error.empty()) return error;
-  PlaceInputs(pages, queries, weights);
+  PlaceInputs(inputs);
   score_ = {.format = query.format,
             .by_groups = plan_.by_groups,
             .heads = query.heads,
             .dim = query.dim,
             .rows = memory_.OnDevice(rows),
-            .queries = memory_.OnDevice(queries),
-            .weights = memory_.OnDevice(weights),
+            .queries = memory_.OnDevice(inputs.queries),
+            .weights = memory_.OnDevice(inputs.weights),
             .states = states};
-  return DivideIntoLaunches(memory_.OnDevice(pages), rows);
+  return DivideIntoLaunches(memory_.OnDevice(inputs.runs), rows);
 }
 
 // A launch's candidates take the memory of those of the launch before it.
-Error ScoreCall::DivideIntoLaunches(const DevicePage* pages, ScoreRow* rows) {
+Error ScoreCall::DivideIntoLaunches(const DeviceRun* runs, ScoreRow* rows) {
   std::byte* const room = memory_.rest();
   const size_t room_bytes = memory_.workspace_left();
   size_t used = room_bytes;  // so that the first part begins a launch
   for (const Part& part : parts_) {
-    const ScoreTopKParams& params = ParamsOf(part);
+    const ScoreRunsParams& params = ParamsOf(part);
     const size_t row_bytes = ScoreWorkspaceBytesPerRow(part.pages);
     if (row_bytes > room_bytes) {
       (void)memory_.Workspace<std::byte>(row_bytes);
@@ -136,7 +167,7 @@ Error ScoreCall::DivideIntoLaunches(const DevicePage* pages, ScoreRow* rows) {
           {(room_bytes - used) / row_bytes, static_cast<size_t>(plan_.rows_per_job),
            static_cast<size_t>(params.query.rows - row),
            static_cast<size_t>(launch_rows_ - launches_.back().rows)}));
-      AddJob(part, row, count, pages);
+      AddJob(part, row, count, runs);
       for (const int end = row + count; row < end; ++row, used += row_bytes) {
         auto* const kept = reinterpret_cast<CandidateKey*>(room + used);
         rows[part.first_row + row] = {
@@ -148,15 +179,16 @@ Error ScoreCall::DivideIntoLaunches(const DevicePage* pages, ScoreRow* rows) {
                 memory_.OnDevice(selected_) + part.first_candidate + size_t{1} * row * params.k};
       }
     }
-    pages += part.pages;
+    runs += DeviceRuns(part);
   }
   return "";
 }
 
-void ScoreCall::AddJob(const Part& part, int row, int rows, const DevicePage* pages) {
+void ScoreCall::AddJob(const Part& part, int row, int rows, const DeviceRun* runs) {
   Launch& launch = launches_.back();
-  jobs_.push_back({.pages = pages,
+  jobs_.push_back({.runs = runs,
                    .page_count = part.pages,
+                   .page_bits = part.page_bits,
                    .first_row = part.first_row + row - launch.first_row,
                    .rows = rows});
   ++launch.jobs;
@@ -208,7 +240,7 @@ void ScoreCall::Collect(std::span<ScoreTopKResult> results) const {
     results[i].complete = complete_ && !Cancelled(queries_[i]);
   }
   for (const Part& part : parts_) {
-    const ScoreTopKParams& params = ParamsOf(part);
+    const ScoreRunsParams& params = ParamsOf(part);
     ScoreTopKResult& result = results[part.query];
     if (!result.complete) continue;
     for (int row = 0; row < params.query.rows; ++row) {

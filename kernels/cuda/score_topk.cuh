@@ -54,37 +54,45 @@ struct ScoreKernel {
   WINNOW_DEVICE void Run() {
     const uint32_t stride = job.blocks * simt::Warps();
     uint32_t unit = (simt::BlockX() - job.first_block) * simt::Warps() + simt::Warp();
-    for (int s = 0; s < kStagesPerWarp; ++s) {
-      const uint32_t ahead = unit + s * stride;
-      Fetch(ahead, PageOf(ahead), s);
-    }
+    for (int s = 0; s < kStagesPerWarp; ++s) Fetch(unit + s * stride, KeysOf(unit + s * stride), s);
+    // A page is looked up a step before its copy begins: its address comes from the device's
+    // memory, that of the list it stands in mostly from a cache.
+    const std::byte* next_keys = KeysOf(unit + kStagesPerWarp * stride);
     queries.Load(args, job);
     simt::SyncBlock();
     for (int i = 0; unit < units; unit += stride, ++i) {
       const uint32_t ahead = unit + kStagesPerWarp * stride;
-      const DevicePage next = PageOf(ahead);
-      const DevicePage page = PageOf(unit);
+      const std::byte* const keys = next_keys;
+      next_keys = KeysOf(ahead + stride);
       simt::CopyAsyncWait<kStagesPerWarp - 1>();
       simt::SyncWarp();
       const float scale = Decode(i % kStagesPerWarp);
       simt::SyncWarp();
-      Fetch(ahead, next, i % kStagesPerWarp);
-      ScoreUnit(unit, page, scale, i % simt::Warps() == simt::Warp());
+      Fetch(ahead, keys, i % kStagesPerWarp);
+      ScoreUnit(unit, RunOf(unit), scale, i % simt::Warps() == simt::Warp());
     }
   }
 
-  WINNOW_DEVICE DevicePage PageOf(uint32_t unit) const {
-    return unit < units ? job.pages[unit / kUnitsPerPage] : DevicePage{nullptr, 0, 0};
+  // Of the job's units, the run and the number in it of the page that one is part of.
+  WINNOW_DEVICE const DeviceRun& RunOf(uint32_t unit) const {
+    return job.runs[unit / kUnitsPerPage >> job.page_bits];
+  }
+  WINNOW_DEVICE uint32_t PageInRun(uint32_t unit) const {
+    return unit / kUnitsPerPage & ((1u << job.page_bits) - 1);
+  }
+  // Null past the last unit.
+  WINNOW_DEVICE const std::byte* KeysOf(uint32_t unit) const {
+    return unit < units ? RunOf(unit).pages[PageInRun(unit)] : nullptr;
   }
 
   // Begins to copy a unit's codes and scales; a group of copies even where there is no unit.
-  WINNOW_DEVICE void Fetch(uint32_t unit, const DevicePage& page, int stage) {
+  WINNOW_DEVICE void Fetch(uint32_t unit, const std::byte* page, int stage) {
     if (unit < units) {
       const int part = static_cast<int>(unit % kUnitsPerPage);
       std::byte* to = stages + stage * (code_bytes + scale_bytes);
-      CopyRun(to, page.keys + part * code_bytes, code_bytes);
+      CopyRun(to, page + part * code_bytes, code_bytes);
       to += code_bytes;
-      const std::byte* scales = page.keys + kUnitsPerPage * code_bytes;
+      const std::byte* scales = page + kUnitsPerPage * code_bytes;
       if (args.format == KeyFormat::kMxFp4) {
         for (int i = simt::Lane(); i < kDimBlocks * kTiles; i += 32) {
           const int block = i / kTiles, tile = i % kTiles;
@@ -126,12 +134,12 @@ struct ScoreKernel {
     return reinterpret_cast<const float*>(scales)[entry];
   }
 
-  WINNOW_DEVICE void ScoreUnit(uint32_t unit, const DevicePage& page, float scale,
-                               bool raise_floor) {
+  WINNOW_DEVICE void ScoreUnit(uint32_t unit, const DeviceRun& run, float scale, bool raise_floor) {
     const int entry = EntryOfLane();
     const uint32_t in_page = unit % kUnitsPerPage * kUnitEntries + entry;
-    const bool held = entry < kUnitEntries && in_page < page.entries;
-    const uint32_t position = page.first_position + in_page;
+    const uint32_t in_run = PageInRun(unit) * kPageEntries + in_page;
+    const bool held = entry < kUnitEntries && in_run < run.entries;
+    const uint32_t position = run.first_position + in_run;
     for (int i = 0; i < job.rows; ++i) {
       const ScoreRow& row = args.rows[job.first_row + i];
       RowState* state = &args.states[job.first_row + i];

@@ -18,12 +18,17 @@
 // and what is below it is dropped. The floor only rises, so what it drops stays rightly dropped.
 namespace winnow::kernels::cuda {
 
-// A page of index keys, as kernels::KeyPage.
-struct DevicePage {
-  const std::byte* keys;    // KeyPageBytes, 64-byte aligned, in device memory
-  uint32_t first_position;  // of entry 0
-  uint32_t entries;         // held, 1..64
+// Pages of index keys and of consecutive positions, of which all but the last hold 64 entries. The
+// list of their addresses is in device memory, as they are.
+struct DeviceRun {
+  const std::byte* const* pages;  // [pages of the run] KeyPageBytes each, 64-byte aligned
+  uint32_t first_position;        // of entry 0 of the first page
+  uint32_t entries;               // of all pages, 1..64 * kRunPages
 };
+
+// Pages of a run at most, a stripe's.
+inline constexpr uint32_t kRunPageBits = 6;
+inline constexpr uint32_t kRunPages = 1 << kRunPageBits;
 
 inline constexpr int kBins = 4096;
 inline constexpr int kBinShift = 20;  // of the order-preserving form of a score
@@ -44,11 +49,14 @@ struct RowState {
 using CandidateKey = uint64_t;
 
 // Some query rows over the pages of one context. A launch has several, each with blocks of its own.
+// Every run of a job but its last has 2^page_bits pages, so the lower page_bits bits of a page's
+// number are its number in its run, and the others are the run's.
 struct ScoreJob {
-  const DevicePage* pages;  // [page_count]
-  uint32_t page_count;      // >= 1
-  int first_row;            // of the launch's
-  int rows;                 // 1..ScorePlan::rows_per_job
+  const DeviceRun* runs;
+  uint32_t page_count;  // of all runs, >= 1
+  uint32_t page_bits;   // 0 or kRunPageBits
+  int first_row;        // of the launch's
+  int rows;             // 1..ScorePlan::rows_per_job
   int first_block = 0;
   int blocks = 0;
 };

@@ -12,6 +12,7 @@ using kernels::cuda::kMostScoreJobs;
 // Rounding of the parts of a call's pinned memory, and what they have beside their arrays.
 constexpr size_t kPinnedSlack = 4096;
 constexpr size_t kPinnedBytesPerRow = 64;
+constexpr size_t kPinnedBytesPerPage = sizeof(kernels::cuda::DeviceRun) + sizeof(void*);
 
 size_t PageBytes(const ScoreWork& work) {
   return kernels::KeyPageBytes(work.query.format, work.query.dim);
@@ -28,7 +29,7 @@ size_t PinnedBytesOf(const ScoreWork& work) {
   const size_t row_bytes =
       query.heads * (kernels::QueryBytes(query.format, query.dim) + sizeof(float)) +
       work.k * sizeof(kernels::Candidate) + kPinnedBytesPerRow;
-  return query.rows * row_bytes + work.pages.size() * sizeof(kernels::KeyPage) + kPinnedSlack;
+  return query.rows * row_bytes + work.pages.size() * kPinnedBytesPerPage + kPinnedSlack;
 }
 
 bool Alike(const kernels::ScoreQuery& a, const kernels::ScoreQuery& b) {

@@ -26,37 +26,8 @@ std::unique_ptr<CudaBackend> MakeBackend(DeviceApi& device,
   return backend;
 }
 
-// A case whose pages lie in device memory.
-struct PlacedCase {
-  ScoreCase c;
-  DeviceArray<std::byte> memory;
-  std::vector<KeyPage> pages;
-
-  PlacedCase(DeviceApi& device, const ScoreCase& given)
-      : c(given), memory(device, Arranged(given)) {
-    for (uint32_t at = 0; at < c.entries(); at += kPageEntries) {
-      const auto count = static_cast<uint32_t>(std::min<size_t>(kPageEntries, c.entries() - at));
-      pages.push_back(
-          {memory.data() + at / kPageEntries * KeyPageBytes(c.format, c.dim), at, count});
-    }
-  }
-
-  static std::vector<std::byte> Arranged(const ScoreCase& c) {
-    const PagedKeys paged(c.format, c.dim, c.keys);
-    return {paged.page(0), paged.page(paged.pages())};
-  }
-
-  ScoreTopKParams params(const std::atomic<bool>* cancelled = nullptr) const {
-    return {.query = {c.format, c.rows, c.heads, c.dim, c.queries.data(), c.weights.data()},
-            .pages = pages,
-            .visible_entries = c.visible,
-            .k = c.k,
-            .cancelled = cancelled};
-  }
-};
-
-Error Score(const CudaBackend& backend, const ScoreTopKParams& params, ScoreTopKResult* result) {
-  return backend.TryScoreTopK({&params, 1}, {result, 1});
+Error Score(const CudaBackend& backend, const ScoreRunsParams& params, ScoreTopKResult* result) {
+  return backend.TryScoreRuns({&params, 1}, {result, 1});
 }
 
 class CudaBackendTest : public testing::Test {
@@ -95,11 +66,11 @@ TEST_F(CudaBackendTest, SaysHowMuchMemoryAQueryNeeds) {
   ScoreTopKResult result;
   const auto small_workspace = MakeBackend(
       device, {.concurrent_queries = 1, .workspace_bytes = 200000, .pinned_bytes = 100000});
-  EXPECT_NE(Score(*small_workspace, placed.params(), &result).find("workspace of"),
+  EXPECT_NE(Score(*small_workspace, placed.run_params(), &result).find("workspace of"),
             std::string::npos);
   const auto small_staging = MakeBackend(
       device, {.concurrent_queries = 1, .workspace_bytes = size_t{4} << 20, .pinned_bytes = 300});
-  EXPECT_NE(Score(*small_staging, placed.params(), &result).find("pinned memory"),
+  EXPECT_NE(Score(*small_staging, placed.run_params(), &result).find("pinned memory"),
             std::string::npos);
 }
 
@@ -119,9 +90,9 @@ TEST_F(CudaBackendTest, ReportsEveryKindOfFailureAndGoesOn) {
                                                                  {Call::kRecord, 1},
                                                                  {Call::kSynchronize, 1}}) {
     device.Fail(call, n);
-    EXPECT_NE(Score(*backend, placed.params(), &result), "");
+    EXPECT_NE(Score(*backend, placed.run_params(), &result), "");
     EXPECT_FALSE(result.complete);
-    ASSERT_EQ(Score(*backend, placed.params(), &result), "");
+    ASSERT_EQ(Score(*backend, placed.run_params(), &result), "");
     EXPECT_EQ(Disagreement(c, result.selected), "");
   }
 }
@@ -149,7 +120,7 @@ TEST_F(CudaBackendTest, StopsWhenCancelled) {
   const PlacedCase placed(device, SmallCase());
   const std::atomic<bool> cancelled = true;
   ScoreTopKResult result;
-  EXPECT_EQ(Score(*backend, placed.params(&cancelled), &result), "");
+  EXPECT_EQ(Score(*backend, placed.run_params(&cancelled), &result), "");
   EXPECT_FALSE(result.complete);
   EXPECT_EQ(device.calls(Call::kLaunch), 0);
 }
@@ -164,7 +135,7 @@ TEST_F(CudaBackendTest, ServesMoreQueriesThanItHasStreams) {
   {
     std::vector<std::jthread> threads;
     for (ScoreTopKResult& result : results) {
-      threads.emplace_back([&] { EXPECT_EQ(Score(*backend, placed.params(), &result), ""); });
+      threads.emplace_back([&] { EXPECT_EQ(Score(*backend, placed.run_params(), &result), ""); });
     }
   }
   for (const ScoreTopKResult& result : results) EXPECT_EQ(result.selected, results[0].selected);
@@ -182,10 +153,11 @@ TEST_F(CudaBackendTest, AQuerySeesKeysAppendedBefore) {
   PlacedCase placed(device, SmallCase());
   const ScoreCase later = SmallCase();
   placed.c = later;
-  ASSERT_EQ(uploads->Upload(placed.memory.data(), PlacedCase::Arranged(later)), "");
+  const PagedKeys arranged(later.format, later.dim, later.keys);
+  ASSERT_EQ(uploads->Upload(placed.memory.data(), {arranged.page(0), placed.memory.size()}), "");
   ASSERT_EQ(uploads->Flush(), "");
   ScoreTopKResult result;
-  ASSERT_EQ(Score(*backend, placed.params(), &result), "");
+  ASSERT_EQ(Score(*backend, placed.run_params(), &result), "");
   EXPECT_EQ(Disagreement(later, result.selected), "");
 }
 
@@ -216,15 +188,38 @@ TEST_F(CudaBackendTest, AsABackendAFailureCannotBeTakenForAnAnswer) {
   EXPECT_TRUE(std::isnan(lse[0]));
 }
 
+TEST_F(CudaBackendTest, SendsNoMoreForAFullRunThanForAnEntry) {
+  FakeDevice device(TestSeed());
+  const auto backend = MakeBackend(device);
+  const auto sent_for = [&](int entries, bool listed_on_device) {
+    const PlacedCase placed(device,
+                            RandomScoreCase(random_, KeyFormat::kFp8E4M3, 32, 2, 1, entries, 9));
+    std::vector<KeyRun> runs = placed.runs;
+    for (KeyRun& run : runs) {
+      if (!listed_on_device) run.on_device = nullptr;
+    }
+    const size_t before = device.sent_bytes();
+    ScoreTopKResult result;
+    EXPECT_EQ(Score(*backend, placed.RunParams(runs), &result), "");
+    EXPECT_EQ(Disagreement(placed.c, result.selected), "");
+    return device.sent_bytes() - before;
+  };
+  constexpr int kRunEntries = kRunPages * kPageEntries;
+  const size_t least = sent_for(1, true);
+  EXPECT_EQ(sent_for(kRunEntries, true), least);
+  EXPECT_EQ(sent_for(2 * kRunEntries + 1, true), least) << "the lists of runs are rounded up";
+  EXPECT_GE(sent_for(kRunEntries, false), least + kRunPages * sizeof(void*));
+}
+
 // Blocks run one after another here, so a floor is as fresh as can be.
 TEST_F(CudaBackendTest, ScoringKeepsFewOfMany) {
   ScoreCase c = RandomScoreCase(random_, KeyFormat::kFp8E4M3, 32, 8, 1, 50000, 64);
   for (float& weight : c.weights) weight = std::abs(weight);
   FakeDevice device(TestSeed(), 1);
   const PlacedCase placed(device, c);
-  std::vector<DevicePage> pages;
-  for (const KeyPage& page : placed.pages) {
-    pages.push_back({page.keys, page.first_position, page.entries});
+  std::vector<DeviceRun> runs;
+  for (const KeyRun& run : placed.runs) {
+    runs.push_back({run.on_device, run.first_position, run.entries});
   }
   ScorePlan plan;
   ASSERT_EQ(PlanScore(device.properties().limits,
@@ -235,7 +230,7 @@ TEST_F(CudaBackendTest, ScoringKeepsFewOfMany) {
                       &plan),
             "");
   RowState state{};
-  std::vector<CandidateKey> kept(kPageEntries * pages.size());
+  std::vector<CandidateKey> kept(kPageEntries * placed.pages.size());
   const ScoreRow row = {c.visible[0], static_cast<uint32_t>(c.k), kept.data(), nullptr, nullptr};
   ScoreArgs args{.format = c.format,
                  .by_groups = plan.by_groups,
@@ -246,7 +241,11 @@ TEST_F(CudaBackendTest, ScoringKeepsFewOfMany) {
                  .weights = c.weights.data(),
                  .states = &state,
                  .job_count = 1};
-  args.jobs[0] = {pages.data(), static_cast<uint32_t>(pages.size()), 0, 1, 0, 0};
+  args.jobs[0] = {.runs = runs.data(),
+                  .page_count = static_cast<uint32_t>(placed.pages.size()),
+                  .page_bits = kRunPageBits,
+                  .first_row = 0,
+                  .rows = 1};
   plan.score.blocks_x = DivideBlocks(plan, c.dim, {args.jobs, 1});
   ASSERT_EQ(simulator::RunKernel(plan.score, args, {.seed = TestSeed()}), "");
   EXPECT_GE(state.kept, 64u);

@@ -42,6 +42,7 @@ class DeviceArray {
   DeviceArray& operator=(const DeviceArray&) = delete;
 
   T* data() const { return reinterpret_cast<T*>(memory_); }
+  size_t size() const { return count_; }
   std::vector<T> Read() {
     Transfer(pinned_, memory_);
     std::vector<T> values(count_);

@@ -133,12 +133,17 @@ void FakeDevice::DestroyEvent(Event event) {
   if (events_.erase(reinterpret_cast<FakeEvent*>(event)) != 1) std::abort();
 }
 
-bool FakeDevice::Holds(const void* from, size_t bytes) const {
+const FakeDevice::Memory* FakeDevice::Find(const void* from, size_t bytes) const {
   const auto* at = static_cast<const std::byte*>(from);
   auto found = memory_.upper_bound(at);
-  if (found == memory_.begin()) return false;
+  if (found == memory_.begin()) return nullptr;
   --found;
-  return at + bytes <= found->first + found->second.bytes;
+  return at + bytes <= found->first + found->second.bytes ? &found->second : nullptr;
+}
+
+size_t FakeDevice::sent_bytes() const {
+  const std::scoped_lock lock(mu_);
+  return sent_bytes_;
 }
 
 void FakeDevice::Give(Stream stream, Work work) {
@@ -161,9 +166,12 @@ void FakeDevice::Drain(FakeStream* stream, uint64_t mark) {
 Error FakeDevice::Copy(Stream stream, void* to, const void* from, size_t bytes) {
   const std::scoped_lock lock(mu_);
   if (Error error = Count(Call::kCopy); !error.empty()) return error;
-  if (!Holds(to, bytes) || !Holds(from, bytes)) {
+  const Memory* target = Find(to, bytes);
+  const Memory* source = Find(from, bytes);
+  if (target == nullptr || source == nullptr) {
     return "a copy of " + std::to_string(bytes) + " bytes leaves what was allocated";
   }
+  if (source->pinned && !target->pinned) sent_bytes_ += bytes;
   Give(stream, [=] {
     std::memcpy(to, from, bytes);
     return Error();
@@ -174,7 +182,7 @@ Error FakeDevice::Copy(Stream stream, void* to, const void* from, size_t bytes) 
 Error FakeDevice::FillZero(Stream stream, void* to, size_t bytes) {
   const std::scoped_lock lock(mu_);
   if (Error error = Count(Call::kFillZero); !error.empty()) return error;
-  if (!Holds(to, bytes)) return "a fill leaves what was allocated";
+  if (Find(to, bytes) == nullptr) return "a fill leaves what was allocated";
   Give(stream, [=] {
     std::memset(to, 0, bytes);
     return Error();

@@ -48,6 +48,8 @@ class FakeDevice final : public DeviceApi {
   // Allocations, streams and events that have not been given back.
   size_t live() const;
   int calls(Call call) const;
+  // Copied from pinned to device memory.
+  size_t sent_bytes() const;
 
   const DeviceProperties& properties() const override { return properties_; }
   Error Allocate(size_t bytes, std::byte** memory) override;
@@ -90,7 +92,8 @@ class FakeDevice final : public DeviceApi {
   Error Count(Call call);
   Error Take(size_t bytes, bool pinned, std::byte** memory);
   void GiveBack(std::byte* memory);
-  bool Holds(const void* from, size_t bytes) const;
+  // What was allocated and holds these bytes; null if nothing does.
+  const Memory* Find(const void* from, size_t bytes) const;
   void Give(Stream stream, Work work);
   void Drain(FakeStream* stream, uint64_t mark);
 
@@ -101,6 +104,7 @@ class FakeDevice final : public DeviceApi {
   int threads_ = 1;
   bool delay_ = false;
   size_t memory_left_ = size_t{1} << 40;
+  size_t sent_bytes_ = 0;
   std::map<Call, Fault> faults_;
   std::map<const std::byte*, Memory> memory_;
   std::map<FakeStream*, std::unique_ptr<FakeStream>> streams_;

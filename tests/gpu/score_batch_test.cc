@@ -24,29 +24,12 @@ constexpr int kLaunchesOfOne = 3;  // score, filter, select
 class ScoreBatchTest : public testing::Test {
  protected:
   void Add(int rows, int entries, int k, KeyFormat format = KeyFormat::kFp8E4M3) {
-    cases_.push_back(RandomScoreCase(random_, format, kDim, kHeads, rows, entries, k));
-    const PagedKeys paged(format, kDim, cases_.back().keys);
-    memory_.emplace_back(device_, std::vector<std::byte>(paged.page(0), paged.page(paged.pages())));
-    std::vector<KeyPage>& pages = pages_.emplace_back();
-    for (int at = 0; at < entries; at += kPageEntries) {
-      const auto first = static_cast<uint32_t>(at);
-      const auto held = static_cast<uint32_t>(std::min(kPageEntries, entries - at));
-      pages.push_back(
-          {memory_.back().data() + at / kPageEntries * KeyPageBytes(format, kDim), first, held});
-    }
+    cases_.emplace_back(device_, RandomScoreCase(random_, format, kDim, kHeads, rows, entries, k));
   }
 
-  std::vector<ScoreTopKParams> Queries() const {
-    std::vector<ScoreTopKParams> queries;
-    for (size_t i = 0; i < cases_.size(); ++i) {
-      const ScoreCase& c = cases_[i];
-      queries.push_back(
-          {.query = {c.format, c.rows, c.heads, c.dim, c.queries.data(), c.weights.data()},
-           .pages = pages_[i],
-           .visible_entries = c.visible,
-           .k = c.k,
-           .cancelled = nullptr});
-    }
+  std::vector<ScoreRunsParams> Queries() const {
+    std::vector<ScoreRunsParams> queries;
+    for (const PlacedCase& placed : cases_) queries.push_back(placed.run_params());
     return queries;
   }
 
@@ -63,21 +46,19 @@ class ScoreBatchTest : public testing::Test {
 
   // Each as it is found alone, bit for bit.
   void ExpectAsAlone(const CudaBackend& backend, const std::vector<ScoreTopKResult>& together) {
-    const std::vector<ScoreTopKParams> queries = Queries();
+    const std::vector<ScoreRunsParams> queries = Queries();
     for (size_t i = 0; i < queries.size(); ++i) {
       ScoreTopKResult alone;
-      ASSERT_EQ(backend.TryScoreTopK({&queries[i], 1}, {&alone, 1}), "");
+      ASSERT_EQ(backend.TryScoreRuns({&queries[i], 1}, {&alone, 1}), "");
       EXPECT_TRUE(together[i].complete);
       EXPECT_EQ(together[i].selected, alone.selected) << i;
-      EXPECT_EQ(Disagreement(cases_[i], together[i].selected), "") << i;
+      EXPECT_EQ(Disagreement(cases_[i].c, together[i].selected), "") << i;
     }
   }
 
   RandomData random_{TestSeed()};
   FakeDevice device_{TestSeed(), 7};
-  std::deque<ScoreCase> cases_;
-  std::deque<DeviceArray<std::byte>> memory_;
-  std::deque<std::vector<KeyPage>> pages_;
+  std::deque<PlacedCase> cases_;
 };
 
 TEST_F(ScoreBatchTest, FindsForEachContextWhatItFindsAlone) {
@@ -87,7 +68,7 @@ TEST_F(ScoreBatchTest, FindsForEachContextWhatItFindsAlone) {
   Add(9, 333, 7);
   const auto backend = Backend();
   std::vector<ScoreTopKResult> results(cases_.size());
-  ASSERT_EQ(backend->TryScoreTopK(Queries(), results), "");
+  ASSERT_EQ(backend->TryScoreRuns(Queries(), results), "");
   EXPECT_EQ(device_.calls(Call::kLaunch), kLaunchesOfOne);
   ExpectAsAlone(*backend, results);
 }
@@ -96,7 +77,7 @@ TEST_F(ScoreBatchTest, TakesMoreContextsThanALaunchHasJobs) {
   for (int i = 0; i < kMostScoreJobs + 3; ++i) Add(1, random_.Int(1, 200), 20);
   const auto backend = Backend();
   std::vector<ScoreTopKResult> results(cases_.size());
-  ASSERT_EQ(backend->TryScoreTopK(Queries(), results), "");
+  ASSERT_EQ(backend->TryScoreRuns(Queries(), results), "");
   EXPECT_EQ(device_.calls(Call::kLaunch), 2 * kLaunchesOfOne);
   ExpectAsAlone(*backend, results);
 }
@@ -105,7 +86,7 @@ TEST_F(ScoreBatchTest, MakesMoreLaunchesWhereTheWorkspaceIsSmall) {
   for (int i = 0; i < 5; ++i) Add(2, random_.Int(400, 900), 20);
   const auto backend = Backend(1000000);
   std::vector<ScoreTopKResult> results(cases_.size());
-  ASSERT_EQ(backend->TryScoreTopK(Queries(), results), "");
+  ASSERT_EQ(backend->TryScoreRuns(Queries(), results), "");
   EXPECT_GT(device_.calls(Call::kLaunch), kLaunchesOfOne);
   ExpectAsAlone(*backend, results);
 }
@@ -118,7 +99,7 @@ TEST_F(ScoreBatchTest, TheStatesOfSmallContextsLeaveRoomForALargeOne) {
   const auto backend =
       Backend(ScoreWorkspaceBytesPerRow(kPages) + sizeof(RowState) + kInputsAndOutputs);
   std::vector<ScoreTopKResult> results(cases_.size());
-  ASSERT_EQ(backend->TryScoreTopK(Queries(), results), "");
+  ASSERT_EQ(backend->TryScoreRuns(Queries(), results), "");
   ExpectAsAlone(*backend, results);
 }
 
@@ -126,22 +107,22 @@ TEST_F(ScoreBatchTest, LeavesOutWhatWasCancelledAlone) {
   Add(1, 100, 10);
   Add(1, 200, 10);
   const auto backend = Backend();
-  std::vector<ScoreTopKParams> queries = Queries();
+  std::vector<ScoreRunsParams> queries = Queries();
   const std::atomic<bool> cancelled = true;
   queries[0].cancelled = &cancelled;
   std::vector<ScoreTopKResult> results(2);
-  ASSERT_EQ(backend->TryScoreTopK(queries, results), "");
+  ASSERT_EQ(backend->TryScoreRuns(queries, results), "");
   EXPECT_FALSE(results[0].complete);
   EXPECT_TRUE(results[0].selected[0].empty());
   EXPECT_TRUE(results[1].complete);
-  EXPECT_EQ(Disagreement(cases_[1], results[1].selected), "");
+  EXPECT_EQ(Disagreement(cases_[1].c, results[1].selected), "");
 }
 
 TEST_F(ScoreBatchTest, RefusesQueriesThatAreNotAlike) {
   Add(1, 100, 10);
   Add(1, 100, 10, KeyFormat::kInt8);
   std::vector<ScoreTopKResult> results(2);
-  EXPECT_NE(Backend()->TryScoreTopK(Queries(), results).find("differ"), std::string::npos);
+  EXPECT_NE(Backend()->TryScoreRuns(Queries(), results).find("differ"), std::string::npos);
   EXPECT_FALSE(results[0].complete);
 }
 

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "tests/gpu/device_array.h"
-
 namespace winnow::kernels::cuda {
 namespace {
 
@@ -22,25 +20,61 @@ std::vector<std::byte> Arrange(const ScoreCase& c, int page_entries) {
   return arranged;
 }
 
-std::vector<KeyPage> PlacedPages(const ScoreCase& c, const std::byte* arranged, int page_entries) {
-  std::vector<KeyPage> pages;
+std::vector<const std::byte*> Addresses(const ScoreCase& c, const std::byte* arranged,
+                                        int page_entries) {
+  std::vector<const std::byte*> addresses;
   for (size_t first = 0; first < c.entries(); first += page_entries) {
-    const size_t count = std::min<size_t>(page_entries, c.entries() - first);
-    pages.push_back({arranged + pages.size() * KeyPageBytes(c.format, c.dim),
-                     static_cast<uint32_t>(first), static_cast<uint32_t>(count)});
+    addresses.push_back(arranged + addresses.size() * KeyPageBytes(c.format, c.dim));
   }
-  return pages;
+  return addresses;
 }
 
 }  // namespace
 
+PlacedCase::PlacedCase(DeviceApi& device, const ScoreCase& placed, int page_entries)
+    : c(placed),
+      memory(device, Arrange(c, page_entries)),
+      addresses(Addresses(c, memory.data(), page_entries)),
+      table(device, addresses) {
+  const auto entries = static_cast<uint32_t>(c.entries());
+  const auto step = static_cast<uint32_t>(page_entries);
+  for (uint32_t i = 0; i < addresses.size(); ++i) {
+    pages.push_back({addresses[i], i * step, std::min(step, entries - i * step)});
+  }
+  if (step != kPageEntries) return;
+  for (uint32_t i = 0; i < addresses.size(); i += kRunPages) {
+    runs.push_back({.on_device = table.data() + i,
+                    .on_host = addresses.data() + i,
+                    .first_position = i * step,
+                    .entries = std::min(kRunPages * step, entries - i * step)});
+  }
+}
+
+ScoreTopKParams PlacedCase::params(const std::atomic<bool>* cancelled) const {
+  return {.query = {c.format, c.rows, c.heads, c.dim, c.queries.data(), c.weights.data()},
+          .pages = pages,
+          .visible_entries = c.visible,
+          .k = c.k,
+          .cancelled = cancelled};
+}
+
+ScoreRunsParams PlacedCase::RunParams(const std::vector<KeyRun>& these,
+                                      const std::atomic<bool>* cancelled) const {
+  return {.query = params().query,
+          .runs = these,
+          .visible_entries = c.visible,
+          .k = c.k,
+          .cancelled = cancelled};
+}
+
 Selection Evaluate(DeviceApi& device, const CudaBackend& backend, const ScoreCase& c,
                    int page_entries) {
-  DeviceArray<std::byte> arranged(device, Arrange(c, page_entries));
-  const std::vector<KeyPage> pages = PlacedPages(c, arranged.data(), page_entries);
+  const PlacedCase placed(device, c, page_entries);
+  const ScoreTopKParams by_page = placed.params();
+  const ScoreRunsParams in_runs = placed.run_params();
   ScoreTopKResult result;
-  const ScoreTopKParams params = Params(c, pages);
-  Must(backend.TryScoreTopK({&params, 1}, {&result, 1}));
+  Must(page_entries == kPageEntries ? backend.TryScoreRuns({&in_runs, 1}, {&result, 1})
+                                    : backend.TryScoreTopK({&by_page, 1}, {&result, 1}));
   Must(result.complete ? "" : "a selection is not complete");
   return result.selected;
 }

@@ -16,7 +16,7 @@ ScorePlan PlanOf(const ScoreShape& shape, const DeviceLimits& limits = kHopper) 
 }
 
 ScoreJob Job(uint32_t pages, int rows = 1) {
-  return {.pages = nullptr, .page_count = pages, .first_row = 0, .rows = rows};
+  return {.runs = nullptr, .page_count = pages, .page_bits = 0, .first_row = 0, .rows = rows};
 }
 
 TEST(ScorePlan, AMillionKeysTakeTheWholeDevice) {

@@ -31,6 +31,7 @@ class Checker {
       }
       CheckMerge();
     }
+    CheckRuns();
     CheckTies(small_ ? 300 : 100000);
     if (!small_) CheckPublishedShapes();
     std::printf("%d of %d cases disagree with the reference (%s)\n", disagreements_, cases_,
@@ -46,8 +47,8 @@ class Checker {
     std::printf("%s: %s\n", what, error.c_str());
   }
 
-  void CheckScores(const char* what, const ScoreCase& c) {
-    Note(what, Disagreement(c, Evaluate(device_, *backend_, c)));
+  void CheckScores(const char* what, const ScoreCase& c, int page_entries = kPageEntries) {
+    Note(what, Disagreement(c, Evaluate(device_, *backend_, c, page_entries)));
   }
 
   void CheckRandomScores(KeyFormat format) {
@@ -55,8 +56,17 @@ class Checker {
     ScoreCase c = RandomScoreCase(random_, format, 32 * random_.Int(1, 8), random_.Int(1, 128),
                                   random_.Int(1, 3), random_.Int(0, most), random_.Int(1, 300));
     CheckScores("random scores", c);
+    CheckScores("scores page by page", c, random_.Int(1, kPageEntries - 1));
     for (float& weight : c.weights) weight = -std::abs(weight);
     CheckScores("negative scores", c);
+  }
+
+  void CheckRuns() {
+    constexpr int kRunEntries = kRunPages * kPageEntries;
+    for (const int more : {-1, 0, 1, kPageEntries + 1}) {
+      CheckScores("scores around a run",
+                  RandomScoreCase(random_, KeyFormat::kFp8E4M3, 64, 8, 1, kRunEntries + more, 100));
+    }
   }
 
   void CheckTies(int entries) {

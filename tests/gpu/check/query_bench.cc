@@ -7,7 +7,8 @@
 #include "tests/kernels/random_data.h"
 
 // A whole query as a shard makes it, on the host's clock: select 2048 of 1,048,576 keys, then
-// attend to them; pages, queries and rows' addresses go up and results come down.
+// attend to them; runs of pages, which are listed on the device, queries and rows' addresses go up
+// and results come down.
 namespace winnow::kernels::cuda {
 namespace {
 
@@ -37,10 +38,9 @@ void BenchQuery(DeviceApi& device, const Peaks& peaks, std::vector<Measurement>*
   constexpr int kRowsMade = 65536;
   DeviceArray<std::byte> rows(device,
                               random.Rows(RowFormat::kFp8FlashMla, kLatent, kRope, kRowsMade));
-  std::vector<KeyPage> pages;
-  for (uint32_t i = 0; i < kPages; ++i) {
-    pages.push_back({keys.data() + i * page_bytes, i * kPageEntries, kPageEntries});
-  }
+  std::vector<const std::byte*> pages;
+  for (uint32_t i = 0; i < kPages; ++i) pages.push_back(keys.data() + i * page_bytes);
+  DeviceArray<const std::byte*> table(device, pages);
   const auto queries = random.Queries(KeyFormat::kFp8E4M3, kDim, kIndexHeads);
   const auto weights = random.Floats(kIndexHeads, -1, 1);
   const auto query = random.Bf16(kHeads * (kLatent + kRope));
@@ -51,14 +51,20 @@ void BenchQuery(DeviceApi& device, const Peaks& peaks, std::vector<Measurement>*
   std::vector<double> times;
   for (int i = 0; i < kRounds; ++i) {
     const double begin = Now();
+    std::vector<KeyRun> runs;
+    for (uint32_t page = 0; page < kPages; page += kRunPages) {
+      runs.push_back({.on_device = table.data() + page,
+                      .first_position = page * kPageEntries,
+                      .entries = kRunPages * kPageEntries});
+    }
     ScoreTopKResult result;
-    const ScoreTopKParams params = {
+    const ScoreRunsParams params = {
         .query = {KeyFormat::kFp8E4M3, 1, kIndexHeads, kDim, queries.data(), weights.data()},
-        .pages = pages,
+        .runs = runs,
         .visible_entries = visible,
         .k = kTopK,
         .cancelled = nullptr};
-    Must(backend->TryScoreTopK({&params, 1}, {&result, 1}));
+    Must(backend->TryScoreRuns({&params, 1}, {&result, 1}));
     std::vector<const std::byte*> chosen;
     for (const Candidate& c : result.selected[0]) {
       chosen.push_back(rows.data() + c.position % kRowsMade * row_bytes);

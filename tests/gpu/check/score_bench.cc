@@ -45,7 +45,7 @@ struct Work {
 // Launches as kernels/cuda/score_call.cc makes them, with memory for all rows at once.
 class Launches {
  public:
-  Launches(const DeviceLimits& limits, const Work& work, const DevicePage* pages,
+  Launches(const DeviceLimits& limits, const Work& work, const DeviceRun* runs,
            const ScoreArgs& inputs, DeviceApi& device)
       : all_rows_(work.contexts * work.rows),
         kept_(size_t{kCapacity} * work.rows),
@@ -64,8 +64,11 @@ class Launches {
                       selected_.data() + size_t{kTopK} * row});
       if (row % work.rows % plan_.rows_per_job == 0) {
         score_.jobs[score_.job_count++] = {
-            pages + row / work.rows * context_pages, context_pages, row,
-            std::min(plan_.rows_per_job, work.rows - row % work.rows)};
+            .runs = runs + row / work.rows * (context_pages / kRunPages),
+            .page_count = context_pages,
+            .page_bits = kRunPageBits,
+            .first_row = row,
+            .rows = std::min(plan_.rows_per_job, work.rows - row % work.rows)};
       }
     }
     rows_.emplace(device, rows);
@@ -80,10 +83,10 @@ class Launches {
 
   int rows_per_job() const { return plan_.rows_per_job; }
 
-  // The other set of keys is `offset` pages on.
+  // The other set of keys is `offset` runs on.
   void Run(cudaStream_t stream, int offset) {
     ScoreArgs score = score_;
-    for (int i = 0; i < score.job_count; ++i) score.jobs[i].pages += offset;
+    for (int i = 0; i < score.job_count; ++i) score.jobs[i].runs += offset;
     Check(cudaMemsetAsync(states_.data(), 0, all_rows_ * sizeof(RowState), stream));
     Check(LaunchKernel(plan_.score, score, stream));
     Check(LaunchKernel(filter_, FilterArgs{score.rows, score.states}, stream));
@@ -115,15 +118,18 @@ void BenchScore(DeviceApi& device, const Peaks& peaks, std::vector<Measurement>*
   DeviceArray<std::byte> queries(device,
                                  random.Queries(KeyFormat::kFp8E4M3, kDim, kMaxQueryRows * kHeads));
   DeviceArray<float> weights(device, random.Floats(kMaxQueryRows * kHeads, -1, 1));
+  std::vector<const std::byte*> pages;
+  for (uint32_t i = 0; i < kSets * kPages; ++i) pages.push_back(keys.data() + i * page_bytes);
+  DeviceArray<const std::byte*> table(device, pages);
   cudaStream_t stream;
   Check(cudaStreamCreate(&stream));
   for (const Work& work : works) {
-    std::vector<DevicePage> table;
-    for (uint32_t i = 0; i < kSets * kPages; ++i) {
-      const uint32_t in_context = i % (kPages / work.contexts);
-      table.push_back({keys.data() + i * page_bytes, in_context * kPageEntries, kPageEntries});
+    std::vector<DeviceRun> list;
+    for (uint32_t page = 0; page < kSets * kPages; page += kRunPages) {
+      const uint32_t in_context = page % (kPages / work.contexts);
+      list.push_back({table.data() + page, in_context * kPageEntries, kRunPages * kPageEntries});
     }
-    DeviceArray<DevicePage> pages(device, table);
+    DeviceArray<DeviceRun> runs(device, list);
     const ScoreArgs inputs = {.format = KeyFormat::kFp8E4M3,
                               .by_groups = false,
                               .heads = kHeads,
@@ -132,9 +138,10 @@ void BenchScore(DeviceApi& device, const Peaks& peaks, std::vector<Measurement>*
                               .queries = queries.data(),
                               .weights = weights.data(),
                               .states = nullptr};
-    Launches launches(device.properties().limits, work, pages.data(), inputs, device);
-    const double time = MedianMicroseconds(
-        stream, work.rows == 1 ? 50 : 10, [&](int i) { launches.Run(stream, i % kSets * kPages); });
+    Launches launches(device.properties().limits, work, runs.data(), inputs, device);
+    const double time = MedianMicroseconds(stream, work.rows == 1 ? 50 : 10, [&](int i) {
+      launches.Run(stream, i % kSets * kPages / kRunPages);
+    });
     const double bytes = 1.0 * kPages * page_bytes;
     const double operations = 2.0 * work.rows * kHeads * kDim * kCapacity;
     out->push_back({work.name, time,
