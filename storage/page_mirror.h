@@ -24,9 +24,13 @@ class PageMirror {
   // is then read from host memory.
   virtual Copy Add(size_t page_bytes) = 0;
 
-  // Brings bytes of the page to its copy. They may be released at once; kernels that are started
-  // after Publish has returned see them. INTERNAL DEVICE_FAILED, from then on for every call: a
-  // device that failed once has lost what was on its way.
+  // Room for a list of pages' addresses, likewise. It has memory of its own, which usage() does not
+  // tell of, so that lists and pages do not take each other's room.
+  virtual Copy AddTable(size_t bytes) = 0;
+
+  // Brings bytes of the page, or the list, to its copy. They may be released at once; kernels that
+  // are started after Publish has returned see them. INTERNAL DEVICE_FAILED, from then on for every
+  // call: a device that failed once has lost what was on its way.
   virtual absl::Status Write(const Copy& copy, size_t offset, std::span<const std::byte> bytes) = 0;
   virtual absl::Status Publish() = 0;
 

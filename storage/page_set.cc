@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -34,7 +35,11 @@ const char* PlaneName(Plane plane) { return plane == Plane::kIndex ? "index" : "
 
 PageSet::PageSet(std::shared_ptr<const Profile> profile, Plane plane, PageArena* arena,
                  PageMirror* mirror)
-    : profile_(std::move(profile)), plane_(plane), arena_(arena), mirror_(mirror) {}
+    : profile_(std::move(profile)),
+      plane_(plane),
+      arena_(arena),
+      mirror_(mirror),
+      table_(mirror, kStripePages) {}
 
 size_t PageSet::page_bytes() const {
   return plane_ == Plane::kIndex ? kernels::KeyPageBytes(profile_->key_format, profile_->index_dim)
@@ -42,6 +47,7 @@ size_t PageSet::page_bytes() const {
 }
 
 absl::Status PageSet::Reserve(uint32_t end) {
+  uint32_t first_new = kStripePages;
   for (uint32_t page = 0; page < PagesFor(end); ++page) {
     if (pages_[page].host != nullptr) continue;
     absl::StatusOr<PageArena::Page> host = arena_->Allocate(page_bytes());
@@ -50,14 +56,28 @@ absl::Status PageSet::Reserve(uint32_t end) {
     if (mirror_ == nullptr) continue;
     pages_[page].copy = mirror_->Add(page_bytes());
     pages_[page].last_copy = std::make_shared<LastCopy>();
+    first_new = std::min(first_new, page);
   }
+  // A page that is not listed at once never is, as readers may know of it.
+  if (table_.listed() == first_new) ListPages(PagesFor(end)).IgnoreError();
   CountPages();
   return absl::OkStatus();
 }
 
 void PageSet::Trim(uint32_t entries) {
   for (uint32_t page = PagesFor(entries); page < kStripePages; ++page) pages_[page] = {};
+  table_.Trim(PagesFor(entries));
   CountPages();
+}
+
+absl::Status PageSet::ListPages(uint32_t end) {
+  if (mirror_ == nullptr || plane_ != Plane::kIndex) return absl::OkStatus();
+  std::array<const std::byte*, kStripePages> copies;
+  size_t count = 0;
+  for (uint32_t page = table_.listed(); page < end && pages_[page].copy != nullptr; ++page) {
+    copies[count++] = pages_[page].copy.get();
+  }
+  return table_.List(std::span(copies).first(count));
 }
 
 void PageSet::CountPages() {
@@ -156,12 +176,14 @@ absl::StatusOr<std::shared_ptr<PageSet>> PageSet::WithCopies(uint32_t entries) c
     const uint32_t count = std::min<uint32_t>(kPageEntries, entries - number * kPageEntries);
     if (absl::Status status = Mirror(set->pages_[number], 0, count); !status.ok()) return status;
   }
+  if (absl::Status status = set->ListPages(PagesFor(entries)); !status.ok()) return status;
   set->CountPages();
   return set;
 }
 
 absl::StatusOr<std::shared_ptr<PageSet>> PageSet::Fork(uint32_t entries) const {
   std::shared_ptr<PageSet> fork = Share(entries / kPageEntries);
+  fork->ListPages(entries / kPageEntries).IgnoreError();
   if (const uint32_t rest = entries % kPageEntries; rest != 0) {
     if (absl::Status status = fork->Reserve(entries); !status.ok()) return status;
     std::vector<std::byte> tail(rest * EntryBytes(*profile_, plane_));

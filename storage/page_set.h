@@ -8,11 +8,10 @@
 #include <memory>
 #include <optional>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "storage/page_arena.h"
+#include "storage/page_copies.h"
 #include "storage/page_mirror.h"
 #include "storage/profile.h"
 
@@ -63,6 +62,10 @@ class PageSet {
   Place page(uint32_t page) const {
     return {.host = pages_[page].host.get(), .device = pages_[page].copy.get()};
   }
+  // Where the addresses of the first `pages` pages' copies are listed on the device, for a reader
+  // that knows of entries in all of them; null where not all have copies or there was no room for
+  // the list, and for KV rows, which are read one by one.
+  const std::byte* const* table(uint32_t pages) const { return table_.Find(pages); }
   // A KV row.
   Place row(uint32_t entry) const;
 
@@ -93,25 +96,6 @@ class PageSet {
   bool damaged() const { return damaged_.load(std::memory_order_relaxed); }
 
  private:
-  // Where sets that share a full page find its copy, so that the device never holds two: the page
-  // may have lost its copy here while a fork keeps it. Thread-safe.
-  class LastCopy {
-   public:
-    void Set(const PageMirror::Copy& copy) {
-      absl::MutexLock lock(&mu_);
-      copy_ = copy;
-    }
-    // Null if nobody holds it any more.
-    PageMirror::Copy Find() const {
-      absl::MutexLock lock(&mu_);
-      return copy_.lock();
-    }
-
-   private:
-    mutable absl::Mutex mu_;
-    std::weak_ptr<std::byte> copy_ ABSL_GUARDED_BY(mu_);
-  };
-
   struct Page {
     PageArena::Page host;
     PageMirror::Copy copy;
@@ -124,6 +108,8 @@ class PageSet {
   std::shared_ptr<PageSet> Share(uint32_t pages) const;
   // Brings entries [first, first + count) of a page to its copy on the device.
   absl::Status Mirror(const Page& page, uint32_t first, uint32_t count) const;
+  // Goes on with the list of addresses up to page `end`, or the first page without a copy.
+  absl::Status ListPages(uint32_t end);
   void CountPages();
 
   // Constant after construction.
@@ -133,6 +119,7 @@ class PageSet {
   PageMirror* const mirror_;
 
   std::array<Page, kStripePages> pages_;
+  PageTable table_;
   // Pages with a copy and without one.
   std::atomic<uint32_t> mirrored_ = 0;
   std::atomic<uint32_t> unmirrored_ = 0;

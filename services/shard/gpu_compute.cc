@@ -18,17 +18,19 @@ constexpr int kUploadBuffers = 4;
 // Of the device's memory that pages and queries take together, if nobody says how much.
 constexpr double kUsedShare = 0.9;
 
+// Of lists of pages' addresses: a stripe's has 512 bytes, its 64 pages of keys 256 KiB and more,
+// but for keys of less than 64 bytes. What has no list is listed by each query.
+size_t TableBytes(size_t page_bytes) { return std::max(page_bytes / 512, HbmArena::kSlabBytes); }
+
 }  // namespace
 
 class GpuCompute::Mirror final : public PageMirror {
  public:
-  Mirror(HbmArena* arena, UploadQueue* uploads) : arena_(*arena), uploads_(*uploads) {}
+  Mirror(HbmArena* arena, HbmArena* tables, UploadQueue* uploads)
+      : arena_(*arena), tables_(*tables), uploads_(*uploads) {}
 
-  Copy Add(size_t page_bytes) override {
-    std::byte* page = arena_.Take(page_bytes);
-    if (page == nullptr) return nullptr;
-    return Copy(page, [this](std::byte* gone) { arena_.Return(gone); });
-  }
+  Copy Add(size_t page_bytes) override { return TakeFrom(arena_, page_bytes); }
+  Copy AddTable(size_t bytes) override { return TakeFrom(tables_, bytes); }
   absl::Status Write(const Copy& copy, size_t offset, std::span<const std::byte> bytes) override {
     return CheckDevice(uploads_.Upload(copy.get() + offset, bytes));
   }
@@ -38,7 +40,14 @@ class GpuCompute::Mirror final : public PageMirror {
   }
 
  private:
+  static Copy TakeFrom(HbmArena& arena, size_t bytes) {
+    std::byte* memory = arena.Take(bytes);
+    if (memory == nullptr) return nullptr;
+    return Copy(memory, [&arena](std::byte* gone) { arena.Return(gone); });
+  }
+
   HbmArena& arena_;
+  HbmArena& tables_;
   UploadQueue& uploads_;
 };
 
@@ -71,20 +80,23 @@ absl::Status GpuCompute::Init() {
   const size_t query_bytes =
       options_.concurrent_queries * (options_.workspace_bytes + options_.staging_bytes);
   const auto usable = static_cast<size_t>(kUsedShare * static_cast<double>(memory_bytes));
-  const size_t page_bytes = options_.page_bytes != 0 ? options_.page_bytes
-                            : usable > query_bytes   ? usable - query_bytes
-                                                     : 0;
-  if (page_bytes < HbmArena::kSlabBytes || page_bytes + query_bytes > memory_bytes) {
+  const size_t left = usable > query_bytes ? usable - query_bytes : 0;
+  const size_t page_bytes = options_.page_bytes != 0  ? options_.page_bytes
+                            : left > TableBytes(left) ? left - TableBytes(left)
+                                                      : 0;
+  const size_t table_bytes = TableBytes(page_bytes);
+  if (page_bytes < HbmArena::kSlabBytes || page_bytes + table_bytes + query_bytes > memory_bytes) {
     return Error(absl::StatusCode::kResourceExhausted, "DEVICE_MEMORY",
                  absl::StrCat(name_, " has ", memory_bytes, " bytes of memory; ", query_bytes,
                               " for queries and ", std::max(page_bytes, HbmArena::kSlabBytes),
                               " for pages do not fit"));
   }
   absl::Status status = CheckDevice(HbmArena::Create(*device_, page_bytes, &arena_));
+  status.Update(CheckDevice(HbmArena::Create(*device_, table_bytes, &tables_)));
   status.Update(
       CheckDevice(UploadQueue::Create(*device_, kUploadBufferBytes, kUploadBuffers, &uploads_)));
   if (!status.ok()) return status;
-  mirror_ = std::make_unique<Mirror>(arena_.get(), uploads_.get());
+  mirror_ = std::make_unique<Mirror>(arena_.get(), tables_.get(), uploads_.get());
   std::vector<Staging> stagings;
   for (int i = 0; i < options_.concurrent_queries; ++i) {
     absl::StatusOr<Staging> staging = NewStaging(options_.staging_bytes);

@@ -19,7 +19,8 @@
 namespace winnow::shard {
 
 struct GpuOptions {
-  // Device memory for copies of pages; 0 takes what the queries leave of 90 %.
+  // Device memory for copies of pages; 0 takes what the queries leave of 90 %. Lists of where they
+  // are take 1/512 more, 2 MiB at least.
   size_t page_bytes = 0;
   // Queries that run at once; more wait.
   int concurrent_queries = 4;
@@ -112,6 +113,7 @@ class GpuCompute final : public Compute {
   const std::string name_;
   const GpuOptions options_;
   std::unique_ptr<kernels::cuda::HbmArena> arena_;
+  std::unique_ptr<kernels::cuda::HbmArena> tables_;  // lists of where pages are
   std::unique_ptr<kernels::cuda::UploadQueue> uploads_;
   std::unique_ptr<Mirror> mirror_;
   std::vector<std::unique_ptr<std::byte, FreeOnDevice>> staging_memory_;

@@ -21,20 +21,8 @@ class FakeMirror final : public PageMirror {
  public:
   explicit FakeMirror(uint64_t capacity_bytes) : capacity_bytes_(capacity_bytes) {}
 
-  Copy Add(size_t page_bytes) override {
-    {
-      absl::MutexLock lock(&mu_);
-      if (used_bytes_ + page_bytes > capacity_bytes_) return nullptr;
-      used_bytes_ += page_bytes;
-    }
-    auto* memory = new std::byte[page_bytes];
-    std::memset(memory, 0xee, page_bytes);
-    return Copy(memory, [this, page_bytes](std::byte* gone) {
-      delete[] gone;
-      absl::MutexLock lock(&mu_);
-      used_bytes_ -= page_bytes;
-    });
-  }
+  Copy Add(size_t page_bytes) override { return Take(page_bytes, capacity_bytes_, &used_bytes_); }
+  Copy AddTable(size_t bytes) override { return Take(bytes, table_capacity_bytes_, &table_bytes_); }
 
   absl::Status Write(const Copy& copy, size_t offset, std::span<const std::byte> bytes) override {
     if (on_write_) on_write_();
@@ -57,6 +45,12 @@ class FakeMirror final : public PageMirror {
     return {.used_bytes = used_bytes_, .capacity_bytes = capacity_bytes_};
   }
 
+  // To be set before there are threads; there is no limit to begin with.
+  void LimitTables(uint64_t capacity_bytes) { table_capacity_bytes_ = capacity_bytes; }
+  uint64_t table_bytes() const {
+    absl::MutexLock lock(&mu_);
+    return table_bytes_;
+  }
   void Fail() {
     absl::MutexLock lock(&mu_);
     fails_ = true;
@@ -74,11 +68,28 @@ class FakeMirror final : public PageMirror {
   }
 
  private:
+  Copy Take(size_t bytes, uint64_t capacity_bytes, uint64_t* used_bytes) {
+    {
+      absl::MutexLock lock(&mu_);
+      if (*used_bytes + bytes > capacity_bytes) return nullptr;
+      *used_bytes += bytes;
+    }
+    auto* memory = new std::byte[bytes];
+    std::memset(memory, 0xee, bytes);
+    return Copy(memory, [this, bytes, used_bytes](std::byte* gone) {
+      delete[] gone;
+      absl::MutexLock lock(&mu_);
+      *used_bytes -= bytes;
+    });
+  }
+
   const uint64_t capacity_bytes_;
+  uint64_t table_capacity_bytes_ = UINT64_MAX;
   std::function<void()> on_write_;
 
   mutable absl::Mutex mu_;
   uint64_t used_bytes_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t table_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t written_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   bool fails_ ABSL_GUARDED_BY(mu_) = false;
   bool unpublished_ ABSL_GUARDED_BY(mu_) = false;
