@@ -52,14 +52,15 @@ absl::StatusOr<ColdScan::Chunk> ColdScan::ReadChunk(const StoredRange& range) co
   void* place = chunk.memory.get();
   size_t space = bytes + kAlignment;
   auto* page = static_cast<std::byte*>(std::align(kAlignment, bytes, place, space));
+  chunk.run = {.first_position = range.stripe * kStripeEntries + range.first,
+               .entries = count,
+               .packed = page,
+               .packed_stride = stride};
   for (uint32_t at = 0; at < count; at += kPageEntries, page += stride) {
     const uint32_t entries = std::min<uint32_t>(kPageEntries, count - at);
     if (entries < kPageEntries) std::fill_n(page, page_bytes, std::byte{0});
     kernels::ArrangeKeys(profile_.key_format, profile_.index_dim, keys.get() + at * key_bytes, 0,
                          static_cast<int>(entries), page);
-    chunk.pages.push_back({.keys = {.host = page},
-                           .first_position = range.stripe * kStripeEntries + range.first + at,
-                           .entries = entries});
   }
   return chunk;
 }

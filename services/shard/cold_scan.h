@@ -25,7 +25,7 @@ class ColdScan {
   // Index keys of one range, arranged in pages.
   struct Chunk {
     std::unique_ptr<std::byte[]> memory;
-    std::vector<StoredPage> pages;
+    ScoreRun run;
   };
 
   // The profile and the store must outlive the scan.

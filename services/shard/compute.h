@@ -9,23 +9,17 @@
 
 #include "absl/status/status.h"
 #include "kernels/backend.h"
+#include "services/shard/score_run.h"
 #include "storage/page_mirror.h"
 #include "storage/profile.h"
 #include "storage/stripe.h"
 
 namespace winnow::shard {
 
-// A page of index keys and the positions it covers.
-struct StoredPage {
-  Place keys;
-  uint32_t first_position = 0;
-  uint32_t entries = 0;
-};
-
 // As kernels::ScoreTopKParams.
 struct ScoreWork {
   kernels::ScoreQuery query;
-  std::span<const StoredPage> pages;
+  std::span<const ScoreRun> runs;  // ascending; each but the last is a whole stripe
   std::span<const uint32_t> visible_entries;
   int k = 0;
   const std::atomic<bool>* cancelled = nullptr;

@@ -1,13 +1,18 @@
+#include <algorithm>
+
 #include "services/shard/compute.h"
 
 namespace winnow::shard {
 
 absl::Status CpuCompute::Score(const ScoreWork& work, kernels::ScoreTopKResult* result) {
   std::vector<kernels::KeyPage> pages;
-  pages.reserve(work.pages.size());
-  for (const StoredPage& page : work.pages) {
-    pages.push_back(
-        {.keys = page.keys.host, .first_position = page.first_position, .entries = page.entries});
+  pages.reserve(work.runs.size() * kStripePages);
+  for (const ScoreRun& run : work.runs) {
+    for (uint32_t at = 0; at < run.entries; at += kernels::kPageEntries) {
+      pages.push_back({.keys = run.page(at / kernels::kPageEntries).host,
+                       .first_position = run.first_position + at,
+                       .entries = std::min<uint32_t>(kernels::kPageEntries, run.entries - at)});
+    }
   }
   backend_.ScoreTopK({.query = work.query,
                       .pages = pages,

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -65,16 +66,19 @@ class GpuCompute final : public Compute {
   struct ScoreTask {
     ScoreWork work;
     kernels::ScoreTopKResult* result;
+    size_t pages;
     size_t staged_bytes;  // of warm pages
     size_t pinned_bytes;
   };
+  static ScoreTask TaskOf(const ScoreWork& work, kernels::ScoreTopKResult* result);
   // Tasks that ScoresTogether says can be. Their results mean nothing after an error.
   absl::Status ScoreTogether(std::span<const ScoreTask* const> tasks, const Staging& staging);
   absl::Status ScoreInParts(const ScoreTask& task, const Staging& staging);
   bool ScoresTogether(std::span<const ScoreTask* const> batch, const ScoreTask& task) const;
-  // Pages from `first` on whose warm ones fit into the staging memory; at least one, or
-  // RESOURCE_EXHAUSTED DEVICE_MEMORY.
-  absl::StatusOr<size_t> PagesThatFit(const ScoreWork& work, size_t first) const;
+  // Cuts off what to score first of the runs, whose warm pages fit into the staging memory: whole
+  // runs, or else pages of the first one; at least one page, or RESOURCE_EXHAUSTED DEVICE_MEMORY.
+  absl::StatusOr<std::vector<ScoreRun>> CutPart(const ScoreWork& work,
+                                                std::deque<ScoreRun>* runs) const;
 
   // Query rows of one call.
   struct AttendRows {

@@ -7,29 +7,52 @@
 namespace winnow::shard {
 namespace {
 
+using kernels::cuda::KeyRun;
 using kernels::cuda::kMostScoreJobs;
+
+static_assert(kStripePages == kernels::cuda::kRunPages);
 
 // Rounding of the parts of a call's pinned memory, and what they have beside their arrays.
 constexpr size_t kPinnedSlack = 4096;
 constexpr size_t kPinnedBytesPerRow = 64;
-constexpr size_t kPinnedBytesPerPage = sizeof(kernels::cuda::DeviceRun) + sizeof(void*);
 
 size_t PageBytes(const ScoreWork& work) {
   return kernels::KeyPageBytes(work.query.format, work.query.dim);
 }
 
-size_t StagedBytesOf(const ScoreWork& work) {
-  const auto warm =
-      std::ranges::count(work.pages, nullptr, [](const StoredPage& p) { return p.keys.device; });
-  return StagedBytes(PageBytes(work)) * static_cast<size_t>(warm);
-}
-
-size_t PinnedBytesOf(const ScoreWork& work) {
+size_t PinnedBytesOf(const ScoreWork& work, size_t listed_pages) {
   const kernels::ScoreQuery& query = work.query;
   const size_t row_bytes =
       query.heads * (kernels::QueryBytes(query.format, query.dim) + sizeof(float)) +
       work.k * sizeof(kernels::Candidate) + kPinnedBytesPerRow;
-  return query.rows * row_bytes + work.pages.size() * kPinnedBytesPerPage + kPinnedSlack;
+  return query.rows * row_bytes + work.runs.size() * sizeof(kernels::cuda::DeviceRun) +
+         listed_pages * sizeof(std::byte*) + kPinnedSlack;
+}
+
+// A call's runs as the GPU takes them, and the pages of those that the device has no list of.
+struct PlacedRuns {
+  std::vector<KeyRun> runs;
+  std::vector<const std::byte*> listed;
+};
+
+// Brings the pages to the device that are not there.
+absl::Status PlaceRuns(const ScoreWork& work, StagingWriter* writer, PlacedRuns* placed) {
+  placed->runs.reserve(work.runs.size());
+  size_t listed_pages = 0;
+  for (const ScoreRun& run : work.runs) listed_pages += run.table == nullptr ? run.pages() : 0;
+  placed->listed.reserve(listed_pages);  // so that it stays where it is
+  for (const ScoreRun& run : work.runs) {
+    placed->runs.push_back({.on_device = run.table,
+                            .on_host = placed->listed.data() + placed->listed.size(),
+                            .first_position = run.first_position,
+                            .entries = run.entries});
+    for (uint32_t i = 0; run.table == nullptr && i < run.pages(); ++i) {
+      absl::Status status =
+          CheckDevice(writer->Bring(run.page(i), PageBytes(work), &placed->listed.emplace_back()));
+      if (!status.ok()) return status;
+    }
+  }
+  return absl::OkStatus();
 }
 
 bool Alike(const kernels::ScoreQuery& a, const kernels::ScoreQuery& b) {
@@ -41,58 +64,62 @@ bool Alike(const kernels::ScoreQuery& a, const kernels::ScoreQuery& b) {
 absl::Status GpuCompute::ScoreTogether(std::span<const ScoreTask* const> tasks,
                                        const Staging& staging) {
   StagingWriter writer(staging, uploads_.get());
-  std::vector<std::vector<kernels::KeyPage>> placed(tasks.size());
-  std::vector<kernels::ScoreTopKParams> queries;
+  std::vector<PlacedRuns> placed(tasks.size());
+  std::vector<kernels::cuda::ScoreRunsParams> queries;
   for (size_t i = 0; i < tasks.size(); ++i) {
     const ScoreWork& work = tasks[i]->work;
-    placed[i].reserve(work.pages.size());
-    for (const StoredPage& page : work.pages) {
-      kernels::KeyPage& to = placed[i].emplace_back(kernels::KeyPage{
-          .keys = nullptr, .first_position = page.first_position, .entries = page.entries});
-      absl::Status status = CheckDevice(writer.Bring(page.keys, PageBytes(work), &to.keys));
-      if (!status.ok()) return status;
-    }
+    if (absl::Status status = PlaceRuns(work, &writer, &placed[i]); !status.ok()) return status;
     queries.push_back({.query = work.query,
-                       .pages = placed[i],
+                       .runs = placed[i].runs,
                        .visible_entries = work.visible_entries,
                        .k = work.k,
                        .cancelled = work.cancelled});
   }
   std::vector<kernels::ScoreTopKResult> results(tasks.size());
-  absl::Status status = CheckDevice(backend_->TryScoreTopK(queries, results));
+  absl::Status status = CheckDevice(backend_->TryScoreRuns(queries, results));
   for (size_t i = 0; i < tasks.size(); ++i) *tasks[i]->result = std::move(results[i]);
   return status;
 }
 
-absl::StatusOr<size_t> GpuCompute::PagesThatFit(const ScoreWork& work, size_t first) const {
+// All runs of a part but the last are whole stripes, as those of a call.
+absl::StatusOr<std::vector<ScoreRun>> GpuCompute::CutPart(const ScoreWork& work,
+                                                          std::deque<ScoreRun>* runs) const {
   const size_t page_bytes = StagedBytes(PageBytes(work));
-  const size_t most_warm = options_.staging_bytes / page_bytes;
-  size_t last = first;
-  for (size_t warm = 0; last < work.pages.size(); ++last) {
-    if (work.pages[last].keys.device == nullptr && ++warm > most_warm) break;
+  size_t room = options_.staging_bytes / page_bytes;
+  std::vector<ScoreRun> part;
+  while (!runs->empty() && runs->front().warm_pages() <= room) {
+    room -= runs->front().warm_pages();
+    part.push_back(runs->front());
+    runs->pop_front();
+    if (part.back().pages() < kStripePages) break;
   }
-  if (last > first) return last - first;
-  return Error(absl::StatusCode::kResourceExhausted, "DEVICE_MEMORY",
-               absl::StrCat("a page needs ", page_bytes, " bytes of staging; there are ",
-                            options_.staging_bytes));
+  if (!part.empty()) return part;
+  if (room == 0) {
+    return Error(absl::StatusCode::kResourceExhausted, "DEVICE_MEMORY",
+                 absl::StrCat("a page needs ", page_bytes, " bytes of staging; there are ",
+                              options_.staging_bytes));
+  }
+  ScoreRun& run = runs->front();
+  part.push_back(run.First(static_cast<uint32_t>(room)));
+  run = run.After(static_cast<uint32_t>(room));
+  return part;
 }
 
 absl::Status GpuCompute::ScoreInParts(const ScoreTask& task, const Staging& staging) {
   kernels::ScoreTopKResult* const result = task.result;
   result->selected.assign(task.work.query.rows, {});
   result->complete = true;
-  for (size_t first = 0; first < task.work.pages.size();) {
-    const absl::StatusOr<size_t> count = PagesThatFit(task.work, first);
-    if (!count.ok()) return count.status();
+  for (std::deque<ScoreRun> left(task.work.runs.begin(), task.work.runs.end()); !left.empty();) {
+    const absl::StatusOr<std::vector<ScoreRun>> runs = CutPart(task.work, &left);
+    if (!runs.ok()) return runs.status();
     kernels::ScoreTopKResult part;
     ScoreTask one = task;
     one.result = &part;
-    one.work.pages = task.work.pages.subspan(first, *count);
+    one.work.runs = *runs;
     const ScoreTask* const tasks[] = {&one};
     if (absl::Status status = ScoreTogether(tasks, staging); !status.ok()) return status;
     result->complete = part.complete;
     if (!part.complete) return absl::OkStatus();
-    first += *count;
     for (size_t row = 0; row < result->selected.size(); ++row) {
       std::vector<kernels::Candidate>& best = result->selected[row];
       if (best.empty()) {
@@ -111,11 +138,11 @@ absl::Status GpuCompute::ScoreInParts(const ScoreTask& task, const Staging& stag
 bool GpuCompute::ScoresTogether(std::span<const ScoreTask* const> batch,
                                 const ScoreTask& task) const {
   size_t staged_bytes = task.staged_bytes, pinned_bytes = task.pinned_bytes;
-  size_t most_pages = task.work.pages.size();
+  size_t most_pages = task.pages;
   for (const ScoreTask* other : batch) {
     staged_bytes += other->staged_bytes;
     pinned_bytes += other->pinned_bytes;
-    most_pages = std::max(most_pages, other->work.pages.size());
+    most_pages = std::max(most_pages, other->pages);
   }
   // One row of each must fit beside what goes up and comes down, or the call would fail for all.
   const size_t row_bytes =
@@ -126,10 +153,24 @@ bool GpuCompute::ScoresTogether(std::span<const ScoreTask* const> batch,
          pinned_bytes + row_bytes <= options_.workspace_bytes;
 }
 
+GpuCompute::ScoreTask GpuCompute::TaskOf(const ScoreWork& work, kernels::ScoreTopKResult* result) {
+  size_t pages = 0, listed_pages = 0, warm_pages = 0;
+  for (const ScoreRun& run : work.runs) {
+    pages += run.pages();
+    if (run.table == nullptr) listed_pages += run.pages();
+    warm_pages += run.warm_pages();
+  }
+  return {.work = work,
+          .result = result,
+          .pages = pages,
+          .staged_bytes = warm_pages * StagedBytes(PageBytes(work)),
+          .pinned_bytes = PinnedBytesOf(work, listed_pages)};
+}
+
 absl::Status GpuCompute::Score(const ScoreWork& work, kernels::ScoreTopKResult* result) {
   using Batch = std::vector<const ScoreTask*>;
   return score_queue_->Do(
-      {work, result, StagedBytesOf(work), PinnedBytesOf(work)},
+      TaskOf(work, result),
       [this](const Batch& batch, const ScoreTask& task) { return ScoresTogether(batch, task); },
       [this](const Batch& batch, const Staging& staging) {
         // What is too large for the staging is never one of several.

@@ -47,9 +47,9 @@ absl::Status CheckShapes(const Profile& profile, const Select& call) {
   return absl::OkStatus();
 }
 
-// What a query scores: pages in memory with what keeps them readable, and ranges on disk.
+// What a query scores: runs in memory with what keeps them readable, and ranges on disk.
 struct Snapshot {
-  std::vector<StoredPage> pages;
+  std::vector<ScoreRun> runs;
   std::vector<std::shared_ptr<const PageSet>> page_sets;
   std::vector<std::unique_ptr<std::byte[]>> copies;
   std::vector<StoredRange> cold;
@@ -75,16 +75,20 @@ const std::byte* CopyOpenPage(const Profile& profile, const std::byte* page, uin
   return copy;
 }
 
-void AddPages(const Profile& profile, uint32_t first_position, uint32_t needed,
-              std::shared_ptr<const PageSet> page_set, Snapshot* snapshot) {
-  for (uint32_t at = 0; at < needed; at += kPageEntries) {
-    const uint32_t entries = std::min<uint32_t>(kPageEntries, needed - at);
-    Place keys = page_set->page(at / kPageEntries);
-    if (keys.device == nullptr) ++snapshot->warm_pages;
-    if (entries < kPageEntries) keys.host = CopyOpenPage(profile, keys.host, entries, snapshot);
-    snapshot->pages.push_back(
-        {.keys = keys, .first_position = first_position + at, .entries = entries});
+// Looks at single pages only where the device has no list of them.
+void AddRun(const Profile& profile, uint32_t first_position, uint32_t needed,
+            std::shared_ptr<const PageSet> page_set, Snapshot* snapshot) {
+  ScoreRun run = {.first_position = first_position, .entries = needed, .set = page_set.get()};
+  run.table = page_set->table(run.pages());
+  snapshot->warm_pages += run.warm_pages();
+  const uint32_t open_entries = needed % kPageEntries;
+  if (run.table == nullptr && open_entries != 0) {
+    const Place last = run.page(run.pages() - 1);
+    if (last.device == nullptr) {
+      run.open_page = CopyOpenPage(profile, last.host, open_entries, snapshot);
+    }
   }
+  snapshot->runs.push_back(run);
   snapshot->page_sets.push_back(std::move(page_set));
 }
 
@@ -94,7 +98,7 @@ absl::Status AddStripe(const Profile& profile, int layer, const Stripe& stripe, 
   if (!pages.ok()) return pages.status();
   snapshot->entries += needed;
   if (*pages != nullptr) {
-    AddPages(profile, stripe.number() * kStripeEntries, needed, *std::move(pages), snapshot);
+    AddRun(profile, stripe.number() * kStripeEntries, needed, *std::move(pages), snapshot);
   } else {
     snapshot->cold.push_back(stripe.Stored(layer, 0, needed));
     snapshot->cold_entries += needed;
@@ -145,10 +149,10 @@ class Scorer {
     best_.resize(call.visible_entries.size());
   }
 
-  absl::Status Score(std::span<const StoredPage> pages) {
+  absl::Status Score(std::span<const ScoreRun> runs) {
     kernels::ScoreTopKResult scored;
     absl::Status status = compute_.Score({.query = query_,
-                                          .pages = pages,
+                                          .runs = runs,
                                           .visible_entries = call_.visible_entries,
                                           .k = static_cast<int>(call_.top_k),
                                           .cancelled = deadline_passed_},
@@ -192,18 +196,17 @@ absl::Status ScoreAll(const Context& context, const Snapshot& snapshot, absl::Ti
   if (!snapshot.cold.empty()) {
     cold.emplace(context.profile(), context.store(), snapshot.cold, deadline);
   }
-  if (!snapshot.pages.empty() || !cold) {
-    if (absl::Status status = scorer->Score(snapshot.pages); !status.ok()) return status;
+  if (!snapshot.runs.empty() || !cold) {
+    if (absl::Status status = scorer->Score(snapshot.runs); !status.ok()) return status;
   }
   while (cold) {
     absl::StatusOr<std::vector<ColdScan::Chunk>> chunks = cold->Next();
     if (!chunks.ok()) return chunks.status();
     if (chunks->empty()) break;
-    std::vector<StoredPage> pages;
-    for (const ColdScan::Chunk& chunk : *chunks) {
-      pages.insert(pages.end(), chunk.pages.begin(), chunk.pages.end());
-    }
-    if (absl::Status status = scorer->Score(pages); !status.ok()) return status;
+    std::vector<ScoreRun> runs;
+    for (const ColdScan::Chunk& chunk : *chunks) runs.push_back(chunk.run);
+    std::ranges::sort(runs, {}, &ScoreRun::first_position);
+    if (absl::Status status = scorer->Score(runs); !status.ok()) return status;
   }
   return absl::OkStatus();
 }

@@ -54,7 +54,7 @@ TEST(GpuCompute, ReadsNothingPastAWarmPage) {
   kernels::ArrangeKeys(kFormat, kDim, keys.data(), 0, kernels::kPageEntries, page.data());
   const std::vector<std::byte> queries = random.Queries(kFormat, kDim, kHeads);
   const std::vector<float> weights = random.Floats(kHeads, -1, 1);
-  const StoredPage warm{.keys = {.host = page.data()}, .entries = kernels::kPageEntries};
+  const ScoreRun warm{.entries = kernels::kPageEntries, .packed = page.data()};
   const uint32_t visible = kernels::kPageEntries;
   kernels::ScoreTopKResult result;
   const absl::Status status = (*gpu)->Score({.query = {.format = kFormat,
@@ -63,7 +63,7 @@ TEST(GpuCompute, ReadsNothingPastAWarmPage) {
                                                        .dim = kDim,
                                                        .queries = queries.data(),
                                                        .weights = weights.data()},
-                                             .pages = {&warm, 1},
+                                             .runs = {&warm, 1},
                                              .visible_entries = {&visible, 1},
                                              .k = 5},
                                             &result);

@@ -151,6 +151,18 @@ TEST_F(GpuShardTest, AnswersFromCopiesOfItsPages) {
   }
 }
 
+TEST_F(GpuShardTest, AQueryOfHotPagesSendsNoMoreForMoreOfThem) {
+  Start();
+  Append(0, kEntries);
+  const auto sent_for = [&](uint32_t visible) {
+    const size_t before = device_->sent_bytes();
+    EXPECT_TRUE(Select(sample_.Query({visible}), ++last_id_).ok());
+    return device_->sent_bytes() - before;
+  };
+  sent_for(1);  // with what was appended
+  EXPECT_EQ(sent_for(kEntries), sent_for(1));
+}
+
 TEST_F(GpuShardTest, StreamsPagesThatTheDeviceHasNoRoomFor) {
   GpuOptions options = kRoomy;
   // A slab of 2 MiB holds the pages of one size only, so rows or keys have none; and four pages
@@ -214,7 +226,7 @@ TEST_F(GpuShardTest, SaysWhatAPageNeedsThatCannotBeStaged) {
   Start(options);
   const std::vector<std::byte> page(
       kernels::KeyPageBytes(sample_.profile()->key_format, sample_.profile()->index_dim));
-  const StoredPage warm{.keys = {.host = page.data()}, .entries = 1};
+  const ScoreRun warm{.entries = 1, .packed = page.data()};
   const SampleQuery query = sample_.Query({1});
   kernels::ScoreTopKResult result;
   const Profile& profile = *sample_.profile();
@@ -224,7 +236,7 @@ TEST_F(GpuShardTest, SaysWhatAPageNeedsThatCannotBeStaged) {
                                      .dim = profile.index_dim,
                                      .queries = query.index_queries.data(),
                                      .weights = query.weights.data()},
-                           .pages = {&warm, 1},
+                           .runs = {&warm, 1},
                            .visible_entries = query.visible_entries,
                            .k = 1},
                           &result),
