@@ -103,10 +103,12 @@ struct GroupAttendKernel {
     const int c = simt::Lane() % 4;
     float logits[kRowTiles][4] = {};
     for (int step = group; step < args.rope_dim / 16; step += 2) {
+      simt::GroupHold(logits);
       simt::GroupBegin();
       Multiply(args.latent_dim / 16 + step, logits, true);
       simt::GroupCommit();
       simt::GroupWait<0>();
+      simt::GroupHold(logits);
     }
     for (int chunk = 0; chunk < kChunks; ++chunk) {
       float dots[kRowTiles][4];
@@ -117,6 +119,7 @@ struct GroupAttendKernel {
       }
       simt::GroupCommit();
       simt::GroupWait<0>();
+      simt::GroupHold(dots);
       const float* scales = Scales(chunk) + 2 * c;
       WINNOW_UNROLL
       for (int tile = 0; tile < kRowTiles; ++tile) {
@@ -198,6 +201,7 @@ struct GroupAttendKernel {
           outputs[chunk][tile][i] = simt::Mul(outputs[chunk][tile][i], factors[i / 2 * 8]);
         }
       }
+      simt::GroupHold(outputs[chunk]);
     }
     constexpr int kChunkBytes = kChunkDims / 8 * kRowTileStride;
     const uint64_t rows = simt::SharedMatrix(shared + memory.values + group * kChunks * kChunkBytes,
@@ -220,6 +224,8 @@ struct GroupAttendKernel {
       Load(step + 1, &p[(step + 1) % 2]);
     }
     simt::GroupWait<0>();
+    WINNOW_UNROLL
+    for (int chunk = 0; chunk < kChunks; ++chunk) simt::GroupHold(outputs[chunk]);
   }
 
   WINNOW_DEVICE void Finish() {

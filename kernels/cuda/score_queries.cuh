@@ -158,6 +158,7 @@ struct GroupQueries {
       }
       simt::GroupCommit();
       simt::GroupWait<0>();
+      simt::GroupHold(dots);
       const WeightPair* w = weights + chunk * kHeadTiles * 4 + simt::Lane() % 4;
       WINNOW_UNROLL
       for (int tile = 0; tile < kHeadTiles; ++tile) AddHeads(dots[tile], w[4 * tile], sums[0]);

@@ -15,7 +15,8 @@
 //             after which products read what it wrote), GroupBegin, MmaGroup, GroupCommit,
 //             GroupWait<batches left>. A product is asynchronous: from MmaGroup until the wait for
 //             its batch its registers and matrix are not to be touched, nor any register of it to
-//             be written between GroupBegin and MmaGroup.
+//             be written between GroupBegin and MmaGroup. GroupHold, after writing sums and before
+//             reading them, keeps the compiler to that order.
 // Arithmetic  Fma, Mul, Add (never contracted), Max (ignores NaN), Exp2, Log, Divide, AsBits,
 //             AsFloat, Permute (prmt), PopCount, MultiplyBf16x2, PackBf16x2
 //

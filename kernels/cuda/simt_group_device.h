@@ -18,9 +18,11 @@ inline constexpr bool kHasGroups = false;
 WINNOW_DEVICE void PublishShared() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 
 // A matrix descriptor without swizzling (PTX, "Asynchronous warpgroup level matrix shared memory
-// layout"): addresses and strides in units of 16 bytes.
+// layout"): addresses and strides in units of 16 bytes. Of an address 18 bits count; those above
+// tell the blocks of a cluster apart.
 WINNOW_DEVICE uint64_t SharedMatrix(const void* shared, int half_bytes, int tile_bytes) {
-  return static_cast<uint64_t>(SharedAddress(shared) >> 4) |
+  constexpr uint32_t kAddressBits = 0x3ffff;
+  return static_cast<uint64_t>((SharedAddress(shared) & kAddressBits) >> 4) |
          static_cast<uint64_t>(half_bytes >> 4) << 16 |
          static_cast<uint64_t>(tile_bytes >> 4) << 32;
 }
@@ -30,6 +32,12 @@ WINNOW_DEVICE void GroupCommit() { asm volatile("wgmma.commit_group.sync.aligned
 template <int kBatchesLeft>
 WINNOW_DEVICE void GroupWait() {
   asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(kBatchesLeft) : "memory");
+}
+
+template <int kTiles>
+WINNOW_DEVICE void GroupHold(float (&d)[kTiles][4]) {
+  WINNOW_UNROLL
+  for (int i = 0; i < 4 * kTiles; ++i) asm volatile("" : "+f"(d[i / 4][i % 4])::"memory");
 }
 
 #define WINNOW_FOUR(t) "+f"(d[t][0]), "+f"(d[t][1]), "+f"(d[t][2]), "+f"(d[t][3])

@@ -16,6 +16,8 @@ uint64_t SharedMatrix(const void* shared, int half_bytes, int tile_bytes);
 
 WINNOW_DEVICE void GroupBegin() { simulator::BeginProducts(); }
 WINNOW_DEVICE void GroupCommit() { simulator::CommitProducts(); }
+template <int kTiles>
+WINNOW_DEVICE void GroupHold(float (&)[kTiles][4]) {}
 template <int kBatchesLeft>
 WINNOW_DEVICE void GroupWait() {
   simulator::WaitForProducts(kBatchesLeft);
