@@ -27,7 +27,7 @@ class ScoreFloor {
   size_t k_ = 0;  // constant during a scan
   std::atomic<float> floor_ = -std::numeric_limits<float>::infinity();
   std::mutex mu_;
-  std::vector<float> best_;  // guarded by mu_: the best k and up to as many more
+  std::vector<float> best_;  // guarded by mu_: the best k and a few more
 };
 
 }  // namespace winnow::kernels
