@@ -137,20 +137,21 @@ size_t ScratchBytes(const ScoreQuery& query) {
 
 int LargestExponent(const std::byte* codes, size_t count) {
   constexpr size_t kRunBytes = 512;  // 16 entries of 32 dims, which all shapes are multiples of
-  constexpr int kHighest = 15;
-  int exponent = 0;
+  constexpr uint8_t kHighest = 0x78;
+  Bytes largest = _mm512_setzero_si512();
   // Scaled keys reach the highest exponent soon.
-  for (size_t at = 0; at < count && exponent < kHighest; at += kRunBytes) {
-    Bytes largest = _mm512_setzero_si512();
+  for (size_t at = 0; at < count; at += kRunBytes) {
     for (size_t i = at; i < at + kRunBytes; i += 64) {
       largest =
           _mm512_max_epu8(largest, _mm512_and_si512(LoadBytes(codes + i), _mm512_set1_epi8(0x7f)));
     }
-    alignas(64) std::array<uint8_t, 64> lanes;
-    StoreBytes(largest, lanes.data());
-    exponent = std::max(exponent, ExponentOf(*std::ranges::max_element(lanes)));
+    if (_mm512_cmpge_epu8_mask(largest, _mm512_set1_epi8(kHighest)) != 0) {
+      return ExponentOf(kHighest);
+    }
   }
-  return exponent;
+  alignas(64) std::array<uint8_t, 64> lanes;
+  StoreBytes(largest, lanes.data());
+  return ExponentOf(*std::ranges::max_element(lanes));
 }
 
 inline __m512 RootOf(Bytes sums, float unit) {
