@@ -84,6 +84,21 @@ void Copy(size_t code_bytes, size_t scale_bytes, const std::byte* from_page, int
   }
 }
 
+// Calls fn<G, S>() of the format's layout.
+template <typename Fn>
+void ForGroups(KeyFormat format, Fn fn) {
+  switch (format) {
+    case KeyFormat::kFp8E4M3:
+      return fn.template operator()<2, 4>();
+    case KeyFormat::kMxFp4:
+      return fn.template operator()<1, 1>();
+    case KeyFormat::kBf16:
+      return fn.template operator()<4, 0>();
+    case KeyFormat::kInt8:
+      return fn.template operator()<4, 4>();
+  }
+}
+
 }  // namespace
 
 size_t KeyCodeBytes(KeyFormat format, int dim) {
@@ -120,50 +135,26 @@ size_t RowBytes(RowFormat format, int latent_dim, int rope_dim) {
 
 void ArrangeKeys(KeyFormat format, int dim, const std::byte* keys, int first, int count,
                  std::byte* page) {
-  const size_t codes = KeyCodeBytes(format, dim);
-  const size_t scales = KeyScaleBytes(format, dim);
-  switch (format) {
-    case KeyFormat::kFp8E4M3:
-      return Arrange<2, 4>(codes, scales, keys, first, count, page);
-    case KeyFormat::kMxFp4:
-      return Arrange<1, 1>(codes, scales, keys, first, count, page);
-    case KeyFormat::kBf16:
-      return Arrange<4, 0>(codes, scales, keys, first, count, page);
-    case KeyFormat::kInt8:
-      return Arrange<4, 4>(codes, scales, keys, first, count, page);
-  }
+  ForGroups(format, [&]<size_t kGroup, size_t kScale>() {
+    Arrange<kGroup, kScale>(KeyCodeBytes(format, dim), KeyScaleBytes(format, dim), keys, first,
+                            count, page);
+  });
 }
 
 void ExtractKeys(KeyFormat format, int dim, const std::byte* page, int first, int count,
                  std::byte* keys) {
-  const size_t codes = KeyCodeBytes(format, dim);
-  const size_t scales = KeyScaleBytes(format, dim);
-  switch (format) {
-    case KeyFormat::kFp8E4M3:
-      return Extract<2, 4>(codes, scales, page, first, count, keys);
-    case KeyFormat::kMxFp4:
-      return Extract<1, 1>(codes, scales, page, first, count, keys);
-    case KeyFormat::kBf16:
-      return Extract<4, 0>(codes, scales, page, first, count, keys);
-    case KeyFormat::kInt8:
-      return Extract<4, 4>(codes, scales, page, first, count, keys);
-  }
+  ForGroups(format, [&]<size_t kGroup, size_t kScale>() {
+    Extract<kGroup, kScale>(KeyCodeBytes(format, dim), KeyScaleBytes(format, dim), page, first,
+                            count, keys);
+  });
 }
 
 void CopyKey(KeyFormat format, int dim, const std::byte* from_page, int from, std::byte* to_page,
              int to) {
-  const size_t codes = KeyCodeBytes(format, dim);
-  const size_t scales = KeyScaleBytes(format, dim);
-  switch (format) {
-    case KeyFormat::kFp8E4M3:
-      return Copy<2, 4>(codes, scales, from_page, from, to_page, to);
-    case KeyFormat::kMxFp4:
-      return Copy<1, 1>(codes, scales, from_page, from, to_page, to);
-    case KeyFormat::kBf16:
-      return Copy<4, 0>(codes, scales, from_page, from, to_page, to);
-    case KeyFormat::kInt8:
-      return Copy<4, 4>(codes, scales, from_page, from, to_page, to);
-  }
+  ForGroups(format, [&]<size_t kGroup, size_t kScale>() {
+    Copy<kGroup, kScale>(KeyCodeBytes(format, dim), KeyScaleBytes(format, dim), from_page, from,
+                         to_page, to);
+  });
 }
 
 }  // namespace winnow::kernels

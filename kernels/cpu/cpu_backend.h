@@ -28,7 +28,7 @@ struct CpuVariant {
   void (*score_page)(const ScoreQuery& query, const std::byte* prepared, const PageTurn& turn,
                      std::byte* scratch, float* scores);
 
-  // Spares score_page most of its work where it can; may be null.
+  // Spares score_page most of its work where it can; null for none, as where enter is not.
   const Sieve* sieve = nullptr;
 
   // Heads [first_head, first_head + heads) of an attention; heads is at most kAttendHeads.
