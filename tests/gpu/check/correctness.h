@@ -9,6 +9,10 @@ namespace winnow::kernels::cuda {
 // compute-sanitizer. Prints what disagrees; returns how many cases do.
 int CountDisagreements(DeviceApi& device, bool small);
 
+// Multiplies once by a group of warps in each layout, on the present device, which must have
+// groups. Prints which products are wrong; returns how many.
+int CountWrongProducts();
+
 }  // namespace winnow::kernels::cuda
 
 #endif  // WINNOW_TESTS_GPU_CHECK_CORRECTNESS_H_

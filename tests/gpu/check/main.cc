@@ -73,7 +73,8 @@ int Main(std::string_view mode, const char* json) {
     return 77;
   }
   if (mode == "small" || mode == "full") {
-    return CountDisagreements(*device, mode == "small") == 0 ? 0 : 1;
+    const int wrong = device->properties().limits.has_groups ? CountWrongProducts() : 0;
+    return wrong + CountDisagreements(*device, mode == "small") == 0 ? 0 : 1;
   }
   const int disagreements = CountDisagreements(*device, true);
   const std::vector<Measurement> all = Measure(*device);
