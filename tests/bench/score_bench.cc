@@ -80,6 +80,14 @@ class NormalCodes {
   SplitMix random_{2};
 };
 
+// UE8M0 codes of blocks whose largest values are between 2^-4 and 2^3, as a normalised key's are.
+// Codes far from 127 make products that are subnormal, which takes another path of the processor.
+void FillBlockScales(SplitMix& random, std::byte* scales, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    scales[i] = static_cast<std::byte>(121 + random.Next() % 8);
+  }
+}
+
 // Pages of keys, kept between benchmarks that want the same ones.
 class Keys {
  public:
@@ -87,6 +95,7 @@ class Keys {
       : format_(format), memory_(entries / kPageEntries * kernels::KeyPageBytes(format, kDim)) {
     const size_t page_bytes = kernels::KeyPageBytes(format, kDim);
     if (format == KeyFormat::kFp8E4M3) MakeNormal(page_bytes);
+    if (format == KeyFormat::kMxFp4) MakeBlockScales(page_bytes);
     for (uint32_t first = 0; first < entries; first += kPageEntries) {
       pages_.push_back({.keys = memory_.data() + first / kPageEntries * page_bytes,
                         .first_position = first,
@@ -121,6 +130,14 @@ class Keys {
     }
   }
 
+  void MakeBlockScales(size_t page_bytes) {
+    const size_t codes = kPageEntries * kernels::KeyCodeBytes(format_, kDim);
+    SplitMix random{3};
+    for (size_t at = 0; at < memory_.bytes().size(); at += page_bytes) {
+      FillBlockScales(random, memory_.data() + at + codes, page_bytes - codes);
+    }
+  }
+
   const KeyFormat format_;
   RandomMemory memory_;
   std::vector<kernels::KeyPage> pages_;
@@ -133,6 +150,13 @@ void ScoreTopK(benchmark::State& state, const Setup& setup, const Format& format
   RandomMemory queries(rows * kHeads * query_bytes);
   if (format.format == KeyFormat::kFp8E4M3) {
     NormalCodes().Fill(queries.data(), rows * kHeads * query_bytes);
+  }
+  if (format.format == KeyFormat::kMxFp4) {
+    const size_t codes = kernels::KeyCodeBytes(format.format, kDim);
+    SplitMix random{4};
+    for (int head = 0; head < rows * kHeads; ++head) {
+      FillBlockScales(random, queries.data() + head * query_bytes + codes, query_bytes - codes);
+    }
   }
   std::vector<float> weights(rows * kHeads);
   for (size_t i = 0; i < weights.size(); ++i) weights[i] = 0.5f + static_cast<float>(i % 7) / 8;
