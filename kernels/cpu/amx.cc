@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <type_traits>
 #include <utility>
 
@@ -24,8 +25,8 @@ namespace {
 
 #include "kernels/cpu/amx_attention.inc"
 
-// Tile registers 0..3 are the sums, 4 and 5 are A, 6 and 7 are B. Written in assembly because the
-// compiler's intrinsics do not tell it that they read and write memory.
+// In assembly because the compiler's intrinsics do not tell it that they read and write memory.
+// Operands name what they do, so that all else may stay in registers.
 struct NativeTiles {
   struct alignas(64) Config {
     uint8_t palette = 1;
@@ -34,52 +35,39 @@ struct NativeTiles {
     uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
     uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
   };
+  using Anywhere = const std::byte[];  // rows are a stride apart
+  using Tile = std::byte[kTileBytes];
 
   static void Configure() {
     static constexpr Config config;
-    asm volatile("ldtilecfg %0" : : "m"(config) : "memory");
+    asm volatile("ldtilecfg %0" : : "m"(config));
   }
-  static void Release() { asm volatile("tilerelease" : : : "memory"); }
+  static void Release() { asm volatile("tilerelease"); }
 
   template <int tile>
-  static void Load(const void* from, size_t stride_bytes) {
+  static void Load(const std::byte* from, size_t stride_bytes) {
     asm volatile("tileloadd (%0,%1,1), %%tmm%c2"
                  :
-                 : "r"(from), "r"(stride_bytes), "i"(tile)
-                 : "memory");
+                 : "r"(from), "r"(stride_bytes), "i"(tile),
+                   "m"(*reinterpret_cast<Anywhere*>(from)));
   }
-  template <int i>
-  static void LoadA(const void* from, size_t stride_bytes) {
-    Load<4 + i>(from, stride_bytes);
+  template <int tile>
+  static void Zero() {
+    asm volatile("tilezero %%tmm%c0" : : "i"(tile));
   }
-  template <int j>
-  static void LoadB(const void* from, size_t stride_bytes) {
-    Load<6 + j>(from, stride_bytes);
+  template <int tile>
+  static void Store(std::byte* to) {
+    asm volatile("tilestored %%tmm%c3, (%1,%2,1)"
+                 : "=m"(*reinterpret_cast<Tile*>(to))
+                 : "r"(to), "r"(size_t{64}), "i"(tile));
   }
-  template <int i, int j>
-  static void LoadC(const void* from, size_t stride_bytes) {
-    Load<2 * i + j>(from, stride_bytes);
-  }
-  template <int i, int j>
-  static void ZeroC() {
-    asm volatile("tilezero %%tmm%c0" : : "i"(2 * i + j));
-  }
-  template <int i, int j>
-  static void StoreC(void* to, size_t stride_bytes) {
-    asm volatile("tilestored %%tmm%c2, (%0,%1,1)"
-                 :
-                 : "r"(to), "r"(stride_bytes), "i"(2 * i + j)
-                 : "memory");
-  }
-  template <int i, int j>
+  template <int sum, int a, int b>
   static void MultiplyBf16() {
-    asm volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0"
-                 :
-                 : "i"(2 * i + j), "i"(4 + i), "i"(6 + j));
+    asm volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(sum), "i"(a), "i"(b));
   }
-  template <int i, int j>
+  template <int sum, int a, int b>
   static void MultiplyInt8() {
-    asm volatile("tdpbssd %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(2 * i + j), "i"(4 + i), "i"(6 + j));
+    asm volatile("tdpbssd %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(sum), "i"(a), "i"(b));
   }
 };
 

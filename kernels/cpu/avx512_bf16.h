@@ -38,8 +38,9 @@ void Prepare(const ScoreQuery& query, std::byte* prepared);
 size_t ScoreScratchBytes(const ScoreQuery& query);
 void ScorePage(const ScoreQuery& query, const std::byte* prepared, const PageTurn& turn,
                std::byte* scratch, float* scores);
-size_t AttendScratchBytes(const AttendParams& params);
-void Attend(const AttendParams& params, int first_head, int heads, std::byte* scratch);
+size_t AttendScratchBytes(const AttendParams& params, int heads);
+void Attend(const AttendParams& params, const AttendTask& task, std::byte* scratch,
+            std::byte* part);
 
 }  // namespace avx512_bf16
 }  // namespace winnow::kernels

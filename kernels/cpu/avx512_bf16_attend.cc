@@ -134,10 +134,12 @@ struct VectorEngine {
 
 }  // namespace
 
-size_t AttendScratchBytes(const AttendParams& params) { return Bf16AttendScratchBytes(params); }
+size_t AttendScratchBytes(const AttendParams& params, int) {
+  return Bf16AttendScratchBytes(params);
+}
 
-void Attend(const AttendParams& params, int first_head, int heads, std::byte* scratch) {
-  AttendWith<VectorEngine>(params, first_head, heads, scratch);
+void Attend(const AttendParams& params, const AttendTask& task, std::byte* scratch, std::byte*) {
+  AttendWith<VectorEngine>(params, task.first_head, task.heads, scratch);
 }
 
 }  // namespace winnow::kernels::avx512_bf16

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <limits>
 
+#include "kernels/cpu/attend_tasks.h"
 #include "kernels/cpu/free_list.h"
 #include "kernels/cpu/score_scan.h"
-#include "kernels/cpu/scratch.h"
 
 namespace winnow::kernels {
 namespace {
@@ -28,18 +28,14 @@ class CpuBackend final : public Backend {
       std::fill_n(params.lse, params.heads, -std::numeric_limits<float>::infinity());
       return;
     }
-    const int tasks = (params.heads + kAttendHeads - 1) / kAttendHeads;
-    pool.ParallelFor(tasks, [&](int task, int) {
-      thread_local Scratch scratch;
-      const int first = task * kAttendHeads;
-      variant_.attend(params, first, std::min(kAttendHeads, params.heads - first),
-                      scratch.Get(variant_.attend_scratch_bytes(params)));
-    });
+    FreeList<AttendMemory>::Loan memory(&attend_memories_);
+    AttendInTasks(variant_, params, pool, &*memory);
   }
 
  private:
   const CpuVariant& variant_;
   mutable FreeList<ScanMemory> scan_memories_;
+  mutable FreeList<AttendMemory> attend_memories_;
 };
 
 }  // namespace

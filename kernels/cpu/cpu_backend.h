@@ -9,6 +9,20 @@
 
 namespace winnow::kernels {
 
+// A task of an attention has a multiple of so many heads, or the last ones.
+inline constexpr int kAttendHeads = 32;
+
+// What one thread does of an attention in one go.
+struct AttendTask {
+  int first_row;
+  int rows;
+  int first_head;
+  int heads;
+  // Rows that its thread is likely to be given next; may be none.
+  int next_row = 0;
+  int next_rows = 0;
+};
+
 // What one instruction set does; the scan, the division over threads and the top-k are shared.
 struct CpuVariant {
   std::string_view name;
@@ -31,13 +45,21 @@ struct CpuVariant {
   // Spares score_page most of its work where it can; null for none, as where enter is not.
   const Sieve* sieve = nullptr;
 
-  // Heads [first_head, first_head + heads) of an attention; heads is at most kAttendHeads.
-  size_t (*attend_scratch_bytes)(const AttendParams& params);
-  void (*attend)(const AttendParams& params, int first_head, int heads, std::byte* scratch);
+  // Attention in tasks, each of some heads over one part of the rows. A part has attend_rows rows,
+  // all if that is 0, so that parts depend on nothing but the number of rows. A task has up to
+  // attend_heads heads, a multiple of kAttendHeads; how many may depend on the number of threads.
+  int attend_rows = 0;
+  int attend_heads = kAttendHeads;
+  size_t (*attend_scratch_bytes)(const AttendParams& params, int heads);
+  // A multiple of kScratchAlignment: what the tasks of a part leave for finish_attend, each for its
+  // own heads. Null for none, if there is one part and tasks write outputs and lse themselves.
+  size_t (*attend_part_bytes)(const AttendParams& params) = nullptr;
+  void (*attend)(const AttendParams& params, const AttendTask& task, std::byte* scratch,
+                 std::byte* part);
+  // Outputs and lse of heads from all parts.
+  void (*finish_attend)(const AttendParams& params, std::span<std::byte* const> parts,
+                        int first_head, int heads) = nullptr;
 };
-
-// Heads that one task attends with.
-inline constexpr int kAttendHeads = 32;
 
 // All prepared and scratch memory is aligned to this, and rounded up to it.
 inline constexpr size_t kScratchAlignment = 64;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 
 namespace winnow::kernels {
 
@@ -22,6 +23,14 @@ class NextPage {
     const std::byte* const end = end_ - at_ > step_bytes_ ? at_ + step_bytes_ : end_;
     for (; at_ < end; at_ += kLineBytes) __builtin_prefetch(at_, 0, kSecondLevel);
   }
+
+  // The same for so many lines, where registers are no concern.
+  void Ask(int lines) {
+    for (; lines > 0 && at_ < end_; --lines, at_ += kLineBytes) {
+      __builtin_prefetch(at_, 0, kSecondLevel);
+    }
+  }
+  void AskForAll() { Ask(std::numeric_limits<int>::max()); }
 
  private:
   static constexpr ptrdiff_t kLineBytes = 64;

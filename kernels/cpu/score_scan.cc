@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <cstring>
 #include <limits>
 
 namespace winnow::kernels {
@@ -11,23 +13,29 @@ namespace {
 constexpr int kPagesPerTask = 64;
 constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
 
-// Both without a branch, so that the compiler compares a vector at a time.
-bool AnyAbove(std::span<const float> scores, float threshold) {
-  int above = 0;
-  for (const float score : scores) above |= static_cast<int>(score > threshold);
-  return above != 0;
-}
+// Without a branch, so that the compiler compares a vector at a time.
 bool AllBelow(std::span<const float> bounds, float floor) {
   int below = 1;
   for (const float bound : bounds) below &= static_cast<int>(bound < floor);
   return below != 0;
 }
 
-// Offers the scores of a page to the row's best. Most pages have none that is above the threshold.
+// Offers the scores of a page to the row's best. Few are above the threshold, so those are sought
+// out first, again without a branch.
 void Offer(std::span<const float> scores, uint32_t first_position, TopK* best) {
-  if (best->full() && !AnyAbove(scores, best->threshold())) return;
+  const bool takes_all = !best->full();
+  const float threshold = best->threshold();
+  std::array<uint8_t, kPageEntries> above = {};
   for (size_t i = 0; i < scores.size(); ++i) {
-    best->Push(scores[i], first_position + static_cast<uint32_t>(i));
+    above[i] = static_cast<uint8_t>(takes_all | (scores[i] > threshold));
+  }
+  for (size_t first = 0; first < above.size(); first += sizeof(uint64_t)) {
+    uint64_t any;
+    std::memcpy(&any, &above[first], sizeof any);
+    if (any == 0) continue;
+    for (size_t i = first; i < first + sizeof any; ++i) {
+      if (above[i] != 0) best->Push(scores[i], first_position + static_cast<uint32_t>(i));
+    }
   }
 }
 
@@ -75,7 +83,9 @@ class Scan {
       const KeyPage& page = params_.pages[i];
       const std::byte* next = i + 1 < last_page ? params_.pages[i + 1].keys : nullptr;
       if (sieve_ == nullptr) {
-        ScorePage(page, {.page = page.keys, .next = next, .first = i == first_page}, &worker);
+        const std::byte* after = i + 2 < last_page ? params_.pages[i + 2].keys : nullptr;
+        ScorePage(page, {.page = page.keys, .next = next, .first = i == first_page, .after = after},
+                  &worker);
       } else if (worker.trial.worthwhile() && AreFloorsKnown()) {
         SievePage(page, next, &worker);
       } else {

@@ -12,6 +12,7 @@ struct PageTurn {
   const std::byte* page;
   const std::byte* next;  // the page of the following call; null after the last
   bool first;
+  const std::byte* after = nullptr;  // the page of the call after that; may be null
 };
 
 // Tells for less than an entry's score costs how large it can be at most, so that a scan computes

@@ -134,17 +134,40 @@ TEST_P(AttentionTest, OfOneRowIsItsLatentPart) {
   ExpectNear(Evaluate(*GetParam(), in), Evaluate(*ChooseBackend("reference"), in), 128, 1e-6);
 }
 
+// Variants may divide rows into parts of 512, and heads into tasks of 128.
+TEST_P(AttentionTest, AgreesAroundTheEndsOfPartsOfTheRows) {
+  for (const RowFormat format : {RowFormat::kBf16, RowFormat::kFp8FlashMla}) {
+    for (const int row_count : {511, 512, 513, 1025}) {
+      SCOPED_TRACE(row_count);
+      const Inputs in =
+          RandomInputs(random_, {.format = format, .heads = 130, .row_count = row_count});
+      ExpectNear(Evaluate(*GetParam(), in), Evaluate(*ChooseBackend("reference"), in), 128,
+                 kRelative);
+    }
+  }
+}
+
 TEST_P(AttentionTest, SurvivesSharpSoftmax) {
-  const Inputs in = RandomInputs(random_, {.row_count = 200, .softmax_scale = 30.0f});
-  ExpectNear(Evaluate(*GetParam(), in), Evaluate(*ChooseBackend("reference"), in), 128, kRelative);
+  for (const int row_count : {200, 1025}) {
+    const Inputs in = RandomInputs(random_, {.row_count = row_count, .softmax_scale = 30.0f});
+    ExpectNear(Evaluate(*GetParam(), in), Evaluate(*ChooseBackend("reference"), in), 128,
+               kRelative);
+  }
 }
 
 TEST_P(AttentionTest, DoesNotDependOnThreads) {
-  const Inputs in = RandomInputs(random_, {.heads = 100, .row_count = 77});
-  const Attention one = Evaluate(*GetParam(), in, 0, 77, 1);
-  const Attention three = Evaluate(*GetParam(), in, 0, 77, 3);
-  EXPECT_EQ(one.outputs, three.outputs);
-  EXPECT_EQ(one.lse, three.lse);
+  for (const RowFormat format : {RowFormat::kBf16, RowFormat::kFp8FlashMla}) {
+    for (const int row_count : {77, 1025}) {
+      const Inputs in =
+          RandomInputs(random_, {.format = format, .heads = 200, .row_count = row_count});
+      const Attention one = Evaluate(*GetParam(), in, 0, row_count, 1);
+      for (const int threads : {3, 8}) {
+        const Attention several = Evaluate(*GetParam(), in, 0, row_count, threads);
+        EXPECT_EQ(one.outputs, several.outputs);
+        EXPECT_EQ(one.lse, several.lse);
+      }
+    }
+  }
 }
 
 TEST_P(AttentionTest, PartsMergeToTheWhole) {

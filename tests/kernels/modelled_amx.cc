@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <span>
 #include <type_traits>
 #include <utility>
 
@@ -21,7 +22,7 @@
 namespace winnow::kernels {
 namespace {
 
-// A thread's tile registers: 0..3 sums, 4 and 5 operands A, 6 and 7 operands B.
+// A thread's tile registers.
 class TileFile {
  public:
   using Tile = std::byte[16][64];
@@ -81,52 +82,38 @@ struct ModelTiles {
   static void Configure() { TileFile::OfThread().Configure(); }
   static void Release() { TileFile::OfThread().Release(); }
 
-  static void Load(int tile, const void* from, size_t stride_bytes) {
+  template <int tile>
+  static void Load(const std::byte* from, size_t stride_bytes) {
     for (int row = 0; row < 16; ++row) {
-      std::memcpy(TileFile::OfThread()[tile][row],
-                  static_cast<const std::byte*>(from) + row * stride_bytes, 64);
+      std::memcpy(TileFile::OfThread()[tile][row], from + row * stride_bytes, 64);
     }
   }
-  template <int i>
-  static void LoadA(const void* from, size_t stride_bytes) {
-    Load(4 + i, from, stride_bytes);
+  template <int tile>
+  static void Zero() {
+    std::memset(TileFile::OfThread()[tile], 0, sizeof(TileFile::Tile));
   }
-  template <int j>
-  static void LoadB(const void* from, size_t stride_bytes) {
-    Load(6 + j, from, stride_bytes);
-  }
-  template <int i, int j>
-  static void LoadC(const void* from, size_t stride_bytes) {
-    Load(2 * i + j, from, stride_bytes);
-  }
-  template <int i, int j>
-  static void ZeroC() {
-    std::memset(TileFile::OfThread()[2 * i + j], 0, sizeof(TileFile::Tile));
-  }
-  template <int i, int j>
-  static void StoreC(void* to, size_t stride_bytes) {
-    for (int row = 0; row < 16; ++row) {
-      std::memcpy(static_cast<std::byte*>(to) + row * stride_bytes,
-                  TileFile::OfThread()[2 * i + j][row], 64);
-    }
+  template <int tile>
+  static void Store(std::byte* to) {
+    std::memcpy(to, TileFile::OfThread()[tile], sizeof(TileFile::Tile));
   }
   // Intel's manual, TDPBF16PS: the even values and the odd ones are added in a chain each, from
   // zero, then both, and then to the sum.
-  template <int i, int j>
+  template <int sum_tile, int a_tile, int b_tile>
   static void MultiplyBf16() {
-    Multiply<float>(2 * i + j, 4 + i, 6 + j, [](float sum, const std::byte* a, const std::byte* b) {
-      float chains[2] = {};
-      for (int k = 0; k < 32; ++k) {
-        float& chain = chains[k % 2];
-        chain = Flushed(
-            std::fma(Flushed(DecodeBf16(a + 2 * k)), Flushed(DecodeBf16(b + 2 * k)), chain));
-      }
-      return Flushed(Flushed(sum) + Flushed(chains[0] + chains[1]));
-    });
+    Multiply<float>(
+        sum_tile, a_tile, b_tile, [](float sum, const std::byte* a, const std::byte* b) {
+          float chains[2] = {};
+          for (int k = 0; k < 32; ++k) {
+            float& chain = chains[k % 2];
+            chain = Flushed(
+                std::fma(Flushed(DecodeBf16(a + 2 * k)), Flushed(DecodeBf16(b + 2 * k)), chain));
+          }
+          return Flushed(Flushed(sum) + Flushed(chains[0] + chains[1]));
+        });
   }
-  template <int i, int j>
+  template <int sum_tile, int a_tile, int b_tile>
   static void MultiplyInt8() {
-    Multiply<int32_t>(2 * i + j, 4 + i, 6 + j,
+    Multiply<int32_t>(sum_tile, a_tile, b_tile,
                       [](int32_t sum, const std::byte* a, const std::byte* b) {
                         for (int k = 0; k < 64; ++k) {
                           sum += Read<int8_t>(a + k) * Read<int8_t>(b + k);
