@@ -1,5 +1,7 @@
 #include <cuda_runtime_api.h>
 
+#include <chrono>
+
 #include "kernels/cuda/device_api.h"
 #include "kernels/cuda/launch/launch.h"
 
@@ -79,7 +81,18 @@ class CudaDevice final : public DeviceApi {
                [&] { return cudaStreamWaitEvent(Native(stream), Native(event), 0); });
   }
   Error Synchronize(Event event) override {
-    return Run("running on the GPU", [&] { return cudaEventSynchronize(Native(event)); });
+    return Run("running on the GPU", [&] {
+      // Most calls end sooner than a sleeping thread could be woken; only longer ones are slept
+      // for.
+      constexpr std::chrono::microseconds kMostPolling{250};
+      const auto end = std::chrono::steady_clock::now() + kMostPolling;
+      do {
+        const cudaError_t state = cudaEventQuery(Native(event));
+        if (state != cudaErrorNotReady) return state;
+        cudaGetLastError();  // it is none
+      } while (std::chrono::steady_clock::now() < end);
+      return cudaEventSynchronize(Native(event));
+    });
   }
 
  private:
