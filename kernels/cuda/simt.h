@@ -8,17 +8,32 @@
 // Places      ThreadInBlock ThreadsInBlock Lane Warp Warps BlockX BlockY BlockZ BlocksX
 // Memory      SharedMemory (the block's dynamic shared memory, 128-byte aligned)
 //             CopyAsync16 CopyAsync4 (global to shared), CopyAsyncCommit, CopyAsyncWait<groups
-//             left> LoadRelaxed, AtomicAdd, AtomicMax (global), AtomicAddShared
+//             left> LoadRelaxed, AtomicAdd, AtomicMax (global), AtomicAddShared,
+//             AtomicMaxShared
 // Collectives SyncBlock; by whole warps only: SyncWarp, Shuffle, ShuffleXor, Ballot, ReduceMax,
-//             MmaBf16, LoadMatrix4, LoadMatrix2, LoadMatrix2Transposed
+//             MmaBf16, LoadMatrix4, LoadMatrix2, LoadMatrix4Transposed, LoadMatrix2Transposed
 // Groups      of four warps, where kHasGroups: PublishShared (by each thread before the barrier
 //             after which products read what it wrote), GroupBegin, MmaGroup, GroupCommit,
 //             GroupWait<batches left>. A product is asynchronous: from MmaGroup until the wait for
 //             its batch its registers and matrix are not to be touched, nor any register of it to
 //             be written between GroupBegin and MmaGroup. GroupHold, after writing sums and before
 //             reading them, keeps the compiler to that order.
+//             SyncFirst<n> waits for the block's first n threads. TakeRegisters, GiveRegisters: how
+//             many a thread of the group has from there on.
+//             MmaGroupF16 is the same of f16; E4m3PairToF16x2 decodes two codes, E4m3QuadToF16x2
+//             four.
+//             CopyBulk, and its CopyBarrierInit, CopyBarrierArrive, CopyBarrierWait: a copy whose
+//             end a barrier in shared memory (8 bytes) counts by bytes. A phase of it ends once so
+//             many threads have arrived and all bytes that they announced are there; waiting is for
+//             the phase of a parity, the first being 0. CopyBarrierWaitFor gives up after a while
+//             and is false then.
+// Launches    LetNextLaunch (the stream's next kernel may begin, as far as there is room for its
+//             blocks, once all of this one's have said so or ended), AwaitLastLaunch (waits until
+//             the kernel before has ended and its writes are seen; before anything that depends on
+//             it)
 // Arithmetic  Fma, Mul, Add (never contracted), Max (ignores NaN), Exp2, Log, Divide, AsBits,
-//             AsFloat, Permute (prmt), PopCount, MultiplyBf16x2, PackBf16x2
+//             AsFloat, Permute (prmt), PopCount, LeadingZeros, MultiplyBf16x2, PackBf16x2,
+//             MultiplyF16x2, PackF16x2
 //
 // Fragments, as PTX defines them for m16n8k16 (g = Lane() / 4, c = Lane() % 4; a word holds two
 // consecutive values along k, the first in its low half):
@@ -34,6 +49,7 @@
 // column change places in a tile of B: the value is column % 8 of the 8 at ... + k % 8 * 16.
 #if defined(__CUDACC__)
 #include "kernels/cuda/simt_group_device.h"
+#include "kernels/cuda/simt_matrix_device.h"
 #else
 #include "kernels/cuda/simulator/simt_group_host.h"
 #endif

@@ -5,7 +5,9 @@
 #include <cstdint>
 
 #define WINNOW_DEVICE __device__ __forceinline__
+#define WINNOW_PRAGMA(text) _Pragma(#text)
 #define WINNOW_UNROLL _Pragma("unroll")
+#define WINNOW_UNROLL_BY(count) WINNOW_PRAGMA(unroll count)
 
 // kernels/cuda/simt.h in instructions of sm_80 and later.
 namespace winnow::kernels::simt {
@@ -21,6 +23,18 @@ WINNOW_DEVICE int BlockX() { return static_cast<int>(blockIdx.x); }
 WINNOW_DEVICE int BlockY() { return static_cast<int>(blockIdx.y); }
 WINNOW_DEVICE int BlockZ() { return static_cast<int>(blockIdx.z); }
 WINNOW_DEVICE int BlocksX() { return static_cast<int>(gridDim.x); }
+
+// Instructions of sm_90; before, no launch begins until the last one has ended.
+WINNOW_DEVICE void LetNextLaunch() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+WINNOW_DEVICE void AwaitLastLaunch() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
 
 WINNOW_DEVICE std::byte* SharedMemory() {
   extern __shared__ __align__(128) unsigned char winnow_shared[];
@@ -50,6 +64,9 @@ WINNOW_DEVICE uint32_t AtomicMax(uint32_t* to, uint32_t value) { return atomicMa
 WINNOW_DEVICE uint32_t AtomicAddShared(uint32_t* to, uint32_t value) {
   return atomicAdd(to, value);
 }
+WINNOW_DEVICE uint32_t AtomicMaxShared(uint32_t* to, uint32_t value) {
+  return atomicMax(to, value);
+}
 
 WINNOW_DEVICE uint32_t SharedAddress(const void* shared) {
   return static_cast<uint32_t>(__cvta_generic_to_shared(shared));
@@ -68,39 +85,17 @@ WINNOW_DEVICE void CopyAsyncWait() {
   asm volatile("cp.async.wait_group %0;" ::"n"(kGroupsLeft) : "memory");
 }
 
-WINNOW_DEVICE void MmaBf16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
-  // All lanes take part, so it must not be moved to where some have gone another way.
-  asm volatile(
-      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
-      "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-}
-WINNOW_DEVICE void LoadMatrix4(uint32_t (&r)[4], const void* row) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
-               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-               : "r"(SharedAddress(row))
-               : "memory");
-}
-WINNOW_DEVICE void LoadMatrix2(uint32_t (&r)[2], const void* row) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%0, %1}, [%2];"
-               : "=r"(r[0]), "=r"(r[1])
-               : "r"(SharedAddress(row))
-               : "memory");
-}
-WINNOW_DEVICE void LoadMatrix2Transposed(uint32_t (&r)[2], const void* row) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0, %1}, [%2];"
-               : "=r"(r[0]), "=r"(r[1])
-               : "r"(SharedAddress(row))
-               : "memory");
-}
-
 WINNOW_DEVICE float Fma(float a, float b, float c) { return __fmaf_rn(a, b, c); }
 WINNOW_DEVICE float Mul(float a, float b) { return __fmul_rn(a, b); }
 WINNOW_DEVICE float Add(float a, float b) { return __fadd_rn(a, b); }
 WINNOW_DEVICE float Divide(float a, float b) { return __fdiv_rn(a, b); }
 WINNOW_DEVICE float Max(float a, float b) { return fmaxf(a, b); }
-WINNOW_DEVICE float Exp2(float x) { return exp2f(x); }
+// What would be subnormal is zero.
+WINNOW_DEVICE float Exp2(float x) {
+  float result;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+  return result;
+}
 WINNOW_DEVICE float Log(float x) { return logf(x); }
 WINNOW_DEVICE uint32_t AsBits(float x) { return __float_as_uint(x); }
 WINNOW_DEVICE float AsFloat(uint32_t x) { return __uint_as_float(x); }
@@ -108,6 +103,7 @@ WINNOW_DEVICE uint32_t Permute(uint32_t a, uint32_t b, uint32_t selector) {
   return __byte_perm(a, b, selector);
 }
 WINNOW_DEVICE int PopCount(uint32_t x) { return __popc(x); }
+WINNOW_DEVICE int LeadingZeros(uint32_t x) { return __clz(static_cast<int>(x)); }
 // Both halves times both halves; subnormals count.
 WINNOW_DEVICE uint32_t MultiplyBf16x2(uint32_t a, uint32_t b) {
   uint32_t product;
@@ -118,6 +114,17 @@ WINNOW_DEVICE uint32_t MultiplyBf16x2(uint32_t a, uint32_t b) {
 WINNOW_DEVICE uint32_t PackBf16x2(float low, float high) {
   uint32_t packed;
   asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(packed) : "f"(high), "f"(low));
+  return packed;
+}
+
+WINNOW_DEVICE uint32_t MultiplyF16x2(uint32_t a, uint32_t b) {
+  uint32_t product;
+  asm("mul.rn.f16x2 %0, %1, %2;" : "=r"(product) : "r"(a), "r"(b));
+  return product;
+}
+WINNOW_DEVICE uint32_t PackF16x2(float low, float high) {
+  uint32_t packed;
+  asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(packed) : "f"(high), "f"(low));
   return packed;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "kernels/cuda/simt_device.h"
+#include "kernels/cuda/simt_product_device.h"
 
 // The part of kernels/cuda/simt.h that is for groups of four warps, in instructions of sm_90a
 // (wgmma). Older devices compile what uses it, and leave it out.
@@ -14,6 +15,87 @@ inline constexpr bool kHasGroups = true;
 #else
 inline constexpr bool kHasGroups = false;
 #endif
+
+// The lower two e4m3 codes of a word, exactly; first in the low half.
+WINNOW_DEVICE uint32_t E4m3PairToF16x2(uint32_t codes) {
+  uint32_t values;
+  asm("cvt.rn.f16x2.e4m3x2 %0, %1;" : "=r"(values) : "h"(static_cast<uint16_t>(codes)));
+  return values;
+}
+
+// All four codes of a word.
+WINNOW_DEVICE void E4m3QuadToF16x2(uint32_t codes, uint32_t* low, uint32_t* high) {
+  asm("{\n"
+      ".reg .b16 first, second;\n"
+      "mov.b32 {first, second}, %2;\n"
+      "cvt.rn.f16x2.e4m3x2 %0, first;\n"
+      "cvt.rn.f16x2.e4m3x2 %1, second;\n"
+      "}\n"
+      : "=r"(*low), "=r"(*high)
+      : "r"(codes));
+}
+
+template <int kThreads>
+WINNOW_DEVICE void SyncFirst() {
+  asm volatile("bar.sync 1, %0;" ::"n"(kThreads) : "memory");
+}
+// For the rest of the kernel; by a whole group, in one branch of a kernel whose registers are
+// capped.
+template <int kCount>
+WINNOW_DEVICE void TakeRegisters() {
+  asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(kCount));
+}
+template <int kCount>
+WINNOW_DEVICE void GiveRegisters() {
+  asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(kCount));
+}
+
+WINNOW_DEVICE void CopyBarrierInit(uint64_t* barrier, int arrivals) {
+  asm volatile(
+      "mbarrier.init.shared::cta.b64 [%0], %1;\n"
+      "fence.mbarrier_init.release.cluster;" ::"r"(SharedAddress(barrier)),
+      "r"(arrivals)
+      : "memory");
+}
+WINNOW_DEVICE void CopyBarrierArrive(uint64_t* barrier, uint32_t bytes) {
+  asm volatile(
+      "mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(SharedAddress(barrier)),
+      "r"(bytes)
+      : "memory");
+}
+WINNOW_DEVICE void CopyBulk(void* shared, const void* global, uint32_t bytes, uint64_t* barrier) {
+  asm volatile(
+      "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::
+          "r"(SharedAddress(shared)),
+      "l"(global), "r"(bytes), "r"(SharedAddress(barrier))
+      : "memory");
+}
+WINNOW_DEVICE void CopyBarrierWait(uint64_t* barrier, uint32_t parity) {
+  asm volatile(
+      "{\n"
+      ".reg .pred done;\n"
+      "WAIT:\n"
+      "mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n"
+      "@!done bra WAIT;\n"
+      "}\n" ::"r"(SharedAddress(barrier)),
+      "r"(parity)
+      : "memory");
+}
+
+// False if it took longer than that.
+WINNOW_DEVICE bool CopyBarrierWaitFor(uint64_t* barrier, uint32_t parity, uint32_t nanoseconds) {
+  uint32_t done;
+  asm volatile(
+      "{\n"
+      ".reg .pred done;\n"
+      "mbarrier.try_wait.parity.shared::cta.b64 done, [%1], %2, %3;\n"
+      "selp.u32 %0, 1, 0, done;\n"
+      "}\n"
+      : "=r"(done)
+      : "r"(SharedAddress(barrier)), "r"(parity), "r"(nanoseconds)
+      : "memory");
+  return done != 0;
+}
 
 WINNOW_DEVICE void PublishShared() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 
@@ -39,86 +121,6 @@ WINNOW_DEVICE void GroupHold(float (&d)[kTiles][4]) {
   WINNOW_UNROLL
   for (int i = 0; i < 4 * kTiles; ++i) asm volatile("" : "+f"(d[i / 4][i % 4])::"memory");
 }
-
-#define WINNOW_FOUR(t) "+f"(d[t][0]), "+f"(d[t][1]), "+f"(d[t][2]), "+f"(d[t][3])
-
-WINNOW_DEVICE void MmaGroup(float (&d)[4][4], const uint32_t (&a)[4], uint64_t b, bool add) {
-  asm volatile(
-      "{\n"
-      ".reg .pred add;\n"
-      "setp.ne.b32 add, %21, 0;\n"
-      "wgmma.mma_async.sync.aligned.m64n32k16.f32.bf16.bf16 "
-      "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15}, "
-      "{%16, %17, %18, %19}, %20, add, 1, 1, 0;\n"
-      "}\n"
-      : WINNOW_FOUR(0), WINNOW_FOUR(1), WINNOW_FOUR(2), WINNOW_FOUR(3)
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(add ? 1 : 0));
-}
-
-WINNOW_DEVICE void MmaGroup(float (&d)[8][4], const uint32_t (&a)[4], uint64_t b, bool add) {
-  asm volatile(
-      "{\n"
-      ".reg .pred add;\n"
-      "setp.ne.b32 add, %37, 0;\n"
-      "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 "
-      "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, "
-      "%19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, "
-      "{%32, %33, %34, %35}, %36, add, 1, 1, 0;\n"
-      "}\n"
-      : WINNOW_FOUR(0), WINNOW_FOUR(1), WINNOW_FOUR(2), WINNOW_FOUR(3), WINNOW_FOUR(4),
-        WINNOW_FOUR(5), WINNOW_FOUR(6), WINNOW_FOUR(7)
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(add ? 1 : 0));
-}
-
-WINNOW_DEVICE void MmaGroup(float (&d)[4][4], uint64_t a, uint64_t b, bool add) {
-  asm volatile(
-      "{\n"
-      ".reg .pred add;\n"
-      "setp.ne.b32 add, %18, 0;\n"
-      "wgmma.mma_async.sync.aligned.m64n32k16.f32.bf16.bf16 "
-      "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15}, "
-      "%16, %17, add, 1, 1, 0, 0;\n"
-      "}\n"
-      : WINNOW_FOUR(0), WINNOW_FOUR(1), WINNOW_FOUR(2), WINNOW_FOUR(3)
-      : "l"(a), "l"(b), "r"(add ? 1 : 0));
-}
-
-WINNOW_DEVICE void MmaGroup(float (&d)[8][4], uint64_t a, uint64_t b, bool add) {
-  asm volatile(
-      "{\n"
-      ".reg .pred add;\n"
-      "setp.ne.b32 add, %34, 0;\n"
-      "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 "
-      "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, "
-      "%19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, "
-      "%32, %33, add, 1, 1, 0, 0;\n"
-      "}\n"
-      : WINNOW_FOUR(0), WINNOW_FOUR(1), WINNOW_FOUR(2), WINNOW_FOUR(3), WINNOW_FOUR(4),
-        WINNOW_FOUR(5), WINNOW_FOUR(6), WINNOW_FOUR(7)
-      : "l"(a), "l"(b), "r"(add ? 1 : 0));
-}
-
-WINNOW_DEVICE void MmaGroupTransposed(float (&d)[16][4], const uint32_t (&a)[4], uint64_t b,
-                                      bool add) {
-  asm volatile(
-      "{\n"
-      ".reg .pred add;\n"
-      "setp.ne.b32 add, %69, 0;\n"
-      "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 "
-      "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, "
-      "%19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, "
-      "%36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, "
-      "%53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}, "
-      "{%64, %65, %66, %67}, %68, add, 1, 1, 1;\n"
-      "}\n"
-      : WINNOW_FOUR(0), WINNOW_FOUR(1), WINNOW_FOUR(2), WINNOW_FOUR(3), WINNOW_FOUR(4),
-        WINNOW_FOUR(5), WINNOW_FOUR(6), WINNOW_FOUR(7), WINNOW_FOUR(8), WINNOW_FOUR(9),
-        WINNOW_FOUR(10), WINNOW_FOUR(11), WINNOW_FOUR(12), WINNOW_FOUR(13), WINNOW_FOUR(14),
-        WINNOW_FOUR(15)
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(add ? 1 : 0));
-}
-
-#undef WINNOW_FOUR
 
 }  // namespace winnow::kernels::simt
 

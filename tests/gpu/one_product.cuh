@@ -10,7 +10,14 @@
 // values are small integers, so that every sum is exact.
 namespace winnow::kernels::cuda {
 
-enum class ProductKind { kRegisters, kMatrices, kTransposed };
+enum class ProductKind { kRegisters, kMatrices, kTransposed, kF16, kF16Transposed };
+
+constexpr bool IsF16(ProductKind kind) {
+  return kind == ProductKind::kF16 || kind == ProductKind::kF16Transposed;
+}
+constexpr bool IsTransposed(ProductKind kind) {
+  return kind == ProductKind::kTransposed || kind == ProductKind::kF16Transposed;
+}
 
 inline constexpr int kProductRows = 64;
 inline constexpr int kProductDepth = 16;
@@ -28,24 +35,30 @@ constexpr int ProductSharedBytes(ProductKind kind) {
   return 2 * (HalfBytes(ProductColumns(kind)) + HalfBytes(kProductRows));
 }
 
+template <bool kF16>
+WINNOW_DEVICE uint32_t Pack(float low, float high) {
+  return kF16 ? simt::PackF16x2(low, high) : simt::PackBf16x2(low, high);
+}
+
 // Writes matrix[k][line] of `lines` rows of A or columns of B; `transposed` changes k and line in
 // each tile.
-template <typename Value>
+template <bool kF16 = false, typename Value>
 WINNOW_DEVICE void WriteMatrix(std::byte* to, int lines, bool transposed, Value value) {
   for (int i = simt::ThreadInBlock(); i < kProductDepth * lines; i += simt::ThreadsInBlock()) {
     const int k = i / lines, line = i % lines;
     const int major = transposed ? k % 8 : line % 8, minor = transposed ? line % 8 : k % 8;
     *reinterpret_cast<uint16_t*>(to + k / 8 * HalfBytes(lines) + line / 8 * kProductTileBytes +
                                  16 * major + 2 * minor) =
-        static_cast<uint16_t>(simt::PackBf16x2(value(k, line), 0));
+        static_cast<uint16_t>(Pack<kF16>(value(k, line), 0));
   }
 }
 
+template <bool kF16 = false>
 WINNOW_DEVICE void FragmentOfA(uint32_t (&a)[4]) {
   const int row = 16 * simt::Warp() + simt::Lane() / 4, k = simt::Lane() % 4 * 2;
   for (int i = 0; i < 4; ++i) {
     const int r = row + i % 2 * 8, first = k + i / 2 * 8;
-    a[i] = simt::PackBf16x2(ValueOfA(r, first), ValueOfA(r, first + 1));
+    a[i] = Pack<kF16>(ValueOfA(r, first), ValueOfA(r, first + 1));
   }
 }
 
@@ -71,15 +84,15 @@ WINNOW_DEVICE void MultiplyOnce(uint32_t* wrong) {
   constexpr int kColumns = ProductColumns(kKind);
   std::byte* const shared = simt::SharedMemory();
   std::byte* const shared_a = shared + 2 * HalfBytes(kColumns);
-  WriteMatrix(shared, kColumns, kKind == ProductKind::kTransposed,
-              [](int k, int column) { return ValueOfB(k, column); });
+  WriteMatrix<IsF16(kKind)>(shared, kColumns, IsTransposed(kKind),
+                            [](int k, int column) { return ValueOfB(k, column); });
   WriteMatrix(shared_a, kProductRows, false, [](int k, int row) { return ValueOfA(row, k); });
   simt::PublishShared();
   simt::SyncBlock();
   const uint64_t b = simt::SharedMatrix(shared, HalfBytes(kColumns), kProductTileBytes);
   float d[kColumns / 8][4];
   uint32_t a[4];
-  FragmentOfA(a);
+  FragmentOfA<IsF16(kKind)>(a);
   simt::GroupBegin();
   if constexpr (kKind == ProductKind::kTransposed) {
     simt::MmaGroupTransposed(d, a, b, false);
@@ -87,6 +100,10 @@ WINNOW_DEVICE void MultiplyOnce(uint32_t* wrong) {
     const uint64_t matrix =
         simt::SharedMatrix(shared_a, HalfBytes(kProductRows), kProductTileBytes);
     simt::MmaGroup(d, matrix, b, false);
+  } else if constexpr (kKind == ProductKind::kF16) {
+    simt::MmaGroupF16(d, a, b, false);
+  } else if constexpr (kKind == ProductKind::kF16Transposed) {
+    simt::MmaGroupF16Transposed(d, a, b, false);
   } else {
     simt::MmaGroup(d, a, b, false);
   }

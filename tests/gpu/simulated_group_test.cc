@@ -75,6 +75,8 @@ TEST(SimulatedGroup, MultipliesMatricesInEveryLayout) {
   EXPECT_EQ(WrongValuesOf<cuda::ProductKind::kRegisters>(), 0u);
   EXPECT_EQ(WrongValuesOf<cuda::ProductKind::kMatrices>(), 0u);
   EXPECT_EQ(WrongValuesOf<cuda::ProductKind::kTransposed>(), 0u);
+  EXPECT_EQ(WrongValuesOf<cuda::ProductKind::kF16>(), 0u);
+  EXPECT_EQ(WrongValuesOf<cuda::ProductKind::kF16Transposed>(), 0u);
 }
 
 TEST(SimulatedGroup, FindsAMissingWait) { EXPECT_LT(SeedsThatPass({.wait = true}), 10); }
@@ -87,6 +89,62 @@ TEST(SimulatedGroup, RefusesAProductThatWasNotBegun) {
 
 TEST(SimulatedGroup, RefusesAProductOfWhatWasNotPublished) {
   EXPECT_NE(ErrorOf({.publish = true}).find("PublishShared"), std::string::npos);
+}
+
+// A thread copies for all, to where another phase's bytes were read.
+void CopyInTurn(bool wait, bool announce_all, bool* ok) {
+  alignas(16) static const int sources[2][4] = {{1, 2, 3, 4}, {5, 6, 7, 8}};
+  auto* const words = reinterpret_cast<int*>(simt::SharedMemory());
+  auto* const barrier = reinterpret_cast<uint64_t*>(simt::SharedMemory() + 64);
+  if (simt::ThreadInBlock() == 0) simt::CopyBarrierInit(barrier, 1);
+  simt::SyncBlock();
+  for (uint32_t phase = 0; phase < 2; ++phase) {
+    if (simt::ThreadInBlock() == 0) {
+      simt::CopyBarrierArrive(barrier, announce_all ? 16 : 32);
+      simt::CopyBulk(words, sources[phase], 16, barrier);
+    }
+    if (wait) simt::CopyBarrierWait(barrier, phase);
+    if (words[3] != sources[phase][3]) *ok = false;
+    simt::SyncBlock();
+  }
+}
+
+TEST(SimulatedGroup, CountsTheBytesOfBulkCopies) {
+  bool ok = true;
+  for (uint64_t seed = 0; seed < 10; ++seed) {
+    EXPECT_EQ(Simulate(kOneGroup, {.seed = seed}, [&] { CopyInTurn(true, true, &ok); }), "");
+  }
+  EXPECT_TRUE(ok);
+}
+
+TEST(SimulatedGroup, FindsAMissingWaitForABulkCopy) {
+  bool ok = true;
+  EXPECT_EQ(Simulate(kOneGroup, {}, [&] { CopyInTurn(false, true, &ok); }), "");
+  EXPECT_FALSE(ok);
+}
+
+TEST(SimulatedGroup, FindsAWaitForBytesThatDoNotCome) {
+  bool ok = true;
+  const std::string error = Simulate(kOneGroup, {}, [&] { CopyInTurn(true, false, &ok); });
+  EXPECT_NE(error.find("copies are waited for that do not come"), std::string::npos) << error;
+}
+
+TEST(SimulatedGroup, SynchronisesTheFirstThreads) {
+  const cuda::LaunchShape two_groups{.threads = 256, .shared_bytes = 1024};
+  for (uint64_t seed = 0; seed < 10; ++seed) {
+    bool ok = true;
+    EXPECT_EQ(Simulate(two_groups, {.seed = seed},
+                       [&] {
+                         if (simt::ThreadInBlock() >= 128) return;
+                         auto* const words = reinterpret_cast<int*>(simt::SharedMemory());
+                         words[simt::ThreadInBlock()] = simt::ThreadInBlock();
+                         simt::SyncFirst<128>();
+                         const int other = simt::ThreadInBlock() ^ 64;
+                         if (words[other] != other) ok = false;
+                       }),
+              "");
+    EXPECT_TRUE(ok);
+  }
 }
 
 TEST(SimulatedGroup, FindsThreadsOfDifferentMatrices) {

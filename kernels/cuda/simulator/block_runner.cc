@@ -51,6 +51,8 @@ void BlockRunner::Begin(int x, int y, int z, std::byte* shared) {
   warps_.assign(shape_.threads / kLanes, {});
   groups_ = std::vector<Group>((shape_.threads + kGroupThreads - 1) / kGroupThreads);
   block_ = {};
+  first_ = {};
+  copy_barriers_.clear();
   runnable_.clear();
   for (int t = 0; t < shape_.threads; ++t) {
     threads_[t].place = {t, x, y, z, &shape_, shared};
@@ -91,8 +93,26 @@ void BlockRunner::MeetBlock(const Location& where) {
   if (Arrive(&block_, "SyncBlock", where, shape_.threads)) Release(0, shape_.threads);
 }
 
-bool BlockRunner::all_published() const {
-  return std::all_of(threads_.begin(), threads_.end(),
+void BlockRunner::MeetFirst(int threads, const Location& where) {
+  if (Arrive(&first_, "SyncFirst", where, threads)) Release(0, threads);
+}
+
+CopyBarrier& BlockRunner::copy_barrier(const void* at) {
+  const auto found = copy_barriers_.find(at);
+  if (found != copy_barriers_.end()) return found->second;
+  std::string error = "a barrier of copies was not initialised";
+  Stop(&error);
+  std::abort();
+}
+
+void BlockRunner::Yield() {
+  runnable_.push_back(current_);
+  fibers_[current_]->Leave(false);
+}
+
+bool BlockRunner::group_published() const {
+  const auto first = threads_.begin() + current_ / kGroupThreads * kGroupThreads;
+  return std::all_of(first, first + kGroupThreads,
                      [](const SimulatedThread& thread) { return thread.published; });
 }
 

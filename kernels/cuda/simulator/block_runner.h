@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <random>
 #include <string>
@@ -48,6 +49,15 @@ struct Group {
   uint64_t done = 0;
 };
 
+struct CopyBarrier {
+  int arrivals = 0;  // of a phase
+  int arrived = 0;
+  size_t announced = 0;  // bytes of the phase
+  size_t given = 0;
+  uint32_t phases = 0;              // that have ended
+  std::vector<PendingCopy> copies;  // of phases that have or have not, yet to be done
+};
+
 // Runs one block after another on one OS thread.
 class BlockRunner {
  public:
@@ -64,10 +74,18 @@ class BlockRunner {
   void MeetWarp(const char* what, const Location& where, void* operand, void (*run)(void* const*));
   void MeetGroup(const char* what, const Location& where, void* operand, void (*run)(void* const*));
   void MeetBlock(const Location& where);
+  void MeetFirst(int threads, const Location& where);
+
+  // One that was initialised; ends the launch if it was not.
+  CopyBarrier& copy_barrier(const void* at);
+  void InitCopyBarrier(const void* at, int arrivals) { copy_barriers_[at].arrivals = arrivals; }
+  // Lets others run.
+  void Yield();
 
   // Whether what is asynchronous is done as late as may be, or at once.
   bool late() const { return late_; }
-  bool all_published() const;
+  // Whether all threads of the current one's group have published what they wrote.
+  bool group_published() const;
 
   // Leaves the fiber for ever, whose stack is not unwound: takes the error's memory along.
   void Stop(std::string* error);
@@ -92,6 +110,8 @@ class BlockRunner {
   std::vector<Meeting> warps_;
   std::vector<Group> groups_;
   Meeting block_;
+  Meeting first_;  // threads of it
+  std::map<const void*, CopyBarrier> copy_barriers_;
   std::vector<int> runnable_;
   int current_ = 0;
   std::string error_;

@@ -92,6 +92,10 @@ void LoadMatrix(const char* what, uint32_t* r, const void* row, const Location& 
 
 float Half(uint32_t word, int half) { return AsFloat(half == 0 ? word << 16 : word & 0xffff0000); }
 
+float HalfF16(uint32_t word, int half) {
+  return std::bit_cast<_Float16>(static_cast<uint16_t>(word >> (16 * half)));
+}
+
 float AddProducts(float sum, const float* a, const float* b, int b_stride) {
   for (int first = 0; first < 16; first += 8) {
     double exact = sum;
@@ -158,6 +162,10 @@ void LoadMatrix2(uint32_t (&r)[2], const void* row, const Location& where) {
   LoadMatrix<2, false>("LoadMatrix2", r, row, where);
 }
 
+void LoadMatrix4Transposed(uint32_t (&r)[4], const void* row, const Location& where) {
+  LoadMatrix<4, true>("LoadMatrix4Transposed", r, row, where);
+}
+
 void LoadMatrix2Transposed(uint32_t (&r)[2], const void* row, const Location& where) {
   LoadMatrix<2, true>("LoadMatrix2Transposed", r, row, where);
 }
@@ -180,6 +188,15 @@ uint32_t MultiplyBf16x2(uint32_t a, uint32_t b) {
 
 uint32_t PackBf16x2(float low, float high) {
   return FloatToBf16(low) | static_cast<uint32_t>(FloatToBf16(high)) << 16;
+}
+
+uint32_t MultiplyF16x2(uint32_t a, uint32_t b) {
+  return PackF16x2(HalfF16(a, 0) * HalfF16(b, 0), HalfF16(a, 1) * HalfF16(b, 1));
+}
+
+uint32_t PackF16x2(float low, float high) {
+  const auto bits = [](float x) { return std::bit_cast<uint16_t>(static_cast<_Float16>(x)); };
+  return bits(low) | static_cast<uint32_t>(bits(high)) << 16;
 }
 
 }  // namespace winnow::kernels::simt

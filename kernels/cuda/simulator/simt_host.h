@@ -11,6 +11,7 @@
 
 #define WINNOW_DEVICE inline
 #define WINNOW_UNROLL
+#define WINNOW_UNROLL_BY(count)
 
 // kernels/cuda/simt.h on the simulator.
 namespace winnow::kernels::simt {
@@ -27,6 +28,10 @@ WINNOW_DEVICE int BlockY() { return simulator::Here().block_y; }
 WINNOW_DEVICE int BlockZ() { return simulator::Here().block_z; }
 WINNOW_DEVICE int BlocksX() { return simulator::Here().shape->blocks_x; }
 WINNOW_DEVICE std::byte* SharedMemory() { return simulator::Here().shared; }
+
+// Here no launch begins until the last one has ended.
+WINNOW_DEVICE void LetNextLaunch() {}
+WINNOW_DEVICE void AwaitLastLaunch() {}
 
 WINNOW_DEVICE void SyncBlock(const Location& where = {__builtin_FILE(), __builtin_LINE()}) {
   simulator::MeetBlock(where);
@@ -65,6 +70,11 @@ WINNOW_DEVICE uint32_t AtomicAddShared(uint32_t* to, uint32_t value) {
   *to += value;
   return before;
 }
+WINNOW_DEVICE uint32_t AtomicMaxShared(uint32_t* to, uint32_t value) {
+  const uint32_t before = *to;
+  if (before < value) *to = value;
+  return before;
+}
 
 WINNOW_DEVICE void CopyAsync16(void* shared, const void* global) {
   simulator::CopyAsync(shared, global, 16);
@@ -80,6 +90,8 @@ WINNOW_DEVICE void CopyAsyncWait() {
 
 // One half of a word of two bf16.
 float Half(uint32_t word, int half);
+// The same of a word of two f16.
+float HalfF16(uint32_t word, int half);
 // Adds 16 products a[k] * b[k * b_stride]. They are exact; each half of them is added at once and
 // truncated, the worst that is known of tensor cores.
 float AddProducts(float sum, const float* a, const float* b, int b_stride);
@@ -90,6 +102,8 @@ void LoadMatrix4(uint32_t (&r)[4], const void* row,
                  const Location& where = {__builtin_FILE(), __builtin_LINE()});
 void LoadMatrix2(uint32_t (&r)[2], const void* row,
                  const Location& where = {__builtin_FILE(), __builtin_LINE()});
+void LoadMatrix4Transposed(uint32_t (&r)[4], const void* row,
+                           const Location& where = {__builtin_FILE(), __builtin_LINE()});
 void LoadMatrix2Transposed(uint32_t (&r)[2], const void* row,
                            const Location& where = {__builtin_FILE(), __builtin_LINE()});
 
@@ -103,9 +117,12 @@ WINNOW_DEVICE float Log(float x) { return std::log(x); }
 WINNOW_DEVICE uint32_t AsBits(float x) { return std::bit_cast<uint32_t>(x); }
 WINNOW_DEVICE float AsFloat(uint32_t x) { return std::bit_cast<float>(x); }
 WINNOW_DEVICE int PopCount(uint32_t x) { return std::popcount(x); }
+WINNOW_DEVICE int LeadingZeros(uint32_t x) { return std::countl_zero(x); }
 uint32_t Permute(uint32_t a, uint32_t b, uint32_t selector);
 uint32_t MultiplyBf16x2(uint32_t a, uint32_t b);
 uint32_t PackBf16x2(float low, float high);
+uint32_t MultiplyF16x2(uint32_t a, uint32_t b);
+uint32_t PackF16x2(float low, float high);
 
 }  // namespace winnow::kernels::simt
 

@@ -17,6 +17,22 @@ void DoCopies(const std::vector<PendingCopy>& copies) {
   for (const PendingCopy& copy : copies) std::memcpy(copy.to, copy.from, copy.bytes);
 }
 
+void EndPhase(CopyBarrier* barrier) {
+  if (barrier->arrived < barrier->arrivals || barrier->given != barrier->announced) return;
+  barrier->arrived = 0;
+  barrier->announced = barrier->given = 0;
+  ++barrier->phases;
+}
+
+void CheckAligned(const void* shared, const void* global, size_t unit, size_t bytes) {
+  if (reinterpret_cast<uintptr_t>(shared) % unit == 0 &&
+      reinterpret_cast<uintptr_t>(global) % unit == 0 && bytes % unit == 0) {
+    return;
+  }
+  Fail("an asynchronous copy of " + std::to_string(bytes) + " bytes is not aligned to " +
+       std::to_string(unit));
+}
+
 std::string CheckShape(const cuda::LaunchShape& shape) {
   const bool good = shape.threads > 0 && shape.threads <= 1024 && shape.threads % 32 == 0 &&
                     shape.blocks_x > 0 && shape.blocks_y > 0 && shape.blocks_y < 65536 &&
@@ -40,8 +56,12 @@ void MeetBlock(const Location& where) { BlockRunner::Active().MeetBlock(where); 
 void MeetGroup(const char* what, const Location& where, void* operand, void (*run)(void* const*)) {
   BlockRunner& runner = BlockRunner::Active();
   if (!runner.current().may_multiply) Fail(std::string(what) + " without a GroupBegin before it");
-  if (!runner.all_published()) Fail(std::string(what) + " before every thread's PublishShared");
+  if (!runner.group_published()) Fail(std::string(what) + " before every thread's PublishShared");
   runner.MeetGroup(what, where, operand, run);
+}
+
+void MeetFirst(int threads, const Location& where) {
+  BlockRunner::Active().MeetFirst(threads, where);
 }
 
 void GiveProduct(std::function<void()> product) {
@@ -74,11 +94,52 @@ void WaitForProducts(int batches_left) {
 
 void PublishShared() { BlockRunner::Active().current().published = true; }
 
-void CopyAsync(void* shared, const void* global, size_t bytes) {
-  if (reinterpret_cast<uintptr_t>(shared) % bytes != 0 ||
-      reinterpret_cast<uintptr_t>(global) % bytes != 0) {
-    Fail("an asynchronous copy of " + std::to_string(bytes) + " bytes is not aligned to them");
+void CopyBarrierInit(const void* barrier, int arrivals) {
+  BlockRunner::Active().InitCopyBarrier(barrier, arrivals);
+}
+
+void CopyBarrierArrive(const void* at, size_t bytes) {
+  CopyBarrier& barrier = BlockRunner::Active().copy_barrier(at);
+  ++barrier.arrived;
+  barrier.announced += bytes;
+  EndPhase(&barrier);
+}
+
+void CopyBulk(void* shared, const void* global, size_t bytes, const void* at) {
+  CheckAligned(shared, global, 16, bytes);
+  BlockRunner& runner = BlockRunner::Active();
+  CopyBarrier& barrier = runner.copy_barrier(at);
+  if (runner.late()) {
+    barrier.copies.push_back({shared, global, bytes});
+  } else {
+    std::memcpy(shared, global, bytes);
   }
+  barrier.given += bytes;
+  EndPhase(&barrier);
+}
+
+void CopyBarrierWait(const void* at, uint32_t parity) {
+  constexpr int kMostWaits = 10000;
+  for (int i = 0; !CopyBarrierWaitAWhile(at, parity); ++i) {
+    if (i == kMostWaits) Fail("deadlock: copies are waited for that do not come");
+  }
+}
+
+bool CopyBarrierWaitAWhile(const void* at, uint32_t parity) {
+  constexpr int kYields = 100;
+  BlockRunner& runner = BlockRunner::Active();
+  CopyBarrier& barrier = runner.copy_barrier(at);
+  for (int i = 0; barrier.phases % 2 == parity; ++i) {
+    if (i == kYields) return false;
+    runner.Yield();
+  }
+  DoCopies(barrier.copies);
+  barrier.copies.clear();
+  return true;
+}
+
+void CopyAsync(void* shared, const void* global, size_t bytes) {
+  CheckAligned(shared, global, bytes, bytes);
   BlockRunner& runner = BlockRunner::Active();
   if (!runner.late()) std::memcpy(shared, global, bytes);
   runner.current().copies.back().push_back({shared, global, bytes});

@@ -61,6 +61,9 @@ inline constexpr int kGroupThreads = 128;
 void MeetGroup(const char* what, const Location& where, void* operand,
                void (*run)(void* const* operands));
 
+// Waits for the block's first threads, of which the caller is one.
+void MeetFirst(int threads, const Location& where);
+
 // What all threads of a group have come to have multiplied; given once, by the last of them.
 void GiveProduct(std::function<void()> product);
 // By each thread of the group: it has given one.
@@ -68,8 +71,16 @@ void CountProduct();
 void BeginProducts();
 void CommitProducts();
 void WaitForProducts(int batches_left);
-// By each thread of a block: products may read what it wrote to shared memory.
+// By each thread of a group: products of the group may read what it wrote to shared memory.
 void PublishShared();
+
+// A barrier in shared memory whose phases end once `arrivals` threads have come and all bytes that
+// they announced are there. Waiting is for the phase of that parity, the first being 0.
+void CopyBarrierInit(const void* barrier, int arrivals);
+void CopyBarrierArrive(const void* barrier, size_t bytes);
+void CopyBulk(void* shared, const void* global, size_t bytes, const void* barrier);
+void CopyBarrierWait(const void* barrier, uint32_t parity);
+bool CopyBarrierWaitAWhile(const void* barrier, uint32_t parity);
 
 void CopyAsync(void* shared, const void* global, size_t bytes);
 void CopyAsyncCommit();

@@ -1,4 +1,4 @@
-#include "kernels/cuda/simt_group_device.h"
+#include "kernels/cuda/simt.h"
 #include "tests/gpu/check/timing.h"
 
 namespace winnow::kernels::cuda {

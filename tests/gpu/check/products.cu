@@ -31,7 +31,9 @@ int CountWrongProducts() {
   Check(cudaMalloc(&wrong, sizeof *wrong));
   const int kinds = IsWrong<ProductKind::kRegisters>("registers and a matrix", wrong) +
                     IsWrong<ProductKind::kMatrices>("two matrices", wrong) +
-                    IsWrong<ProductKind::kTransposed>("registers and a transposed matrix", wrong);
+                    IsWrong<ProductKind::kTransposed>("registers and a transposed matrix", wrong) +
+                    IsWrong<ProductKind::kF16>("f16", wrong) +
+                    IsWrong<ProductKind::kF16Transposed>("f16 and a transposed matrix", wrong);
   Check(cudaFree(wrong));
   return kinds;
 }
