@@ -49,7 +49,7 @@ Error AttendCall::Prepare() {
   if (Error error = memory_.Check(); !error.empty()) return error;
   PlaceInputs(query, rows, counts);
   attend_ = {.format = batch_.format,
-             .by_groups = plan_.by_groups,
+             .way = plan_.way,
              .queries = queries(),
              .heads = batch_.heads,
              .latent_dim = batch_.latent_dim,

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "kernels/cuda/fp8_attend_layout.h"
 #include "kernels/cuda/sparse_attention.h"
 
 namespace winnow::kernels::cuda {
@@ -8,12 +9,15 @@ namespace {
 
 // A split's part is written and read again, so it should be worth some multiplying.
 constexpr int kLeastRowsPerSplit = 64;
-constexpr int kMergeThreads = 128;
 constexpr size_t kReservedSharedBytes = 1024;  // of each block, by CUDA
 constexpr int kBlocksByRegisters = 2;          // a multiprocessor, by the launch bounds
 
-// By groups or not, and rows multiplied at once: the first that fits a block's memory.
-constexpr std::pair<bool, int> kWays[] = {{true, 64}, {true, 32}, {false, 32}, {false, 16}};
+// With how many rows multiplied at once: the first that fits the shape and a block's memory.
+constexpr std::pair<AttendWay, int> kWays[] = {{AttendWay::kCodes, Fp8AttendLayout::kRows},
+                                               {AttendWay::kGroups, 64},
+                                               {AttendWay::kGroups, 32},
+                                               {AttendWay::kWarps, 32},
+                                               {AttendWay::kWarps, 16}};
 
 std::string CheckShape(const AttendShape& s) {
   const int latent_step = s.format == RowFormat::kFp8FlashMla ? kLatentScaleGroup : 32;
@@ -34,17 +38,35 @@ std::string CheckShape(const AttendShape& s) {
   return "";
 }
 
-int HeadsPerBlock(int latent_dim, bool by_groups) {
-  return by_groups ? kGroupHeads : 16 * HeadTilesPerBlock(latent_dim);
+bool Fits(const DeviceLimits& limits, const AttendShape& s, AttendWay way) {
+  switch (way) {
+    case AttendWay::kCodes:
+      return limits.has_groups && s.format == RowFormat::kFp8FlashMla &&
+             s.latent_dim == Fp8AttendLayout::kLatent && s.rope_dim == Fp8AttendLayout::kRope;
+    case AttendWay::kGroups:
+      return limits.has_groups && (s.latent_dim == 256 || s.latent_dim == 512);
+    case AttendWay::kWarps:
+      return true;
+  }
+  return false;
 }
 
-AttendMemory LayOutAttendMemory(const AttendShape& s, bool by_groups, int row_block) {
+int HeadsPerBlock(int latent_dim, AttendWay way) {
+  return way == AttendWay::kWarps ? 16 * HeadTilesPerBlock(latent_dim) : kGroupHeads;
+}
+
+AttendMemory LayOutAttendMemory(const AttendShape& s, AttendWay way, int row_block) {
+  AttendMemory m{};
+  if (way == AttendWay::kCodes) {
+    m.bytes = Fp8AttendLayout::kBytes;
+    return m;
+  }
+  const bool by_groups = way == AttendWay::kGroups;
   const int width = s.latent_dim + s.rope_dim;
   const bool fp8 = s.format == RowFormat::kFp8FlashMla;
   const int groups = fp8 ? s.latent_dim / kLatentScaleGroup : 1;
   const int row_bytes = fp8 ? s.latent_dim + 4 * groups + 2 * s.rope_dim : 2 * width;
-  const int heads = HeadsPerBlock(s.latent_dim, by_groups);
-  AttendMemory m{};
+  const int heads = HeadsPerBlock(s.latent_dim, way);
   m.value_stride = 2 * width + (by_groups ? 0 : 16);
   m.raw_stride = (row_bytes + 15) / 16 * 16;
   m.score_stride = row_block + 4;
@@ -74,13 +96,12 @@ int ChooseSplits(const DeviceLimits& limits, const AttendShape& shape, const Att
 
 std::string PlanAttend(const DeviceLimits& limits, const AttendShape& shape, AttendPlan* plan) {
   if (std::string error = CheckShape(shape); !error.empty()) return error;
-  const bool fits_groups = shape.latent_dim == 256 || shape.latent_dim == 512;
   size_t bytes = 0;
-  for (const auto& [by_groups, row_block] : kWays) {
-    if (by_groups && (!limits.has_groups || !fits_groups)) continue;
-    plan->by_groups = by_groups;
+  for (const auto& [way, row_block] : kWays) {
+    if (!Fits(limits, shape, way)) continue;
+    plan->way = way;
     plan->row_block = row_block;
-    plan->memory = LayOutAttendMemory(shape, by_groups, row_block);
+    plan->memory = LayOutAttendMemory(shape, way, row_block);
     bytes = plan->memory.bytes;
     if (bytes <= limits.shared_bytes_per_block) break;
   }
@@ -89,16 +110,18 @@ std::string PlanAttend(const DeviceLimits& limits, const AttendShape& shape, Att
            std::to_string(bytes) + " bytes of shared memory; a block has " +
            std::to_string(limits.shared_bytes_per_block) + " on this device";
   }
-  const int heads_per_block = HeadsPerBlock(shape.latent_dim, plan->by_groups);
+  const int heads_per_block = HeadsPerBlock(shape.latent_dim, plan->way);
   const int head_blocks = (shape.heads + heads_per_block - 1) / heads_per_block;
-  plan->attend = {.threads = 32 * kAttendWarps, .shared_bytes = bytes};
+  plan->attend = {
+      .threads = plan->way == AttendWay::kCodes ? Fp8AttendLayout::kThreads : 32 * kAttendWarps,
+      .shared_bytes = bytes};
   plan->splits = ChooseSplits(limits, shape, *plan, head_blocks * shape.queries);
   plan->attend.blocks_x = head_blocks * plan->splits;
   plan->attend.blocks_y = shape.queries;
   plan->merge = {.blocks_x = shape.heads,
                  .blocks_y = shape.queries,
-                 .threads = kMergeThreads,
-                 .shared_bytes = kMostSplits * sizeof(float)};
+                 .threads = kMergeShares * ((shape.latent_dim / 4 + 31) / 32 * 32),
+                 .shared_bytes = (kMostSplits + kMergeShares * shape.latent_dim) * sizeof(float)};
   return "";
 }
 

@@ -66,6 +66,7 @@ struct GroupAttendKernel {
   }
 
   WINNOW_DEVICE void Run() {
+    simt::LetNextLaunch();
     source.Fetch(0);
     LoadGroupQueries(args, query, first_head);
     softmax.Begin(kHeads);

@@ -54,7 +54,8 @@ auto ForLatentTiles(int latent_dim, Fn fn) {
   }
 }
 
-// Calls fn.template operator()<chunks of a group, rows of a block>(), where AttendArgs::by_groups.
+// Calls fn.template operator()<chunks of a group, rows of a block>(), where AttendArgs::way is
+// kGroups.
 template <typename Fn>
 auto ForGroupChunks(const AttendArgs& args, Fn fn) {
   if (GroupChunks(args.latent_dim) == 1) {

@@ -53,36 +53,77 @@ WINNOW_DEVICE void MergeBody(const MergeArgs& args) {
   }
 }
 
+struct alignas(16) FourFloats {
+  float values[4];
+};
+
+// Several threads share four dims, each of every so many splits: what each has to load it asks for
+// at once. Parts of no rows are zero and have weight zero.
+//   weights  [kMostSplits] in shared memory, followed by kMergeShares * latent_dim floats
+WINNOW_DEVICE void MergeOutputs(const AttendMergeArgs& args, size_t head, float* weights) {
+  const int quads = args.latent_dim / 4;
+  const int share = simt::ThreadInBlock() / quads, quad = simt::ThreadInBlock() % quads;
+  const size_t heads = size_t{1} * args.queries * args.heads;
+  auto* shares = reinterpret_cast<FourFloats*>(weights + kMostSplits);
+  if (share < kMergeShares) {
+    FourFloats out = {};
+    WINNOW_UNROLL_BY(8)
+    for (int s = share; s < args.splits; s += kMergeShares) {
+      const FourFloats part = reinterpret_cast<const FourFloats*>(
+          args.part_outputs + (s * heads + head) * args.latent_dim)[quad];
+      WINNOW_UNROLL
+      for (int i = 0; i < 4; ++i) {
+        out.values[i] = simt::Fma(weights[s], part.values[i], out.values[i]);
+      }
+    }
+    shares[share * quads + quad] = out;
+  }
+  simt::SyncBlock();
+  if (share > 0) return;
+  FourFloats out = shares[quad];
+  for (int other = 1; other < kMergeShares; ++other) {
+    WINNOW_UNROLL
+    for (int i = 0; i < 4; ++i) {
+      out.values[i] = simt::Add(out.values[i], shares[other * quads + quad].values[i]);
+    }
+  }
+  reinterpret_cast<FourFloats*>(args.outputs + head * args.latent_dim)[quad] = out;
+}
+
 // Floor: the parts are read once, splits * heads * latent floats (32 splits of 128 heads of 512:
 // 8.4 MB, from L2, some 2 us); bound by L2. A block merges a head of a query row.
 WINNOW_DEVICE void AttendMergeBody(const AttendMergeArgs& args) {
+  simt::AwaitLastLaunch();
   const size_t head = size_t{1} * simt::BlockY() * args.heads + simt::BlockX();
   const size_t heads = size_t{1} * args.queries * args.heads;  // from a split to the next
   auto* weights = reinterpret_cast<float*>(simt::SharedMemory());
-  float largest = MinusInfinity();
-  for (int s = 0; s < args.splits; ++s) {
-    largest = simt::Max(largest, args.part_lse[s * heads + head]);
+  // Each warp for itself; a lane has two splits.
+  static_assert(kMostSplits == 64);
+  float part[2];
+  WINNOW_UNROLL
+  for (int i = 0; i < 2; ++i) {
+    const int split = 32 * i + simt::Lane();
+    part[i] = split < args.splits ? args.part_lse[split * heads + head] : MinusInfinity();
   }
+  float largest = simt::Max(part[0], part[1]);
+  for (int i = 16; i > 0; i /= 2) largest = simt::Max(largest, simt::ShuffleXor(largest, i));
   const bool empty = largest == MinusInfinity();
   float sum = 0;
-  for (int s = 0; s < args.splits && !empty; ++s) {
-    sum = simt::Add(sum, Exp(simt::Add(args.part_lse[s * heads + head], -largest)));
+  WINNOW_UNROLL
+  for (float& lse : part) {
+    lse = empty ? 0.0f : Exp(simt::Add(lse, -largest));
+    sum = simt::Add(sum, lse);
   }
-  const float lse = empty ? largest : simt::Add(largest, simt::Log(sum));
-  const int split = simt::ThreadInBlock();
-  if (split < args.splits) {
-    weights[split] = empty ? 0.0f : Exp(simt::Add(args.part_lse[split * heads + head], -lse));
+  for (int i = 16; i > 0; i /= 2) sum = simt::Add(sum, simt::ShuffleXor(sum, i));
+  if (simt::Warp() == 0) {
+    const float inverse = empty ? 0.0f : simt::Divide(1.0f, sum);
+    weights[simt::Lane()] = simt::Mul(part[0], inverse);
+    weights[simt::Lane() + 32] = simt::Mul(part[1], inverse);
   }
   simt::SyncBlock();
-  for (int d = simt::ThreadInBlock(); d < args.latent_dim; d += simt::ThreadsInBlock()) {
-    float out = 0;
-    for (int s = 0; s < args.splits; ++s) {
-      if (weights[s] == 0) continue;
-      out = simt::Fma(weights[s], args.part_outputs[(s * heads + head) * args.latent_dim + d], out);
-    }
-    args.outputs[head * args.latent_dim + d] = out;
-  }
-  if (simt::ThreadInBlock() == 0) args.lse[head] = lse;
+  MergeOutputs(args, head, weights);
+  if (simt::ThreadInBlock() != 0) return;
+  args.lse[head] = empty ? largest : simt::Add(largest, simt::Log(sum));
 }
 
 }  // namespace winnow::kernels::cuda

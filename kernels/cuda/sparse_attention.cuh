@@ -51,6 +51,7 @@ struct AttendKernel {
   }
 
   WINNOW_DEVICE void Run() {
+    simt::LetNextLaunch();
     source.Fetch(0);
     Begin();
     for (int first = 0; first < source.count; first += args.row_block) {

@@ -31,18 +31,22 @@ struct AttendMemory {
   int bytes;         // in all
 };
 
+// How rows are multiplied: by each warp for itself; by groups of four warps, from shared memory;
+// or, FlashMLA's fp8 rows of 512 + 64 dims alone, by groups from registers (fp8_attention.cuh).
+enum class AttendWay : uint8_t { kWarps, kGroups, kCodes };
+
 struct AttendArgs {
   RowFormat format;
-  bool by_groups;  // AttendPlan::by_groups
+  AttendWay way;
   int queries;     // T, query rows
   int heads;       // 1..256
   int latent_dim;  // multiple of 32 (of 128 for kFp8FlashMla) in 32..1024
   int rope_dim;    // multiple of 16 in 0..256
   int splits;      // 1..kMostSplits
-  int row_block;   // rows multiplied at once: 16 or 32; by groups 32 or 64
+  int row_block;   // rows multiplied at once: 16 or 32; by groups 32 or 64; by codes 64
   int row_stride;  // between the lists of rows
   float softmax_scale;
-  AttendMemory memory;
+  AttendMemory memory;           // but for kCodes, which has Fp8AttendLayout
   const std::byte* query;        // [queries, heads, latent_dim + rope_dim] bf16, 16-byte aligned
   const std::byte* const* rows;  // [queries, row_stride] pointers to RowBytes, 4-byte aligned each;
                                  // read faster where aligned to 16
@@ -72,7 +76,7 @@ struct AttendShape {
 };
 
 struct AttendPlan {
-  bool by_groups = false;
+  AttendWay way = AttendWay::kWarps;
   int splits = 1;
   int row_block = 32;
   AttendMemory memory;
@@ -81,6 +85,7 @@ struct AttendPlan {
 };
 
 inline constexpr int kMostSplits = 64;
+inline constexpr int kMergeShares = 4;  // that the splits of a head are divided into to be merged
 inline constexpr int kAttendWarps = 8;
 
 // Tiles of 8 latent dims that each warp accumulates: 1, 2, 4, 8 or 16.

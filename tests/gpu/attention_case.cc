@@ -15,7 +15,8 @@ constexpr float kPoison = -7;
 std::vector<const std::byte*> RowsOf(const AttentionCase& c, size_t q, const std::byte* rows) {
   std::vector<const std::byte*> pointers;
   for (int i = 0; i < c.row_counts[q]; ++i) {
-    pointers.push_back(rows + (q + i) * RowBytes(c.format, c.latent_dim, c.rope_dim));
+    pointers.push_back(rows + c.first_row_at +
+                       (q + i) * RowBytes(c.format, c.latent_dim, c.rope_dim));
   }
   return pointers;
 }
@@ -57,8 +58,10 @@ bool LseAgrees(float got, float expected, double relative) {
 AttentionInputs RandomInputs(RandomData& random, const AttentionCase& c) {
   const int most = *std::max_element(c.row_counts.begin(), c.row_counts.end());
   const int queries = static_cast<int>(c.row_counts.size());
-  return {random.Bf16(queries * c.heads * (c.latent_dim + c.rope_dim)),
-          random.Rows(c.format, c.latent_dim, c.rope_dim, most + queries)};
+  AttentionInputs in = {random.Bf16(queries * c.heads * (c.latent_dim + c.rope_dim)),
+                        random.Rows(c.format, c.latent_dim, c.rope_dim, most + queries)};
+  in.rows.insert(in.rows.begin(), c.first_row_at, std::byte{0});
+  return in;
 }
 
 AttentionResult Evaluate(DeviceApi& device, const CudaBackend& backend, const AttentionCase& c,

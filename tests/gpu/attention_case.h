@@ -16,6 +16,7 @@ struct AttentionCase {
   int rope_dim = 64;
   float softmax_scale = 0.05f;
   std::vector<int> row_counts = {50};  // of each query row
+  int first_row_at = 0;                // bytes before the first row
 };
 
 struct AttentionResult {

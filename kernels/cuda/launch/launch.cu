@@ -30,7 +30,8 @@ struct Launcher {
         args.dim, [&]<int kDimBlocks>() { return LaunchScore<kDimBlocks>(shape, args, stream); });
   }
   cudaError_t operator()(const AttendArgs& args) const {
-    if (args.by_groups) {
+    if (args.way == AttendWay::kCodes) return LaunchFp8Attend(shape, args, stream);
+    if (args.way == AttendWay::kGroups) {
       return ForGroupChunks(args, [&]<int kChunks, int kRowBlock>() {
         return LaunchGroupAttend<kChunks, kRowBlock>(shape, args, stream);
       });

@@ -15,6 +15,8 @@ template <int kChunks, int kRowBlock>
 cudaError_t LaunchGroupAttend(const LaunchShape& shape, const AttendArgs& args,
                               cudaStream_t stream);
 
+cudaError_t LaunchFp8Attend(const LaunchShape& shape, const AttendArgs& args, cudaStream_t stream);
+
 template <int kHeadTiles, int kLatentTiles>
 cudaError_t LaunchAttend(const LaunchShape& shape, const AttendArgs& args, cudaStream_t stream);
 

@@ -1,5 +1,6 @@
 #include "kernels/cuda/simulator/simulated_kernels.h"
 
+#include "kernels/cuda/fp8_attention.cuh"
 #include "kernels/cuda/group_attention.cuh"
 #include "kernels/cuda/merge.cuh"
 #include "kernels/cuda/score_topk.cuh"
@@ -17,7 +18,8 @@ void Body(const cuda::ScoreArgs& args) {
 }
 
 void Body(const cuda::AttendArgs& args) {
-  if (args.by_groups) {
+  if (args.way == cuda::AttendWay::kCodes) return cuda::Fp8AttendBody(args);
+  if (args.way == cuda::AttendWay::kGroups) {
     return cuda::ForGroupChunks(args, [&]<int kChunks, int kRowBlock>() {
       cuda::GroupAttendBody<kChunks, kRowBlock>(args);
     });

@@ -5,8 +5,8 @@
 #include "tests/gpu/device_array.h"
 #include "tests/kernels/random_data.h"
 
-// Attention of 128 heads over 2048 fp8 rows of 512 + 64, one query row (in turn over 64 lists of
-// rows, together larger than L2) and 64.
+// Attention of 128 heads over 2048 rows of 512 + 64, one query row (in turn over 64 lists of rows,
+// together larger than L2) and 64.
 namespace winnow::kernels::cuda {
 namespace {
 
@@ -15,13 +15,11 @@ constexpr int kHeads = 128;
 constexpr int kLatent = 512;
 constexpr int kRope = 64;
 
-}  // namespace
-
-void BenchAttend(DeviceApi& device, const Peaks& peaks, std::vector<Measurement>* out) {
-  const size_t row_bytes = RowBytes(RowFormat::kFp8FlashMla, kLatent, kRope);
+void BenchFormat(DeviceApi& device, const Peaks& peaks, RowFormat format, const char* name,
+                 std::vector<Measurement>* out) {
+  const size_t row_bytes = RowBytes(format, kLatent, kRope);
   RandomData random(TestSeed());
-  DeviceArray<std::byte> rows(
-      device, random.Rows(RowFormat::kFp8FlashMla, kLatent, kRope, kMaxQueryRows * kRows));
+  DeviceArray<std::byte> rows(device, random.Rows(format, kLatent, kRope, kMaxQueryRows * kRows));
   std::vector<const std::byte*> lists;
   for (int i = 0; i < kMaxQueryRows * kRows; ++i) lists.push_back(rows.data() + i * row_bytes);
   DeviceArray<const std::byte*> pointers(device, lists);
@@ -31,8 +29,8 @@ void BenchAttend(DeviceApi& device, const Peaks& peaks, std::vector<Measurement>
   Check(cudaStreamCreate(&stream));
   for (const int queries : {1, kMaxQueryRows}) {
     AttendPlan plan;
-    Must(PlanAttend(device.properties().limits,
-                    {RowFormat::kFp8FlashMla, queries, kHeads, kLatent, kRope, kRows}, &plan));
+    Must(PlanAttend(device.properties().limits, {format, queries, kHeads, kLatent, kRope, kRows},
+                    &plan));
     const size_t heads = size_t{1} * queries * kHeads;
     DeviceArray<float> parts(device, std::vector<float>(plan.splits * heads * kLatent));
     DeviceArray<float> part_lse(device, std::vector<float>(plan.splits * heads));
@@ -42,9 +40,9 @@ void BenchAttend(DeviceApi& device, const Peaks& peaks, std::vector<Measurement>
       const int first = queries == 1 ? i % kMaxQueryRows * kRows : 0;
       Check(LaunchKernel(
           plan.attend,
-          AttendArgs{RowFormat::kFp8FlashMla, plan.by_groups, queries, kHeads, kLatent, kRope,
-                     plan.splits, plan.row_block, kRows, 0.0722f, plan.memory, query.data(),
-                     pointers.data() + first, counts.data(), parts.data(), part_lse.data()},
+          AttendArgs{format, plan.way, queries, kHeads, kLatent, kRope, plan.splits, plan.row_block,
+                     kRows, 0.0722f, plan.memory, query.data(), pointers.data() + first,
+                     counts.data(), parts.data(), part_lse.data()},
           stream));
       if (plan.splits == 1) return;
       Check(LaunchKernel(plan.merge,
@@ -53,12 +51,19 @@ void BenchAttend(DeviceApi& device, const Peaks& peaks, std::vector<Measurement>
                          stream));
     });
     const double bytes = 1.0 * queries * kRows * row_bytes;
-    const double operations = 2.0 * heads * kRows * (3 * kLatent + kRope);
-    out->push_back({"attention, " + std::to_string(queries) + " query rows", time,
+    const double operations = 2.0 * heads * kRows * (2 * kLatent + kRope);
+    out->push_back({name + std::to_string(queries) + (queries == 1 ? " row" : " rows"), time,
                     std::max(bytes / peaks.read_bytes, operations / peaks.mma_operations),
                     std::to_string(plan.splits) + " splits"});
   }
   Check(cudaStreamDestroy(stream));
+}
+
+}  // namespace
+
+void BenchAttend(DeviceApi& device, const Peaks& peaks, std::vector<Measurement>* out) {
+  BenchFormat(device, peaks, RowFormat::kFp8FlashMla, "attention over fp8, ", out);
+  BenchFormat(device, peaks, RowFormat::kBf16, "attention over bf16, ", out);
 }
 
 }  // namespace winnow::kernels::cuda

@@ -1,0 +1,122 @@
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <functional>
+
+#include "tests/gpu/attention_case.h"
+#include "tests/gpu/test_device.h"
+#include "tests/kernels/random_data.h"
+
+// Attention over FlashMLA's rows, 512 + 64 dims, for which devices that have groups of warps have a
+// kernel of their own: 64 heads of a block, 64 rows at a time by each of two groups.
+namespace winnow::kernels::cuda {
+namespace {
+
+constexpr int kScales = 4;
+constexpr size_t kScalesAt = 512;
+constexpr size_t kRopeAt = kScalesAt + kScales * sizeof(float);
+
+class GpuFp8AttentionTest : public GpuKernelTest {
+ protected:
+  static AttentionCase Case(int heads, std::vector<int> row_counts, float softmax_scale = 0.05f) {
+    return {.format = RowFormat::kFp8FlashMla,
+            .heads = heads,
+            .latent_dim = 512,
+            .rope_dim = 64,
+            .softmax_scale = softmax_scale,
+            .row_counts = std::move(row_counts)};
+  }
+
+  void ExpectAgrees(const AttentionCase& c, const AttentionInputs& in) {
+    EXPECT_EQ(Disagreement(c, in, Evaluate(*device_, *backend_, c, in)), "");
+  }
+  void ExpectAgrees(const AttentionCase& c) { ExpectAgrees(c, RandomInputs(random_, c)); }
+
+  // Multiplies each scale of each row by factor(row, number of the scale).
+  static void ChangeScales(AttentionInputs* in, const std::function<float(int, int)>& factor) {
+    const size_t row_bytes = RowBytes(RowFormat::kFp8FlashMla, 512, 64);
+    for (size_t row = 0; (row + 1) * row_bytes <= in->rows.size(); ++row) {
+      float scales[kScales];
+      std::byte* at = &in->rows[row * row_bytes + kScalesAt];
+      std::memcpy(scales, at, sizeof scales);
+      for (int i = 0; i < kScales; ++i) scales[i] *= factor(static_cast<int>(row), i);
+      std::memcpy(at, scales, sizeof scales);
+    }
+  }
+
+  RandomData random_{TestSeed()};
+};
+
+INSTANTIATE_TEST_SUITE_P(Device, GpuFp8AttentionTest, testing::Bool(), DeviceKind);
+
+TEST_P(GpuFp8AttentionTest, AgreesAroundTheEdgesOfBlocks) {
+  for (const int rows : {1, 63, 64, 65, 127, 128, 129, 193, 257})
+    ExpectAgrees(Case(3, {rows, 0, 1}));
+  for (const int heads : {1, 31, 32, 33, 63, 64, 65, 128}) ExpectAgrees(Case(heads, {130}));
+}
+
+TEST_P(GpuFp8AttentionTest, TakesRowsThatAreAlignedToFourBytesAlone) {
+  for (const int first_row_at : {4, 8, 12}) {
+    AttentionCase c = Case(5, {70, 200});
+    c.first_row_at = first_row_at;
+    ExpectAgrees(c);
+  }
+}
+
+TEST_P(GpuFp8AttentionTest, SurvivesSharpSoftmax) { ExpectAgrees(Case(40, {300}, 30.0f)); }
+
+TEST_P(GpuFp8AttentionTest, TakesScalesThatGrowFromBlockToBlock) {
+  const AttentionCase c = Case(33, {320}, 1e-4f);
+  AttentionInputs in = RandomInputs(random_, c);
+  ChangeScales(&in, [](int row, int) { return std::exp2(static_cast<float>(row) / 20); });
+  ExpectAgrees(c, in);
+}
+
+TEST_P(GpuFp8AttentionTest, TakesScalesThatDifferWithinARow) {
+  const AttentionCase c = Case(17, {200}, 1e-3f);
+  AttentionInputs in = RandomInputs(random_, c);
+  ChangeScales(&in, [](int row, int i) { return std::ldexp(1.0f, (3 * row + 5 * i) % 13 - 6); });
+  ExpectAgrees(c, in);
+}
+
+TEST_P(GpuFp8AttentionTest, TakesScalesOfAnyMagnitude) {
+  for (const int exponent : {-110, -60, 0, 60, 100}) {
+    // Logits stay where they are, but for those of rope dims, which are taken out.
+    const AttentionCase c = Case(9, {100}, std::ldexp(0.05f, exponent > 0 ? -exponent : 0));
+    AttentionInputs in = RandomInputs(random_, c);
+    ChangeScales(&in, [&](int, int) { return std::ldexp(1.0f, exponent); });
+    const size_t row_bytes = RowBytes(RowFormat::kFp8FlashMla, 512, 64);
+    for (size_t at = kRopeAt; at < in.rows.size(); at += row_bytes) {
+      std::memset(&in.rows[at], 0, row_bytes - kRopeAt);
+    }
+    ExpectAgrees(c, in);
+  }
+}
+
+TEST_P(GpuFp8AttentionTest, TakesRowsOfZeros) {
+  const AttentionCase c = Case(9, {200});
+  AttentionInputs in = RandomInputs(random_, c);
+  ChangeScales(&in, [](int row, int i) { return row < 70 || i == row % 4 ? 0.0f : 1.0f; });
+  ExpectAgrees(c, in);
+}
+
+TEST_P(GpuFp8AttentionTest, TakesQueriesOfAnyMagnitude) {
+  for (const int exponent : {-100, -20, 20, 90}) {
+    const AttentionCase c = Case(4, {90}, std::ldexp(0.05f, -exponent));
+    AttentionInputs in = RandomInputs(random_, c);
+    for (size_t at = 0; at < in.queries.size(); at += 2) {
+      uint16_t bits;
+      std::memcpy(&bits, &in.queries[at], sizeof bits);
+      // By a power of two; what would be subnormal is left out.
+      const int field = (bits >> 7 & 0xff) + exponent;
+      bits = field > 0 && field < 255 ? static_cast<uint16_t>((bits & 0x807f) | field << 7) : 0;
+      std::memcpy(&in.queries[at], &bits, sizeof bits);
+    }
+    ExpectAgrees(c, in);
+  }
+}
+
+}  // namespace
+}  // namespace winnow::kernels::cuda
