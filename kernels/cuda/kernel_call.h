@@ -11,8 +11,7 @@ namespace winnow::kernels::cuda {
 
 // A kernel and its arguments, whose pointers are to device memory. What runs it chooses among the
 // kernel's instantiations by the arguments.
-using KernelCall =
-    std::variant<ScoreArgs, FilterArgs, SelectArgs, MergeArgs, AttendArgs, AttendMergeArgs>;
+using KernelCall = std::variant<ScoreArgs, SelectArgs, MergeArgs, AttendArgs, AttendMergeArgs>;
 
 // Calls fn.template operator()<dim / 32>().
 template <typename Fn>

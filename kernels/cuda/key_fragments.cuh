@@ -7,12 +7,12 @@
 #include "kernels/cuda/simt.h"
 #include "kernels/layout.h"
 
-// Stored index keys and queries to exact bf16 fragments.
+// Stored index keys and queries to exact fragments, of bf16 or, e4m3 alone, of f16.
 //
-// A tile is the 16 entries of one block of a page (kernels/layout.cc). Row g of it is entry 2g and
-// row g + 8 is entry 2g + 1, so that a lane finds its two rows side by side. The dims of a step of
-// 16 are dealt to the lanes so that each finds its own side by side too; a sum over dims does not
-// mind as long as queries are dealt alike, which QueryPairDim sees to.
+// A tile is the 16 entries of one block of a page (kernels/layout.cc). In bf16 row g of it is entry
+// 2g and row g + 8 is entry 2g + 1, so that a lane finds its two rows side by side. The dims of a
+// step of 16 are dealt to the lanes so that each finds its own side by side too; a sum over dims
+// does not mind as long as queries are dealt alike, which QueryPairDim sees to.
 namespace winnow::kernels::cuda {
 
 // Codes of 16 keys at any format: bytes of a tile.
@@ -115,6 +115,23 @@ WINNOW_DEVICE void DecodeKeys(KeyFormat format, const std::byte* tile, const std
         a[2 * half + 1] = simt::MultiplyBf16x2(a[2 * half + 1], second);
       }
       return;
+    }
+  }
+}
+
+// A tile of e4m3 to f16, all steps; row g is entry g. A word of a tile holds two dims of two
+// neighbouring entries; loading 8 x 8 matrices of such pairs, transposed, gives each lane two dims
+// of entries g and g + 8, with a quarter of the instructions.
+template <int kSteps>
+WINNOW_DEVICE void DecodeE4m3Tile(const std::byte* tile, uint32_t (&a)[kSteps][4]) {
+  WINNOW_UNROLL
+  for (int two = 0; two < kSteps / 2; ++two) {
+    uint32_t codes[4];
+    simt::LoadMatrix4Transposed(codes, tile + 512 * two + 16 * simt::Lane());
+    WINNOW_UNROLL
+    for (int i = 0; i < 4; ++i) {
+      uint32_t* pair = &a[2 * two + i / 2][i % 2 * 2];
+      simt::E4m3QuadToF16x2(codes[i], &pair[0], &pair[1]);
     }
   }
 }

@@ -108,13 +108,9 @@ void ScoreCall::PlaceRuns(const Part& part, Inputs* to) const {
 Error ScoreCall::TakeMemory() {
   const ScoreQuery& query = ParamsOf(parts_[0]).query;
   size_t runs = 0, listed_pages = 0;
-  size_t least_row_bytes = SIZE_MAX, most_row_bytes = 0;
   for (const Part& part : parts_) {
     runs += DeviceRuns(part);
     listed_pages += part.listed_pages;
-    const size_t row_bytes = ScoreWorkspaceBytesPerRow(part.pages);
-    least_row_bytes = std::min(least_row_bytes, row_bytes);
-    most_row_bytes = std::max(most_row_bytes, row_bytes);
   }
   const size_t heads = size_t{1} * rows_ * query.heads;
   const Inputs inputs = {
@@ -125,23 +121,17 @@ Error ScoreCall::TakeMemory() {
   auto* const rows = memory_.Input<ScoreRow>(rows_);
   selected_ = memory_.Output<Candidate>(candidates_);
   counts_ = memory_.Output<uint32_t>(rows_);
-  // As many as may share a launch, so that beside their states there is room for the largest row.
-  const size_t left = memory_.workspace_left();
-  const size_t largest = most_row_bytes + sizeof(RowState);
-  const size_t others =
-      left > largest ? (left - largest) / (least_row_bytes + sizeof(RowState)) : 0;
-  launch_rows_ = static_cast<int>(std::min<size_t>(1 + others, rows_));
-  auto* const states = memory_.Workspace<RowState>(launch_rows_);
   if (Error error = memory_.Check(); !error.empty()) return error;
   PlaceInputs(inputs);
   score_ = {.format = query.format,
             .by_groups = plan_.by_groups,
+            .stages = plan_.stages,
             .heads = query.heads,
             .dim = query.dim,
             .rows = memory_.OnDevice(rows),
             .queries = memory_.OnDevice(inputs.queries),
             .weights = memory_.OnDevice(inputs.weights),
-            .states = states};
+            .states = slot_.states};
   return DivideIntoLaunches(memory_.OnDevice(inputs.runs), rows);
 }
 
@@ -158,15 +148,13 @@ Error ScoreCall::DivideIntoLaunches(const DeviceRun* runs, ScoreRow* rows) {
       return memory_.Check();
     }
     for (int row = 0; row < params.query.rows;) {
-      if (room_bytes - used < row_bytes || launches_.back().jobs == kMostScoreJobs ||
-          launches_.back().rows == launch_rows_) {
+      if (room_bytes - used < row_bytes || launches_.back().jobs == kMostScoreJobs) {
         launches_.push_back({.first_job = jobs_.size(), .first_row = part.first_row + row});
         used = 0;
       }
       const int count = static_cast<int>(std::min<size_t>(
           {(room_bytes - used) / row_bytes, static_cast<size_t>(plan_.rows_per_job),
-           static_cast<size_t>(params.query.rows - row),
-           static_cast<size_t>(launch_rows_ - launches_.back().rows)}));
+           static_cast<size_t>(params.query.rows - row)}));
       AddJob(part, row, count, runs);
       for (const int end = row + count; row < end; ++row, used += row_bytes) {
         auto* const kept = reinterpret_cast<CandidateKey*>(room + used);
@@ -174,7 +162,7 @@ Error ScoreCall::DivideIntoLaunches(const DeviceRun* runs, ScoreRow* rows) {
             .visible = params.visible_entries[row],
             .k = static_cast<uint32_t>(params.k),
             .kept = kept,
-            .filtered = kept + size_t{kPageEntries} * part.pages,
+            .list = kept + size_t{kPageEntries} * part.pages,
             .selected =
                 memory_.OnDevice(selected_) + part.first_candidate + size_t{1} * row * params.k};
       }
@@ -193,7 +181,6 @@ void ScoreCall::AddJob(const Part& part, int row, int rows, const DeviceRun* run
                    .rows = rows});
   ++launch.jobs;
   launch.rows += rows;
-  launch.most_pages = std::max(launch.most_pages, part.pages);
 }
 
 Error ScoreCall::Start() {
@@ -223,15 +210,13 @@ Error ScoreCall::StartLaunch(const Launch& launch) {
   score.weights += first_head;
   score.job_count = launch.jobs;
   std::ranges::copy(jobs, score.jobs);
-  const FilterArgs filter = {score.rows, score.states};
   const SelectArgs select = {score.rows, score.states,
                              memory_.OnDevice(counts_) + launch.first_row};
-  Error error = device_.FillZero(slot_.stream, score.states, launch.rows * sizeof(RowState));
-  if (error.empty()) error = device_.Launch(slot_.stream, shape, score);
-  if (error.empty()) {
-    error = device_.Launch(slot_.stream, PlanFilter(launch.rows, launch.most_pages), filter);
-  }
-  if (error.empty()) error = device_.Launch(slot_.stream, select_shape, select);
+  Error error = device_.Launch(slot_.stream, shape, score);
+  if (!error.empty()) return error;
+  error = device_.Launch(slot_.stream, select_shape, select);
+  // What should have cleared them. If the device is broken, there is nothing left to do.
+  if (!error.empty()) (void)device_.FillZero(slot_.stream, slot_.states, kSlotStateBytes);
   return error;
 }
 

@@ -54,7 +54,6 @@ class ScoreCall {
     int jobs = 0;
     int first_row = 0;
     int rows = 0;
-    uint32_t most_pages = 0;
   };
 
   static Part SeenOf(const ScoreRunsParams& query);
@@ -81,7 +80,6 @@ class ScoreCall {
   std::vector<Part> parts_;
   int rows_ = 0;           // of all parts
   size_t candidates_ = 0;  // selected at most
-  int launch_rows_ = 0;    // that states_ has room for
   std::vector<ScoreJob> jobs_;
   std::vector<Launch> launches_;
   ScoreArgs score_ = {};           // of all rows and of no job

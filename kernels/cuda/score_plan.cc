@@ -1,56 +1,82 @@
 #include "kernels/cuda/score_plan.h"
 
 #include <algorithm>
-#include <bit>
+
+#include "kernels/cuda/score_block.h"
+#include "kernels/cuda/select_memory.h"
 
 namespace winnow::kernels::cuda {
 namespace {
 
-// Rows that share a reading of the keys: more make it longer than the reading by far.
-constexpr int kMostRowsPerJob = 8;
 // With fewer, the keys are read too often for the tensor cores to hide it.
 constexpr int kEnoughRows = 4;
 constexpr int kRegistersPerMultiprocessor = 65536;
-constexpr int kScoreRegisters = 128;           // a thread, by the launch bounds
+constexpr int kScoreRegisters = 128;           // a thread, by the launch bounds, without groups
 constexpr size_t kReservedSharedBytes = 1024;  // of each block, by CUDA
-constexpr int kFilterThreads = 256;
-constexpr int kFilterBlocks = 64;
-constexpr int kSelectThreads = 1024;
 
-int UnitsPerPage(int dim, bool by_groups) {
-  return kPageEntries / 16 / TilesPerUnit(dim, by_groups);
-}
-
-size_t WarpBytes(const DeviceLimits& limits, const ScoreShape& shape) {
-  const size_t keys = size_t{16} * TilesPerUnit(shape.dim, limits.has_groups);
-  return kStagesPerWarp * keys * KeyBytes(shape.format, shape.dim);
-}
-
-// bf16 values and fp32 weights, heads rounded up to those multiplied at once.
+// 16-bit values and fp32 weights, heads rounded up to those multiplied at once.
 size_t RowBytesOfQuery(const DeviceLimits& limits, const ScoreShape& shape) {
-  const size_t columns = limits.has_groups ? GroupColumns(shape.heads) : 8;
+  const size_t columns = limits.has_groups ? GroupColumns(shape.format, shape.heads) : 8;
   const size_t heads = (shape.heads + columns - 1) / columns * columns;
   return heads * (2 * shape.dim + sizeof(float));
 }
 
-int RowsThatFit(const DeviceLimits& limits, const ScoreShape& shape, int warps) {
-  const size_t stages = warps * WarpBytes(limits, shape);
-  if (stages >= limits.shared_bytes_per_block) return 0;
-  const size_t rows = (limits.shared_bytes_per_block - stages) / RowBytesOfQuery(limits, shape);
+// A block whose rows and stages are yet to be chosen.
+struct BlockSize {
+  size_t fixed_bytes;
+  size_t stage_bytes;
+  int few_stages;
+  int many_stages;
+};
+
+BlockSize SizeOfGroups(const ScoreShape& shape) {
+  return {.fixed_bytes = sizeof(ScoreMemory),
+          .stage_bytes = KeyPageBytes(shape.format, shape.dim),
+          .few_stages = GroupsOfBlock(shape.dim),
+          .many_stages = kMostRingPages};
+}
+
+BlockSize SizeOfWarps(const ScoreShape& shape, int warps) {
+  const size_t keys = size_t{16} * TilesPerUnit(shape.dim);
+  return {.fixed_bytes = sizeof(ScoreMemory) + warps * kPlacesPerWarp * sizeof(PagePlace),
+          .stage_bytes = warps * keys * KeyBytes(shape.format, shape.dim),
+          .few_stages = kFewStages,
+          .many_stages = kManyStages};
+}
+
+size_t BytesWith(const BlockSize& size, int stages) {
+  return size.fixed_bytes + stages * size.stage_bytes;
+}
+
+int RowsThatFit(const DeviceLimits& limits, const ScoreShape& shape, const BlockSize& size) {
+  const size_t others = BytesWith(size, size.few_stages);
+  if (others >= limits.shared_bytes_per_block) return 0;
+  const size_t rows = (limits.shared_bytes_per_block - others) / RowBytesOfQuery(limits, shape);
   return static_cast<int>(
       std::min<size_t>({rows, static_cast<size_t>(shape.most_rows), size_t{kMostRowsPerJob}}));
 }
 
-// As many warps as leave room for enough rows; whole groups.
+// As many warps as leave room for enough rows.
 int ChooseWarps(const DeviceLimits& limits, const ScoreShape& shape) {
   int best = 16;
+  const auto rows_with = [&](int warps) {
+    return RowsThatFit(limits, shape, SizeOfWarps(shape, warps));
+  };
   for (const int warps : {16, 8, 4, 2}) {
-    if (limits.has_groups && warps < 4) break;
-    const int rows = RowsThatFit(limits, shape, warps);
-    if (rows >= std::min(shape.most_rows, kEnoughRows)) return warps;
-    if (rows > RowsThatFit(limits, shape, best)) best = warps;
+    if (rows_with(warps) >= std::min(shape.most_rows, kEnoughRows)) return warps;
+    if (rows_with(warps) > rows_with(best)) best = warps;
   }
   return best;
+}
+
+// Few where many do not fit; in between, where any number will do.
+int ChooseStages(const DeviceLimits& limits, const BlockSize& size, size_t row_bytes,
+                 bool by_groups) {
+  for (int stages = size.many_stages; stages > size.few_stages;
+       stages -= by_groups ? size.few_stages : size.many_stages - size.few_stages) {
+    if (BytesWith(size, stages) + row_bytes <= limits.shared_bytes_per_block) return stages;
+  }
+  return size.few_stages;
 }
 
 int BlocksPerMultiprocessor(const DeviceLimits& limits, const LaunchShape& launch) {
@@ -65,20 +91,23 @@ uint64_t Weight(const ScoreJob& job) { return uint64_t{job.page_count} * job.row
 }  // namespace
 
 std::string PlanScore(const DeviceLimits& limits, const ScoreShape& shape, ScorePlan* plan) {
-  const int warps = ChooseWarps(limits, shape);
   plan->by_groups = limits.has_groups;
-  plan->rows_per_job = RowsThatFit(limits, shape, warps);
-  const size_t sort_bytes = kSelectMemoryBytes + std::bit_ceil(shape.most_k) * sizeof(CandidateKey);
+  const int threads = plan->by_groups ? GroupThreads(shape.dim) : 32 * ChooseWarps(limits, shape);
+  const BlockSize size = plan->by_groups ? SizeOfGroups(shape) : SizeOfWarps(shape, threads / 32);
+  plan->rows_per_job = RowsThatFit(limits, shape, size);
+  const size_t sort_bytes =
+      sizeof(SelectMemory) + SelectCapacity(shape.most_k) * sizeof(CandidateKey);
   if (plan->rows_per_job == 0 || sort_bytes > limits.shared_bytes_per_block) {
     return "scoring " + std::to_string(shape.heads) + " heads of " + std::to_string(shape.dim) +
            " dims with k = " + std::to_string(shape.most_k) +
            " needs more shared memory than the " + std::to_string(limits.shared_bytes_per_block) +
            " bytes of a block on this device";
   }
-  plan->score = {.threads = 32 * warps,
-                 .shared_bytes = warps * WarpBytes(limits, shape) +
-                                 plan->rows_per_job * RowBytesOfQuery(limits, shape)};
-  plan->resident_blocks = limits.multiprocessors * BlocksPerMultiprocessor(limits, plan->score);
+  const size_t row_bytes = plan->rows_per_job * RowBytesOfQuery(limits, shape);
+  plan->stages = ChooseStages(limits, size, row_bytes, plan->by_groups);
+  plan->score = {.threads = threads, .shared_bytes = BytesWith(size, plan->stages) + row_bytes};
+  plan->resident_blocks =
+      limits.multiprocessors * (plan->by_groups ? 1 : BlocksPerMultiprocessor(limits, plan->score));
   plan->select = {.threads = kSelectThreads, .shared_bytes = sort_bytes};
   return "";
 }
@@ -86,26 +115,23 @@ std::string PlanScore(const DeviceLimits& limits, const ScoreShape& shape, Score
 int DivideBlocks(const ScorePlan& plan, int dim, std::span<ScoreJob> jobs) {
   uint64_t weight = 0;
   for (const ScoreJob& job : jobs) weight += Weight(job);
-  const uint64_t warps = plan.score.threads / 32;
+  // That a block scores at once.
+  const int pages =
+      plan.by_groups ? GroupsOfBlock(dim)
+                     : std::max(1, plan.score.threads / 32 * TilesPerUnit(dim) * 16 / kPageEntries);
   int blocks = 0;
   for (ScoreJob& job : jobs) {
-    const uint64_t units = uint64_t{job.page_count} * UnitsPerPage(dim, plan.by_groups);
     const uint64_t share = Weight(job) * plan.resident_blocks / weight;
     job.first_block = blocks;
-    job.blocks = static_cast<int>(std::clamp<uint64_t>(share, 1, (units + warps - 1) / warps));
+    job.blocks =
+        static_cast<int>(std::clamp<uint64_t>(share, 1, (job.page_count + pages - 1) / pages));
     blocks += job.blocks;
   }
   return blocks;
 }
 
-LaunchShape PlanFilter(int rows, uint32_t most_pages) {
-  return {.blocks_x = std::min(kFilterBlocks, static_cast<int>(most_pages + 3) / 4),
-          .blocks_y = rows,
-          .threads = kFilterThreads};
-}
-
 size_t ScoreWorkspaceBytesPerRow(uint32_t pages) {
-  return (size_t{kPageEntries} * pages + kFilteredCapacity) * sizeof(CandidateKey);
+  return (size_t{kPageEntries} * pages + kListCapacity) * sizeof(CandidateKey);
 }
 
 }  // namespace winnow::kernels::cuda

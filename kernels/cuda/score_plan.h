@@ -23,6 +23,7 @@ struct ScoreShape {
 
 struct ScorePlan {
   bool by_groups = false;
+  int stages = 0;        // by groups pages of a block's ring, otherwise units of each warp
   int rows_per_job = 0;  // a context's further rows are jobs of their own
   int resident_blocks = 0;
   LaunchShape score;   // blocks_x is DivideBlocks'
@@ -36,9 +37,6 @@ struct ScorePlan {
 // Gives each job its blocks, in proportion to its pages and rows, so that all end at about the same
 // time. Returns the blocks of all.
 int DivideBlocks(const ScorePlan& plan, int dim, std::span<ScoreJob> jobs);
-
-// A filter's launch for `rows` rows of at most `most_pages` pages.
-LaunchShape PlanFilter(int rows, uint32_t most_pages);
 
 // Device memory of one query row over `pages` pages: its candidates.
 size_t ScoreWorkspaceBytesPerRow(uint32_t pages);

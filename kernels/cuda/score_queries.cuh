@@ -2,7 +2,7 @@
 #define WINNOW_KERNELS_CUDA_SCORE_QUERIES_CUH_
 
 #include "kernels/cuda/key_fragments.cuh"
-#include "kernels/cuda/score_topk.h"
+#include "kernels/cuda/score_block.h"
 #include "kernels/cuda/simt.h"
 
 // A block's queries in shared memory, and the products of a warp's keys with them, in two ways:
@@ -49,7 +49,8 @@ WINNOW_DEVICE void AddHeads(const float (&dots)[4], const WeightPair& w, float (
 template <int kDimBlocks>
 struct WarpQueries {
   static constexpr bool kByGroups = false;
-  static constexpr int kTiles = TilesPerUnit(32 * kDimBlocks, false);
+  static constexpr Operand kOperand = Operand::kBf16;
+  static constexpr int kTiles = TilesPerUnit(32 * kDimBlocks);
   using Keys = uint32_t[kTiles][2 * kDimBlocks][4];
 
   struct alignas(16) Fragment {
@@ -106,63 +107,129 @@ struct WarpQueries {
 };
 
 // By wgmma: [rows, chunks of kColumns heads, steps of 16 dims, 2 halves, kColumns / 8 tiles], each
-// tile 8 heads of 8 dims. A group's four warps hold the four tiles of 16 entries of one page.
-template <int kDimBlocks, int kColumns>
+// tile 8 heads of 8 dims. A group's four warps hold the four tiles of 16 entries of one page. What
+// it multiplies at once, a chunk of a row, is a part.
+template <int kDimBlocks, int kColumns, Operand kOperandOfGroup>
 struct GroupQueries {
   static constexpr bool kByGroups = true;
-  static constexpr int kTiles = TilesPerUnit(32 * kDimBlocks, true);
+  static constexpr Operand kOperand = kOperandOfGroup;
   static constexpr int kHeadTiles = kColumns / 8;
   static constexpr int kSteps = 2 * kDimBlocks;
   static constexpr int kTileBytes = 8 * 16;
   static constexpr int kHalfBytes = kHeadTiles * kTileBytes;
   static constexpr int kChunkBytes = kSteps * 2 * kHalfBytes;
-  using Keys = uint32_t[kTiles][kSteps][4];
+  using Keys = uint32_t[kSteps][4];
+  using Dots = float[kHeadTiles][4];
 
-  int chunks;
+  // Weights of a lane's heads in two tiles.
+  struct alignas(16) TwoTiles {
+    WeightPair of[2];
+  };
+
+  int chunk_bits;  // a row has 2^chunk_bits chunks
   std::byte* matrices;
-  WeightPair* weights;  // [rows, chunks, kHeadTiles, 4]
+  TwoTiles* weights;  // [rows, chunks, kHeadTiles / 2, 4]
 
   WINNOW_DEVICE GroupQueries(const ScoreArgs& args, const ScoreJob& job, std::byte* shared)
       : matrices(shared) {
-    chunks = (args.heads + kColumns - 1) / kColumns;
-    weights = reinterpret_cast<WeightPair*>(shared + job.rows * chunks * kChunkBytes);
+    chunk_bits = args.heads > kColumns ? 1 : 0;
+    weights = reinterpret_cast<TwoTiles*>(shared + (job.rows << chunk_bits) * kChunkBytes);
   }
 
   WINNOW_DEVICE std::byte* End(const ScoreJob& job) const {
-    return reinterpret_cast<std::byte*>(weights + job.rows * chunks * kHeadTiles * 4);
+    return reinterpret_cast<std::byte*>(weights + (job.rows << chunk_bits) * kHeadTiles * 2);
   }
 
-  WINNOW_DEVICE void Load(const ScoreArgs& args, const ScoreJob& job) {
-    auto* words = reinterpret_cast<uint32_t*>(matrices);
-    const int count = job.rows * chunks * (kChunkBytes / 4);
-    for (int i = simt::ThreadInBlock(); i < count; i += simt::ThreadsInBlock()) {
-      const int c = i % 4, head = i / 4 % kColumns, half = i / 4 / kColumns % 2;
-      const int step = i / 8 / kColumns % kSteps, chunk = i / 8 / kColumns / kSteps;
-      words[i] = QueryPair(args, job, chunk / chunks, chunk % chunks * kColumns + head,
-                           QueryPairDim(args.format, step, c, half));
+  // By the first `threads` threads of a block.
+  WINNOW_DEVICE void Load(const ScoreArgs& args, const ScoreJob& job, int threads) const {
+    // By the last of them first, who have the least to do after it.
+    auto* values = reinterpret_cast<float*>(weights);
+    for (int i = threads - 1 - simt::ThreadInBlock(); i < (job.rows << chunk_bits) * kColumns;
+         i += threads) {
+      const int row = i / kColumns >> chunk_bits, chunk = i / kColumns & ((1 << chunk_bits) - 1);
+      const int at = i % kColumns;
+      const int head = chunk * kColumns + at / 16 * 16 + at / 2 % 2 * 8 + at / 4 % 4 * 2 + at % 2;
+      values[i] =
+          head < args.heads ? args.weights[(job.first_row + row) * args.heads + head] : 0.0f;
     }
-    LoadWeights(args, job, chunks * kColumns, weights);
-    simt::PublishShared();
+    for (int part = 0; part < job.rows << chunk_bits; ++part) {
+      const int row = part >> chunk_bits, first_head = (part - (row << chunk_bits)) * kColumns;
+      LoadChunk(args, job, row, first_head, matrices + part * kChunkBytes, threads);
+    }
   }
 
-  // As WarpQueries::Sum; by whole groups.
-  WINNOW_DEVICE void Sum(const Keys& a, int row, float (&sums)[kTiles][2]) const {
-    for (int chunk = row * chunks; chunk < (row + 1) * chunks; ++chunk) {
-      const uint64_t matrix =
-          simt::SharedMatrix(matrices + chunk * kChunkBytes, kHalfBytes, kTileBytes);
-      float dots[kHeadTiles][4];
-      simt::GroupBegin();
-      WINNOW_UNROLL
-      for (int step = 0; step < kSteps; ++step) {
-        simt::MmaGroup(dots, a[0][step], matrix + step * (2 * kHalfBytes / 16), step > 0);
+  WINNOW_DEVICE static void LoadChunk(const ScoreArgs& args, const ScoreJob& job, int row,
+                                      int first_head, std::byte* matrix, int threads) {
+    if constexpr (kOperand == Operand::kF16) {
+      // A warp reads whole sectors, and writes heads side by side.
+      for (int i = simt::ThreadInBlock(); i < kColumns * kSteps; i += threads) {
+        const int head = i / 32 / (kSteps / 2) * 16 + i / 16 % 2 * 8 + i % 8;
+        const int step = i / 32 % (kSteps / 2) * 2 + i / 8 % 2;
+        LoadStep(args, job, row, first_head + head, step,
+                 matrix + step * 2 * kHalfBytes + head * 16);
       }
-      simt::GroupCommit();
-      simt::GroupWait<0>();
-      simt::GroupHold(dots);
-      const WeightPair* w = weights + chunk * kHeadTiles * 4 + simt::Lane() % 4;
-      WINNOW_UNROLL
-      for (int tile = 0; tile < kHeadTiles; ++tile) AddHeads(dots[tile], w[4 * tile], sums[0]);
+    } else {
+      auto* words = reinterpret_cast<uint32_t*>(matrix);
+      for (int i = simt::ThreadInBlock(); i < kChunkBytes / 4; i += threads) {
+        const int c = i % 4, head = i / 4 % kColumns, half = i / 4 / kColumns % 2;
+        words[i] = QueryPair(args, job, row, first_head + head,
+                             QueryPairDim(args.format, i / 8 / kColumns, c, half));
+      }
     }
+  }
+
+  // 16 dims of one head of e4m3, or zeros; both halves of k.
+  WINNOW_DEVICE static void LoadStep(const ScoreArgs& args, const ScoreJob& job, int row, int head,
+                                     int step, std::byte* to) {
+    struct alignas(16) Words {
+      uint32_t of[4];
+    };
+    Words codes = {};
+    if (head < args.heads) {
+      const size_t at = size_t{1} * (job.first_row + row) * args.heads + head;
+      codes = reinterpret_cast<const Words*>(args.queries + at * (16 * kSteps))[step];
+    }
+    WINNOW_UNROLL
+    for (int half = 0; half < 2; ++half) {
+      Words values;
+      WINNOW_UNROLL
+      for (int c = 0; c < 4; ++c) {
+        values.of[c] = simt::E4m3PairToF16x2(codes.of[2 * half + c / 2] >> (c % 2 * 16));
+      }
+      *reinterpret_cast<Words*>(to + half * kHalfBytes) = values;
+    }
+  }
+
+  // Begins the products of a page's keys and a part; by whole groups.
+  WINNOW_DEVICE void Multiply(const Keys& a, int part, Dots& dots) const {
+    const uint64_t matrix =
+        simt::SharedMatrix(matrices + part * kChunkBytes, kHalfBytes, kTileBytes);
+    simt::GroupBegin();
+    WINNOW_UNROLL
+    for (int step = 0; step < kSteps; ++step) {
+      const uint64_t b = Moved(matrix, step * (2 * kHalfBytes / 16));
+      if constexpr (kOperand == Operand::kF16) {
+        simt::MmaGroupF16(dots, a[step], b, step > 0);
+      } else {
+        simt::MmaGroup(dots, a[step], b, step > 0);
+      }
+    }
+    simt::GroupCommit();
+  }
+
+  // Adds w[j] * max(0, dots[j]) of a quarter of the part's heads, for the lane's two entries.
+  WINNOW_DEVICE void Add(const Dots& dots, int part, float (&sums)[2]) const {
+    WINNOW_UNROLL
+    for (int i = 0; i < kHeadTiles / 2; ++i) {
+      const TwoTiles w = weights[(part * (kHeadTiles / 2) + i) * 4 + simt::Lane() % 4];
+      AddHeads(dots[2 * i], w.of[0], sums);
+      AddHeads(dots[2 * i + 1], w.of[1], sums);
+    }
+  }
+
+  // A matrix's place is in its lower word, which a move within shared memory does not leave.
+  WINNOW_DEVICE static uint64_t Moved(uint64_t matrix, uint32_t by) {
+    return (matrix >> 32 << 32) | static_cast<uint32_t>(static_cast<uint32_t>(matrix) + by);
   }
 };
 

@@ -1,163 +1,204 @@
 #ifndef WINNOW_KERNELS_CUDA_SELECT_CUH_
 #define WINNOW_KERNELS_CUDA_SELECT_CUH_
 
-#include "kernels/cuda/score_topk.h"
-#include "kernels/cuda/simt.h"
-#include "kernels/cuda/threshold.cuh"
+#include "kernels/cuda/select_digits.cuh"
+#include "kernels/cuda/select_source.cuh"
 
-// Floor of the filter: one read of what was kept, 8 bytes each, from L2 (about 75,000 of 1,048,576
-// entries at k = 2048: 0.6 MB, below a microsecond); bound by the launch.
-// Floor of the selection: one block a row; a pass over the filtered per digit and log2(k)
-// (log2(k) + 1) / 2 steps of the sort (66 at k = 2048), 20 of which are a barrier of the block;
-// bound by the latency of shared memory, of barriers and of L2.
+// Floor: one block a row; about 3,000 candidates of 8 bytes, so bound by the latency of three
+// passes over them, the first from L2 and the others from L1, and of six barriers.
+//
+// A candidate's rank is the number of better ones. Scores are counted in buckets, equal intervals
+// of their order-preserving form, finer ones around the best k where these need it; so all of
+// the buckets above a candidate's are better, and it is compared with those of its own one by one.
+// Where they are too many for that, as where scores tie, the best are found digit by digit.
 namespace winnow::kernels::cuda {
 
-WINNOW_DEVICE void FilterBody(const FilterArgs& args) {
-  const ScoreRow row = args.rows[simt::BlockY()];
-  RowState* state = &args.states[simt::BlockY()];
-  const uint32_t floor = FindFloor(state, row.k);
-  const uint32_t count = state->kept;
-  const uint32_t stride = simt::BlocksX() * simt::ThreadsInBlock();
-  // Whole warps, past the end too.
-  for (uint32_t first = simt::BlockX() * simt::ThreadsInBlock() + 32 * simt::Warp(); first < count;
-       first += stride) {
-    const uint32_t i = first + simt::Lane();
-    const CandidateKey key = i < count ? row.kept[i] : 0;
-    const bool keep = i < count && static_cast<uint32_t>(key >> (32 + kBinShift)) >= floor;
-    const uint32_t takers = simt::Ballot(keep);
-    if (takers == 0) continue;
-    const uint32_t at = Reserve(takers, &state->filtered);
-    if (keep && at < kFilteredCapacity) row.filtered[at] = key;
+struct Selection {
+  const ScoreRow& row;
+  SelectSource source;
+  SelectMemory* memory;
+  CandidateKey* sorted;  // [SelectCapacity(row.k)]
+  uint32_t wanted;
+  uint32_t low = 0;  // the order-preserving form at which bucket 0 begins
+  uint32_t high = 0;
+  int shift = 0;  // from it to buckets
+
+  WINNOW_DEVICE Selection(const ScoreRow& of, const SelectSource& from, SelectMemory* shared)
+      : row(of),
+        source(from),
+        memory(shared),
+        sorted(reinterpret_cast<CandidateKey*>(shared + 1)),
+        wanted(from.count < of.k ? from.count : of.k) {}
+
+  WINNOW_DEVICE static uint32_t Ordered(CandidateKey key) {
+    return static_cast<uint32_t>(key >> 32);
   }
-}
+  WINNOW_DEVICE uint32_t BucketOf(CandidateKey key) const { return (Ordered(key) - low) >> shift; }
+  // The least shift that leaves no more buckets than there are.
+  WINNOW_DEVICE static int ShiftFor(uint32_t range) {
+    const int bits = 32 - simt::LeadingZeros(range), most = simt::PopCount(kSelectBuckets - 1);
+    return bits > most ? bits - most : 0;
+  }
 
-// Shared memory of a selection.
-struct SelectMemory {
-  static constexpr int kDigitBins = 256;
-  uint32_t bins[kDigitBins];
-  uint32_t taken;
-  uint32_t needed;  // of the keys that begin with `prefix`
-  uint32_t all;     // of these are needed
-  uint32_t unused;
-  CandidateKey prefix;
-  CandidateKey unused_key;
-};
-
-static_assert(sizeof(SelectMemory) == kSelectMemoryBytes);
-
-// What one row selects from.
-struct SelectSource {
-  const CandidateKey* keys;
-  uint32_t count;
-};
-
-WINNOW_DEVICE SelectSource SourceOf(const ScoreRow& row, const RowState& state) {
-  if (state.filtered <= kFilteredCapacity) return {row.filtered, state.filtered};
-  return {row.kept, state.kept};
-}
-
-// Counts the next digit of the keys that begin with the prefix. Warps whose keys agree in it, as
-// most do in the first digits, count once.
-WINNOW_DEVICE void CountDigits(const SelectSource& source, int shift, SelectMemory* memory) {
-  const CandidateKey prefix = memory->prefix;
-  for (uint32_t first = 32 * simt::Warp(); first < source.count; first += simt::ThreadsInBlock()) {
-    const uint32_t i = first + simt::Lane();
-    const CandidateKey key = i < source.count ? source.keys[i] : 0;
-    // In two shifts, as one of 64 bits is none.
-    const bool counts = i < source.count && (key >> shift >> 8) == prefix;
-    const auto digit = static_cast<uint32_t>(key >> shift) & 0xff;
-    const uint32_t common = simt::Shuffle(digit, 0);
-    const uint32_t same = simt::Ballot(counts && digit == common);
-    if (simt::Lane() == 0 && same != 0) {
-      simt::AtomicAddShared(&memory->bins[common], simt::PopCount(same));
+  WINNOW_DEVICE void Run() {
+    if (wanted == 0) return;
+    if (source.IsList() && FindBuckets()) {
+      Scatter();
+      Rank();
+    } else {
+      SelectByDigits(source, row, wanted, memory, sorted);
     }
-    if (counts && digit != common) simt::AtomicAddShared(&memory->bins[digit], 1);
   }
-}
 
-// The smallest key that is among the best `wanted` of more than so many; by a whole block.
-WINNOW_DEVICE CandidateKey FindLeastSelected(const SelectSource& source, uint32_t wanted,
-                                             SelectMemory* memory) {
-  if (simt::ThreadInBlock() == 0) {
-    memory->needed = wanted;
-    memory->prefix = 0;
-  }
-  for (int shift = 56; shift >= 0; shift -= 8) {
-    for (int i = simt::ThreadInBlock(); i < SelectMemory::kDigitBins; i += simt::ThreadsInBlock()) {
-      memory->bins[i] = 0;
+  // False if a bucket has too many.
+  WINNOW_DEVICE bool FindBuckets() {
+    FindRange();
+    shift = ShiftFor(high - low);
+    for (;;) {
+      Count();
+      const uint32_t most = SumBuckets();
+      const uint32_t next_low = low + (memory->crossing << shift);
+      const int next_shift = ShiftFor(high - next_low);
+      if (most <= kFewOfBucket || next_shift == shift) return most <= kMostOfBucket;
+      low = next_low;
+      shift = next_shift;
+      ClearBuckets();
+      simt::SyncBlock();
     }
+  }
+
+  // Of all scores. Clears the buckets.
+  WINNOW_DEVICE void FindRange() {
+    ClearBuckets();
+    uint32_t most = 0, least_of_complements = 0;
+    source.ForEach([&](CandidateKey key) {
+      if (key == kEndOfKept) return;
+      most = Ordered(key) > most ? Ordered(key) : most;
+      least_of_complements =
+          ~Ordered(key) > least_of_complements ? ~Ordered(key) : least_of_complements;
+    });
+    PutMost(most, memory->of_warps[0]);
+    PutMost(least_of_complements, memory->of_warps[1]);
     simt::SyncBlock();
-    CountDigits(source, shift, memory);
-    simt::SyncBlock();
-    if (simt::Warp() == 0) {
-      uint32_t counts[8];
-      for (int i = 0; i < 8; ++i) counts[i] = memory->bins[8 * simt::Lane() + i];
-      int digit = 0;
-      uint32_t needed = 0;
-      FindBucket(counts, memory->needed, &digit, &needed);
-      if (simt::Lane() == 0) {
-        memory->prefix = memory->prefix << 8 | static_cast<uint32_t>(digit);
-        memory->needed = needed;
-        memory->all = memory->bins[digit] == needed ? 1 : 0;
+    high = MostOfWarps(memory->of_warps[0]);
+    low = ~MostOfWarps(memory->of_warps[1]);
+  }
+
+  // The most of all threads' values, in two steps with a barrier between them.
+  WINNOW_DEVICE static void PutMost(uint32_t value, uint32_t* of_warps) {
+    const uint32_t most = simt::ReduceMax(value);
+    if (simt::Lane() == 0) of_warps[simt::Warp()] = most;
+  }
+  WINNOW_DEVICE static uint32_t MostOfWarps(const uint32_t* of_warps) {
+    return simt::ReduceMax(of_warps[simt::Lane()]);
+  }
+
+  WINNOW_DEVICE void ClearBuckets() const {
+    for (int i = simt::ThreadInBlock(); i < kSelectBuckets; i += kSelectThreads) {
+      memory->buckets[i] = 0;
+    }
+    if (simt::ThreadInBlock() == 0) memory->above_all = 0;
+  }
+
+  WINNOW_DEVICE void Count() const {
+    source.ForEach([&](CandidateKey key) {
+      if (key != kEndOfKept && Ordered(key) >= low) {
+        simt::AtomicAddShared(&memory->buckets[BucketOf(key)], 1);
       }
-    }
+    });
     simt::SyncBlock();
-    if (memory->all != 0) return memory->prefix << shift;
   }
-  return memory->prefix;
-}
 
-// Largest first. `size` is a power of two; by a whole block, with barriers before and after. A warp
-// always takes the same runs of 64 keys, so steps within them wait for nobody else.
-WINNOW_DEVICE void SortDescending(CandidateKey* keys, int size) {
-  for (int run = 2; run <= size; run *= 2) {
-    for (int distance = run / 2; distance > 0; distance /= 2) {
-      for (int i = simt::ThreadInBlock(); i < size / 2; i += simt::ThreadsInBlock()) {
-        const int low = i / distance * 2 * distance + i % distance;
-        const int high = low + distance;
-        const CandidateKey a = keys[low], b = keys[high];
-        const bool descending = (low & run) == 0;
-        if ((a < b) == descending) {
-          keys[low] = b;
-          keys[high] = a;
+  // Counts to the counts of all buckets above. Finds the bucket that the last one wanted is in, and
+  // returns the largest count of it and those above.
+  WINNOW_DEVICE uint32_t SumBuckets() {
+    constexpr int kEach = kSelectBuckets / kSelectThreads;
+    uint32_t* own = memory->buckets + kSelectBuckets - kEach * (simt::ThreadInBlock() + 1);
+    uint32_t counts[kEach], sum = 0;
+    WINNOW_UNROLL
+    for (int i = 0; i < kEach; ++i) sum += counts[i] = own[i];
+    uint32_t above = SumBefore(sum, memory->of_warps[0]);
+    uint32_t most = 0;
+    WINNOW_UNROLL
+    for (int i = kEach - 1; i >= 0; --i) {
+      own[i] = above;
+      if (above < wanted) {
+        most = counts[i] > most ? counts[i] : most;
+        if (above + counts[i] >= wanted) {
+          memory->crossing = static_cast<uint32_t>(own + i - memory->buckets);
+          memory->wanted = above + counts[i];
         }
       }
-      constexpr int kFarthestOfWarp = 32;
-      const int next_distance = distance > 1 ? distance / 2 : run;
-      if (distance <= kFarthestOfWarp && next_distance <= kFarthestOfWarp) {
-        simt::SyncWarp();
-      } else {
-        simt::SyncBlock();
-      }
+      above += counts[i];
+    }
+    PutMost(most, memory->of_warps[2]);
+    simt::SyncBlock();
+    return MostOfWarps(memory->of_warps[2]);
+  }
+
+  // The sum of the values of all threads before this one.
+  WINNOW_DEVICE static uint32_t SumBefore(uint32_t value, uint32_t* of_warps) {
+    const uint32_t up_to = SumUpTo(value);
+    if (simt::Lane() == 31) of_warps[simt::Warp()] = up_to;
+    simt::SyncBlock();
+    const uint32_t warps_up_to = SumUpTo(of_warps[simt::Lane()]);
+    const uint32_t before = simt::Shuffle(warps_up_to, (simt::Warp() + 31) % 32);
+    return up_to - value + (simt::Warp() == 0 ? 0 : before);
+  }
+
+  // The same in a warp, with its own.
+  WINNOW_DEVICE static uint32_t SumUpTo(uint32_t value) {
+    WINNOW_UNROLL
+    for (int distance = 1; distance < 32; distance *= 2) {
+      const uint32_t other = simt::Shuffle(value, (simt::Lane() - distance) & 31);
+      if (simt::Lane() >= distance) value += other;
+    }
+    return value;
+  }
+
+  // Brings the keys of each bucket together. Its place moves to its end: where the next one begins.
+  WINNOW_DEVICE void Scatter() {
+    const uint32_t crossing = memory->crossing;
+    source.ForEach([&](CandidateKey key) {
+      if (key == kEndOfKept || Ordered(key) < low || BucketOf(key) < crossing) return;
+      sorted[simt::AtomicAddShared(&memory->buckets[BucketOf(key)], 1)] = key;
+    });
+    simt::SyncBlock();
+  }
+
+  WINNOW_DEVICE void Rank() const {
+    static_assert(offsetof(SelectMemory, above_all) == sizeof(SelectMemory::buckets));
+    for (uint32_t i = simt::ThreadInBlock(); i < memory->wanted; i += kSelectThreads) {
+      const CandidateKey key = sorted[i];
+      const uint32_t bucket = BucketOf(key);
+      const uint32_t begin =
+          bucket + 1 == kSelectBuckets ? memory->above_all : memory->buckets[bucket + 1];
+      const uint32_t end = memory->buckets[bucket];
+      uint32_t rank = begin;
+      for (uint32_t j = begin; j < end; ++j) rank += sorted[j] > key ? 1 : 0;
+      if (rank < wanted) row.selected[rank] = CandidateOf(key);
     }
   }
-  simt::SyncBlock();
-}
+};
 
-// A block per row; shared memory is a SelectMemory and [NextPowerOfTwo(k)] keys.
+// By a block of kSelectThreads for each row; shared memory is a SelectMemory and
+// [SelectCapacity(k)] keys.
 WINNOW_DEVICE void SelectBody(const SelectArgs& args) {
+  simt::AwaitLastLaunch();
   const ScoreRow row = args.rows[simt::BlockX()];
+  RowState* state = &args.states[simt::BlockX()];
   auto* memory = reinterpret_cast<SelectMemory*>(simt::SharedMemory());
-  auto* sorted = reinterpret_cast<CandidateKey*>(memory + 1);
-  const SelectSource source = SourceOf(row, args.states[simt::BlockX()]);
-  const uint32_t wanted = source.count < row.k ? source.count : row.k;
-  int size = 1;
-  while (static_cast<uint32_t>(size) < wanted) size *= 2;
-  CandidateKey least = 0;
-  if (wanted < source.count) least = FindLeastSelected(source, wanted, memory);
-  if (simt::ThreadInBlock() == 0) memory->taken = 0;
-  for (int i = simt::ThreadInBlock(); i < size; i += simt::ThreadsInBlock()) sorted[i] = 0;
+  Selection selection(row, SourceOf(row, state, memory), memory);
+  selection.Run();
+  if (simt::ThreadInBlock() == 0) args.counts[simt::BlockX()] = selection.wanted;
   simt::SyncBlock();
-  for (uint32_t i = simt::ThreadInBlock(); i < source.count; i += simt::ThreadsInBlock()) {
-    const CandidateKey key = source.keys[i];
-    if (key >= least) sorted[simt::AtomicAddShared(&memory->taken, 1)] = key;
-  }
-  simt::SyncBlock();
-  SortDescending(sorted, size);
-  for (uint32_t i = simt::ThreadInBlock(); i < wanted; i += simt::ThreadsInBlock()) {
-    row.selected[i] = CandidateOf(sorted[i]);
-  }
-  if (simt::ThreadInBlock() == 0) args.counts[simt::BlockX()] = wanted;
+  struct alignas(16) Words {
+    uint32_t of[4];
+  };
+  static_assert(sizeof(RowState) % sizeof(Words) == 0);
+  auto* words = reinterpret_cast<Words*>(state);
+  for (size_t i = simt::ThreadInBlock(); i < sizeof(RowState) / sizeof(Words); i += kSelectThreads)
+    words[i] = {};
 }
 
 }  // namespace winnow::kernels::cuda

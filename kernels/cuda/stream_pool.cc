@@ -34,12 +34,17 @@ Error StreamPool::AddSlot(size_t device_bytes, size_t pinned_bytes) {
   if (error.empty()) error = device_.CreateEvent(&slot->done);
   if (error.empty()) error = device_.Allocate(device_bytes, &slot->device);
   if (error.empty()) error = device_.AllocatePinned(pinned_bytes, &slot->pinned);
+  std::byte* states = nullptr;
+  if (error.empty()) error = device_.Allocate(kSlotStateBytes, &states);
+  slot->states = reinterpret_cast<RowState*>(states);
+  if (error.empty()) error = device_.FillZero(slot->stream, states, kSlotStateBytes);
   if (error.empty()) free_.push_back(slot);
   return error;
 }
 
 StreamPool::~StreamPool() {
   for (const auto& slot : slots_) {
+    if (slot->states != nullptr) device_.Free(reinterpret_cast<std::byte*>(slot->states));
     if (slot->pinned != nullptr) device_.FreePinned(slot->pinned);
     if (slot->device != nullptr) device_.Free(slot->device);
     if (slot->done != nullptr) device_.DestroyEvent(slot->done);

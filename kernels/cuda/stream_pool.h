@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/cuda/device_api.h"
+#include "kernels/cuda/score_topk.h"
 
 namespace winnow::kernels::cuda {
 
@@ -19,7 +20,9 @@ struct QuerySlot {
   size_t device_bytes = 0;
   std::byte* pinned = nullptr;  // [pinned_bytes] for what goes up and comes down
   size_t pinned_bytes = 0;
+  RowState* states = nullptr;  // [kMostLaunchRows] all zero, as each launch leaves them
 };
+inline constexpr size_t kSlotStateBytes = kMostLaunchRows * sizeof(RowState);
 
 // A fixed number of slots, taken at the start. A query waits for one in the order of arrival of
 // the lock; so as many queries run at once as there are slots, and no more memory is ever taken.

@@ -16,6 +16,12 @@ WINNOW_DEVICE uint32_t OrderedBits(float score) {
   return (bits & 0x80000000u) != 0 ? ~bits : bits | 0x80000000u;
 }
 
+// The least score of a bin; a NaN where it has such.
+WINNOW_DEVICE float LeastScore(uint32_t bin) {
+  const uint32_t ordered = bin << kBinShift;
+  return simt::AsFloat((ordered & 0x80000000u) != 0 ? ordered & 0x7fffffffu : ~ordered);
+}
+
 WINNOW_DEVICE CandidateKey MakeCandidateKey(uint32_t ordered, uint32_t position) {
   return static_cast<CandidateKey>(ordered) << 32 | ~position;
 }
@@ -62,28 +68,69 @@ WINNOW_DEVICE bool FindBucket(const uint32_t (&counts)[kPerLane], uint32_t need,
   return true;
 }
 
-// The highest bin that k groups are known to reach, 0 if there is none yet. By a whole warp, while
-// others may count: it sees some of the groups, and each that it sees is there.
+// A search for the highest bin that k units are known to reach, by a whole warp, while others may
+// count: it sees some of the units, and each that it sees is there. In steps, of which each takes
+// what the one before has loaded.
+struct FloorSearch {
+  uint32_t counts[2];
+  int upper = 0;
+  uint32_t needed = 0;
+
+  WINNOW_DEVICE void Begin(const RowState* state) { Load(state->coarse); }
+  // False if too few are known yet.
+  WINNOW_DEVICE bool Continue(const RowState* state, uint32_t k) {
+    if (!FindBucket(counts, k, &upper, &needed)) return false;
+    Load(state->units + upper * (kBins / kCoarseBins));
+    return true;
+  }
+  // The bin, 0 if too few are known yet.
+  WINNOW_DEVICE uint32_t End() const {
+    int lower = 0;
+    uint32_t unused = 0;
+    if (!FindBucket(counts, needed, &lower, &unused)) return 0;
+    return static_cast<uint32_t>(upper * (kBins / kCoarseBins) + lower);
+  }
+
+  WINNOW_DEVICE void Load(const uint32_t* bins) {
+    counts[0] = simt::LoadRelaxed(&bins[2 * simt::Lane()]);
+    counts[1] = simt::LoadRelaxed(&bins[2 * simt::Lane() + 1]);
+  }
+};
+
 WINNOW_DEVICE uint32_t FindFloor(const RowState* state, uint32_t k) {
-  const int lane = simt::Lane();
-  const uint32_t coarse[2] = {simt::LoadRelaxed(&state->coarse[2 * lane]),
-                              simt::LoadRelaxed(&state->coarse[2 * lane + 1])};
-  int upper, lower;
-  uint32_t needed;
-  if (!FindBucket(coarse, k, &upper, &needed)) return 0;
-  const uint32_t* bins = state->groups + upper * (kBins / kCoarseBins);
-  const uint32_t fine[2] = {simt::LoadRelaxed(&bins[2 * lane]),
-                            simt::LoadRelaxed(&bins[2 * lane + 1])};
-  if (!FindBucket(fine, needed, &lower, &needed)) return 0;
-  return static_cast<uint32_t>(upper * (kBins / kCoarseBins) + lower);
+  FloorSearch search;
+  search.Begin(state);
+  return search.Continue(state, k) ? search.End() : 0;
 }
 
-// Where each lane that `takes` writes in a list of *count items; counts them. By a whole warp, with
-// at least one that takes.
+// The `takers` below the calling lane.
+WINNOW_DEVICE uint32_t TakersBelow(uint32_t takers) {
+  return simt::PopCount(takers & ((1u << simt::Lane()) - 1));
+}
+
+// Where each lane that takes writes in a list of *count items; counts them. By a whole warp, with
+// at least one that takes; for a count in the device's or in shared memory.
 WINNOW_DEVICE uint32_t Reserve(uint32_t takers, uint32_t* count) {
   uint32_t base = 0;
   if (simt::Lane() == 0) base = simt::AtomicAdd(count, simt::PopCount(takers));
-  return simt::Shuffle(base, 0) + simt::PopCount(takers & ((1u << simt::Lane()) - 1));
+  return simt::Shuffle(base, 0) + TakersBelow(takers);
+}
+WINNOW_DEVICE uint32_t ReserveShared(uint32_t takers, uint32_t* count) {
+  uint32_t base = 0;
+  if (simt::Lane() == 0) base = simt::AtomicAddShared(count, simt::PopCount(takers));
+  return simt::Shuffle(base, 0) + TakersBelow(takers);
+}
+
+// A block's part of ScoreRow::kept, in pages; one that is not full ends with kEndOfKept, which is
+// no candidate's key.
+struct KeptPart {
+  uint32_t first;
+  uint32_t count;
+};
+inline constexpr CandidateKey kEndOfKept = 0;
+WINNOW_DEVICE KeptPart PartOfBlock(uint32_t pages, uint32_t blocks, uint32_t block) {
+  const uint32_t each = pages / blocks, more = pages % blocks;
+  return {block * each + (block < more ? block : more), each + (block < more ? 1 : 0)};
 }
 
 }  // namespace winnow::kernels::cuda

@@ -78,7 +78,8 @@ absl::StatusOr<Staging> GpuCompute::NewStaging(size_t bytes) {
 absl::Status GpuCompute::Init() {
   const size_t memory_bytes = device_->properties().memory_bytes;
   const size_t query_bytes =
-      options_.concurrent_queries * (options_.workspace_bytes + options_.staging_bytes);
+      options_.concurrent_queries *
+      (options_.workspace_bytes + options_.staging_bytes + kernels::cuda::kSlotStateBytes);
   const auto usable = static_cast<size_t>(kUsedShare * static_cast<double>(memory_bytes));
   const size_t left = usable > query_bytes ? usable - query_bytes : 0;
   const size_t page_bytes = options_.page_bytes != 0  ? options_.page_bytes

@@ -146,8 +146,7 @@ bool GpuCompute::ScoresTogether(std::span<const ScoreTask* const> batch,
   }
   // One row of each must fit beside what goes up and comes down, or the call would fail for all.
   const size_t row_bytes =
-      kernels::cuda::ScoreWorkspaceBytesPerRow(static_cast<uint32_t>(most_pages)) +
-      sizeof(kernels::cuda::RowState);
+      kernels::cuda::ScoreWorkspaceBytesPerRow(static_cast<uint32_t>(most_pages));
   return batch.size() < kMostScoreJobs && Alike(batch[0]->work.query, task.work.query) &&
          staged_bytes <= options_.staging_bytes && pinned_bytes <= options_.pinned_bytes &&
          pinned_bytes + row_bytes <= options_.workspace_bytes;

@@ -28,6 +28,19 @@ TEST(KeyFragments, EveryE4m3CodeIsExact) {
   }
 }
 
+TEST(KeyFragments, EveryE4m3CodeIsExactInF16) {
+  for (uint32_t code = 0; code < 256; ++code) {
+    const uint32_t other = code * 77 % 256;
+    uint32_t low, high;
+    simt::E4m3QuadToF16x2(code | other << 8 | other << 16 | code << 24, &low, &high);
+    EXPECT_EQ(low, simt::E4m3PairToF16x2(code | other << 8));
+    ExpectSame(simt::HalfF16(low, 0), DecodeE4m3(static_cast<uint8_t>(code)));
+    ExpectSame(simt::HalfF16(low, 1), DecodeE4m3(static_cast<uint8_t>(other)));
+    ExpectSame(simt::HalfF16(high, 0), DecodeE4m3(static_cast<uint8_t>(other)));
+    ExpectSame(simt::HalfF16(high, 1), DecodeE4m3(static_cast<uint8_t>(code)));
+  }
+}
+
 TEST(KeyFragments, EveryInt8IsExact) {
   for (uint32_t code = 0; code < 256; ++code) {
     const uint32_t other = code * 77 % 256;

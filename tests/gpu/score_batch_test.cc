@@ -18,7 +18,7 @@ using Call = FakeDevice::Call;
 
 constexpr int kDim = 64;
 constexpr int kHeads = 5;
-constexpr int kLaunchesOfOne = 3;  // score, filter, select
+constexpr int kLaunchesOfOne = 2;  // score, select
 
 // Contexts of different lengths, rows and k, alike in what one call asks for.
 class ScoreBatchTest : public testing::Test {
@@ -96,8 +96,7 @@ TEST_F(ScoreBatchTest, TheStatesOfSmallContextsLeaveRoomForALargeOne) {
   constexpr size_t kInputsAndOutputs = 90000;
   for (int i = 0; i < 10; ++i) Add(1, 5, 5);
   Add(1, kPages * kPageEntries, 5);
-  const auto backend =
-      Backend(ScoreWorkspaceBytesPerRow(kPages) + sizeof(RowState) + kInputsAndOutputs);
+  const auto backend = Backend(ScoreWorkspaceBytesPerRow(kPages) + kInputsAndOutputs);
   std::vector<ScoreTopKResult> results(cases_.size());
   ASSERT_EQ(backend->TryScoreRuns(Queries(), results), "");
   ExpectAsAlone(*backend, results);

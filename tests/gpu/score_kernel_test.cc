@@ -86,16 +86,32 @@ TEST_P(GpuScoreTest, ScoresOfSmallIntegersAreExact) {
 }
 
 TEST_P(GpuScoreTest, TiesGoToTheLowerPosition) {
-  // More of them than the filtered list has room for.
+  // More of them than the list has room for.
   ScoreCase c = RandomScoreCase(random_, KeyFormat::kFp8E4M3, 32, 1, 1, 1, 100);
   const std::vector<std::byte> one = c.keys;
-  for (uint32_t i = 1; i < kFilteredCapacity + 5000; ++i) {
+  for (uint32_t i = 1; i < kListCapacity + 5000; ++i) {
     c.keys.insert(c.keys.end(), one.begin(), one.end());
   }
-  c.visible = {kFilteredCapacity + 5000};
+  c.visible = {kListCapacity + 5000};
   const Selection selected = Select(c);
   ASSERT_EQ(selected[0].size(), 100u);
   for (uint32_t i = 0; i < 100; ++i) EXPECT_EQ(selected[0][i].position, i);
+}
+
+TEST_P(GpuScoreTest, ListsAgainWhatWasListedBeforeThereWasAFloor) {
+  // A third of the entries are more than a list has room for, and their units fewer than k.
+  const ScoreCase c =
+      RandomScoreCase(random_, KeyFormat::kFp8E4M3, 32, 1, 1, 4 * kListCapacity - 100, 6000);
+  EXPECT_EQ(Disagreement(c, Select(c)), "");
+}
+
+TEST_P(GpuScoreTest, SelectsAmongScoresFarApart) {
+  ScoreCase c = RandomScoreCase(random_, KeyFormat::kInt8, 32, 2, 1, 2500, 900);
+  for (size_t i = 0; i < c.entries(); ++i) {
+    const float scale = std::ldexp(1.0f, random_.Int(-60, 60));
+    PutFloat(i % 3 == 0 ? scale : 1.0f, &c.keys[i * 36 + 32]);
+  }
+  EXPECT_EQ(Disagreement(c, Select(c)), "");
 }
 
 TEST_P(GpuScoreTest, SelectsAmongNegativeScores) {

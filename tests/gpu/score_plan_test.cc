@@ -4,6 +4,8 @@
 
 #include <vector>
 
+#include "kernels/cuda/score_block.h"
+
 namespace winnow::kernels::cuda {
 namespace {
 
@@ -21,7 +23,7 @@ ScoreJob Job(uint32_t pages, int rows = 1) {
 
 TEST(ScorePlan, AMillionKeysTakeTheWholeDevice) {
   const ScorePlan plan = PlanOf({.heads = 64, .most_k = 2048});
-  EXPECT_EQ(plan.score.threads, 512);
+  EXPECT_EQ(plan.score.threads, GroupThreads(128));
   std::vector<ScoreJob> jobs = {Job(16384)};
   EXPECT_EQ(DivideBlocks(plan, 128, jobs), 132);
 }
@@ -46,10 +48,10 @@ TEST(ScorePlan, BlocksFollowPagesAndRows) {
   EXPECT_LE(blocks, 132 + 1);
 }
 
-TEST(ScorePlan, AJobHasNoMoreWarpsThanUnits) {
+TEST(ScorePlan, AJobHasNoMoreGroupsThanPages) {
   const ScorePlan plan = PlanOf({.heads = 64, .most_k = 2048});
   std::vector<ScoreJob> jobs = {Job(5)};
-  // A group of four warps takes a page, and a block has four groups.
+  // A group of four warps takes a page, and a block has three groups.
   EXPECT_EQ(DivideBlocks(plan, 128, jobs), 2);
 }
 

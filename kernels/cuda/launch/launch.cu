@@ -5,10 +5,7 @@
 namespace winnow::kernels::cuda {
 namespace {
 
-__global__ void __launch_bounds__(1024) Filter(const __grid_constant__ FilterArgs args) {
-  FilterBody(args);
-}
-__global__ void __launch_bounds__(1024) Select(const __grid_constant__ SelectArgs args) {
+__global__ void __launch_bounds__(kSelectThreads) Select(const __grid_constant__ SelectArgs args) {
   SelectBody(args);
 }
 __global__ void __launch_bounds__(1024) Merge(const __grid_constant__ MergeArgs args) {
@@ -40,7 +37,6 @@ struct Launcher {
       return LaunchAttend<kHeadTiles, kLatentTiles>(shape, args, stream);
     });
   }
-  cudaError_t operator()(const FilterArgs& args) const { return LaunchFilter(shape, args, stream); }
   cudaError_t operator()(const SelectArgs& args) const { return LaunchSelect(shape, args, stream); }
   cudaError_t operator()(const MergeArgs& args) const { return LaunchMerge(shape, args, stream); }
   cudaError_t operator()(const AttendMergeArgs& args) const {
@@ -50,18 +46,15 @@ struct Launcher {
 
 }  // namespace
 
-cudaError_t LaunchFilter(const LaunchShape& shape, const FilterArgs& args, cudaStream_t stream) {
-  return Launch<&Filter>(shape, args, stream);
-}
 cudaError_t LaunchSelect(const LaunchShape& shape, const SelectArgs& args, cudaStream_t stream) {
-  return Launch<&Select>(shape, args, stream);
+  return LaunchEarly<&Select>(shape, args, stream);
 }
 cudaError_t LaunchMerge(const LaunchShape& shape, const MergeArgs& args, cudaStream_t stream) {
   return Launch<&Merge>(shape, args, stream);
 }
 cudaError_t LaunchAttendMerge(const LaunchShape& shape, const AttendMergeArgs& args,
                               cudaStream_t stream) {
-  return Launch<&AttendMerge>(shape, args, stream);
+  return LaunchEarly<&AttendMerge>(shape, args, stream);
 }
 
 cudaError_t HaveGroups(bool* have) {

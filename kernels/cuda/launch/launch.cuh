@@ -16,6 +16,13 @@ inline cudaError_t AllowSharedMemory(const void* kernel) {
   return cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
 }
 
+inline bool CanLaunchEarly() {
+  int device = 0, major = 0;
+  return cudaGetDevice(&device) == cudaSuccess &&
+         cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess &&
+         major >= 9;
+}
+
 template <auto kKernel, typename Args>
 cudaError_t Launch(const LaunchShape& shape, const Args& args, cudaStream_t stream) {
   const auto* kernel = reinterpret_cast<const void*>(kKernel);
@@ -25,6 +32,28 @@ cudaError_t Launch(const LaunchShape& shape, const Args& args, cudaStream_t stre
   void* parameters[] = {const_cast<Args*>(&args)};
   return cudaLaunchKernel(kernel, grid, dim3(shape.threads), parameters, shape.shared_bytes,
                           stream);
+}
+
+// Of a kernel that begins with simt::AwaitLastLaunch: where the device can, its blocks are made
+// ready while the kernel before still runs, and so begin at once when it has ended.
+template <auto kKernel, typename Args>
+cudaError_t LaunchEarly(const LaunchShape& shape, const Args& args, cudaStream_t stream) {
+  const auto* kernel = reinterpret_cast<const void*>(kKernel);
+  static const cudaError_t allowed = AllowSharedMemory(kernel);
+  if (allowed != cudaSuccess) return allowed;
+  static const bool can = CanLaunchEarly();
+  cudaLaunchAttribute attribute = {};
+  attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attribute.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config = {};
+  config.gridDim = dim3(shape.blocks_x, shape.blocks_y, shape.blocks_z);
+  config.blockDim = dim3(shape.threads);
+  config.dynamicSmemBytes = shape.shared_bytes;
+  config.stream = stream;
+  config.attrs = &attribute;
+  config.numAttrs = can ? 1 : 0;
+  void* parameters[] = {const_cast<Args*>(&args)};
+  return cudaLaunchKernelExC(&config, kernel, parameters);
 }
 
 }  // namespace winnow::kernels::cuda

@@ -20,7 +20,6 @@ cudaError_t LaunchFp8Attend(const LaunchShape& shape, const AttendArgs& args, cu
 template <int kHeadTiles, int kLatentTiles>
 cudaError_t LaunchAttend(const LaunchShape& shape, const AttendArgs& args, cudaStream_t stream);
 
-cudaError_t LaunchFilter(const LaunchShape& shape, const FilterArgs& args, cudaStream_t stream);
 cudaError_t LaunchSelect(const LaunchShape& shape, const SelectArgs& args, cudaStream_t stream);
 cudaError_t LaunchMerge(const LaunchShape& shape, const MergeArgs& args, cudaStream_t stream);
 cudaError_t LaunchAttendMerge(const LaunchShape& shape, const AttendMergeArgs& args,

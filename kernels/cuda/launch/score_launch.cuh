@@ -6,9 +6,10 @@
 
 namespace winnow::kernels::cuda {
 
-// At most 16 warps of 128 registers; kernels/cuda/score_plan.cc counts on it.
+// The registers of a multiprocessor are for one block; kernels/cuda/score_plan.cc counts on it.
 template <int kDimBlocks, typename Queries>
-__global__ void __launch_bounds__(512, 1) ScoreTopK(const __grid_constant__ ScoreArgs args) {
+__global__ void __launch_bounds__(kScoreThreads<kDimBlocks, Queries>, 1)
+    ScoreTopK(const __grid_constant__ ScoreArgs args) {
   if constexpr (simt::kHasGroups || !Queries::kByGroups) ScoreBody<kDimBlocks, Queries>(args);
 }
 

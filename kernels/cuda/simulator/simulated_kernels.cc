@@ -29,7 +29,6 @@ void Body(const cuda::AttendArgs& args) {
   });
 }
 
-void Body(const cuda::FilterArgs& args) { cuda::FilterBody(args); }
 void Body(const cuda::SelectArgs& args) { cuda::SelectBody(args); }
 void Body(const cuda::MergeArgs& args) { cuda::MergeBody(args); }
 void Body(const cuda::AttendMergeArgs& args) { cuda::AttendMergeBody(args); }

@@ -49,7 +49,7 @@ class Launches {
            const ScoreArgs& inputs, DeviceApi& device)
       : all_rows_(work.contexts * work.rows),
         kept_(size_t{kCapacity} * work.rows),
-        filtered_(size_t{kFilteredCapacity} * all_rows_),
+        list_(size_t{kListCapacity} * all_rows_),
         selected_(size_t{kTopK} * all_rows_),
         counts_(all_rows_),
         states_(all_rows_),
@@ -60,7 +60,7 @@ class Launches {
     for (int row = 0; row < all_rows_; ++row) {
       rows.push_back({kCapacity / work.contexts, kTopK,
                       kept_.data() + size_t{kPageEntries} * context_pages * row,
-                      filtered_.data() + size_t{kFilteredCapacity} * row,
+                      list_.data() + size_t{kListCapacity} * row,
                       selected_.data() + size_t{kTopK} * row});
       if (row % work.rows % plan_.rows_per_job == 0) {
         score_.jobs[score_.job_count++] = {
@@ -73,12 +73,13 @@ class Launches {
     }
     rows_.emplace(device, rows);
     score_.by_groups = plan_.by_groups;
+    score_.stages = plan_.stages;
     score_.rows = rows_->data();
     score_.states = states_.data();
     plan_.score.blocks_x =
         DivideBlocks(plan_, kDim, {score_.jobs, static_cast<size_t>(score_.job_count)});
     plan_.select.blocks_x = all_rows_;
-    filter_ = PlanFilter(all_rows_, context_pages);
+    Check(cudaMemset(states_.data(), 0, all_rows_ * sizeof(RowState)));
   }
 
   int rows_per_job() const { return plan_.rows_per_job; }
@@ -87,23 +88,20 @@ class Launches {
   void Run(cudaStream_t stream, int offset) {
     ScoreArgs score = score_;
     for (int i = 0; i < score.job_count; ++i) score.jobs[i].runs += offset;
-    Check(cudaMemsetAsync(states_.data(), 0, all_rows_ * sizeof(RowState), stream));
     Check(LaunchKernel(plan_.score, score, stream));
-    Check(LaunchKernel(filter_, FilterArgs{score.rows, score.states}, stream));
     Check(LaunchKernel(plan_.select, SelectArgs{score.rows, score.states, counts_.data()}, stream));
   }
 
  private:
   const int all_rows_;
   DeviceMemory<CandidateKey> kept_;
-  DeviceMemory<CandidateKey> filtered_;
+  DeviceMemory<CandidateKey> list_;
   DeviceMemory<Candidate> selected_;
   DeviceMemory<uint32_t> counts_;
   DeviceMemory<RowState> states_;
   std::optional<DeviceArray<ScoreRow>> rows_;
   ScoreArgs score_;
   ScorePlan plan_;
-  LaunchShape filter_;
 };
 
 }  // namespace
@@ -132,6 +130,7 @@ void BenchScore(DeviceApi& device, const Peaks& peaks, std::vector<Measurement>*
     DeviceArray<DeviceRun> runs(device, list);
     const ScoreArgs inputs = {.format = KeyFormat::kFp8E4M3,
                               .by_groups = false,
+                              .stages = 0,
                               .heads = kHeads,
                               .dim = kDim,
                               .rows = nullptr,
