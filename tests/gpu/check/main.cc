@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstdio>
+#include <string>
 #include <string_view>
 
 #include "tests/gpu/check/correctness.h"
@@ -8,6 +9,18 @@
 
 namespace winnow::kernels::cuda {
 namespace {
+
+// Of two that run one after the other.
+Measurement Sum(const char* name, const std::vector<Measurement>& all, std::string_view first,
+                std::string_view second) {
+  Measurement sum{.name = name, .microseconds = 0, .floor_microseconds = 0, .note = "their sum"};
+  for (const Measurement& m : all) {
+    if (m.name != first && m.name != second) continue;
+    sum.microseconds += m.microseconds;
+    sum.floor_microseconds += m.floor_microseconds;
+  }
+  return sum;
+}
 
 std::vector<Measurement> Measure(DeviceApi& device) {
   std::vector<Measurement> all;
@@ -35,6 +48,8 @@ std::vector<Measurement> Measure(DeviceApi& device) {
   }
   BenchScore(device, peaks, &all);
   BenchAttend(device, peaks, &all);
+  all.push_back(Sum("score, select and attend, 1 row", all, "score + top-k, 1 row",
+                    "attention over fp8, 1 row"));
   BenchQuery(device, peaks, &all);
   return all;
 }
@@ -65,7 +80,7 @@ void PrintTable(const DeviceProperties& device, const std::vector<Measurement>& 
   }
 }
 
-// gpu_check small | full | bench PATH_OF_JSON
+// gpu_check small | full | bench PATH_OF_JSON | profile
 int Main(std::string_view mode, const char* json) {
   std::unique_ptr<DeviceApi> device;
   if (const Error error = OpenCudaDevice(0, &device); !error.empty()) {
@@ -75,6 +90,11 @@ int Main(std::string_view mode, const char* json) {
   if (mode == "small" || mode == "full") {
     const int wrong = device->properties().limits.has_groups ? CountWrongProducts() : 0;
     return wrong + CountDisagreements(*device, mode == "small") == 0 ? 0 : 1;
+  }
+  // A profiler replays each kernel, so that only what is measured should run under it.
+  if (mode == "profile") {
+    PrintTable(device->properties(), Measure(*device));
+    return 0;
   }
   const int disagreements = CountDisagreements(*device, true);
   const std::vector<Measurement> all = Measure(*device);
