@@ -13,6 +13,7 @@ Prints a table, and JSON as the last line.
 """
 
 import argparse
+import importlib
 import json
 import os
 import statistics
@@ -82,16 +83,25 @@ def faiss_peer(faiss, numpy, entries, threads):
     return median_ms(lambda: index.search(query, TOP_K))
 
 
-def peers(entries, threads):
-    import faiss
-    import numpy
-    import torch
+def importable(name):
+    """The module, or None with a word about it: the others can be compared all the same."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        print(f"left out: {name} ({error})")
+        return None
 
-    with torch.inference_mode():
-        yield "torch-bf16", torch_peer(torch, torch.bfloat16, entries, threads)
-        yield "torch-fp32", torch_peer(torch, torch.float32, entries, threads)
-    yield "numpy-blas", numpy_peer(numpy, entries)
-    yield "faiss-flat", faiss_peer(faiss, numpy, entries, threads)
+
+def peers(entries, threads):
+    numpy, torch, faiss = (importable(name) for name in ("numpy", "torch", "faiss"))
+    if torch:
+        with torch.inference_mode():
+            yield "torch-bf16", torch_peer(torch, torch.bfloat16, entries, threads)
+            yield "torch-fp32", torch_peer(torch, torch.float32, entries, threads)
+    if numpy:
+        yield "numpy-blas", numpy_peer(numpy, entries)
+    if faiss and numpy:
+        yield "faiss-flat", faiss_peer(faiss, numpy, entries, threads)
 
 
 def main():
