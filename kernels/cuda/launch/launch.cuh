@@ -16,11 +16,13 @@ inline cudaError_t AllowSharedMemory(const void* kernel) {
   return cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
 }
 
-inline bool CanLaunchEarly() {
-  int device = 0, major = 0;
-  return cudaGetDevice(&device) == cudaSuccess &&
-         cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess &&
-         major >= 9;
+// Whether the kernel's code has the wait of simt::AwaitLastLaunch, which older code that a newer
+// device runs has not.
+inline bool CanLaunchEarly(const void* kernel) {
+  constexpr int kFirstPtxVersion = 90;
+  cudaFuncAttributes attributes = {};
+  return cudaFuncGetAttributes(&attributes, kernel) == cudaSuccess &&
+         attributes.ptxVersion >= kFirstPtxVersion;
 }
 
 template <auto kKernel, typename Args>
@@ -41,7 +43,7 @@ cudaError_t LaunchEarly(const LaunchShape& shape, const Args& args, cudaStream_t
   const auto* kernel = reinterpret_cast<const void*>(kKernel);
   static const cudaError_t allowed = AllowSharedMemory(kernel);
   if (allowed != cudaSuccess) return allowed;
-  static const bool can = CanLaunchEarly();
+  static const bool can = CanLaunchEarly(kernel);
   cudaLaunchAttribute attribute = {};
   attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
   attribute.val.programmaticStreamSerializationAllowed = 1;
