@@ -91,6 +91,33 @@ TEST(SimulatedGroup, RefusesAProductOfWhatWasNotPublished) {
   EXPECT_NE(ErrorOf({.publish = true}).find("PublishShared"), std::string::npos);
 }
 
+// The first group multiplies what two of three groups wrote; the third writes nothing.
+std::string ErrorOfTwoOfThree(bool second_publishes) {
+  const cuda::LaunchShape three_groups{.threads = 384, .shared_bytes = 2 * kHalfBytes};
+  return Simulate(three_groups, {}, [&] {
+    simt::SyncBlock();
+    const int group = simt::Warp() / 4;
+    if (group == 2) return;
+    cuda::WriteMatrix(simt::SharedMemory(), kColumns, false, cuda::ValueOfB);
+    if (group == 0 || second_publishes) simt::PublishShared();
+    simt::SyncFirst<256>();
+    if (group == 1) return;
+    uint32_t a[4];
+    cuda::FragmentOfA(a);
+    float d[4][4];
+    simt::GroupBegin();
+    simt::MmaGroup(
+        d, a, simt::SharedMatrix(simt::SharedMemory(), kHalfBytes, cuda::kProductTileBytes), false);
+    simt::GroupCommit();
+    simt::GroupWait<0>();
+  });
+}
+
+TEST(SimulatedGroup, AsksThoseWhoMetWhetherTheyPublished) {
+  EXPECT_EQ(ErrorOfTwoOfThree(true), "");
+  EXPECT_NE(ErrorOfTwoOfThree(false).find("PublishShared"), std::string::npos);
+}
+
 // A thread copies for all, to where another phase's bytes were read.
 void CopyInTurn(bool wait, bool announce_all, bool* ok) {
   alignas(16) static const int sources[2][4] = {{1, 2, 3, 4}, {5, 6, 7, 8}};

@@ -90,10 +90,12 @@ void BlockRunner::MeetGroup(const char* what, const Location& where, void* opera
 }
 
 void BlockRunner::MeetBlock(const Location& where) {
+  current().met = shape_.threads;
   if (Arrive(&block_, "SyncBlock", where, shape_.threads)) Release(0, shape_.threads);
 }
 
 void BlockRunner::MeetFirst(int threads, const Location& where) {
+  current().met = threads;
   if (Arrive(&first_, "SyncFirst", where, threads)) Release(0, threads);
 }
 
@@ -110,9 +112,9 @@ void BlockRunner::Yield() {
   fibers_[current_]->Leave(false);
 }
 
-bool BlockRunner::group_published() const {
-  const auto first = threads_.begin() + current_ / kGroupThreads * kGroupThreads;
-  return std::all_of(first, first + kGroupThreads,
+bool BlockRunner::published() const {
+  const int met = threads_[current_].met;
+  return std::all_of(threads_.begin(), threads_.begin() + (met == 0 ? shape_.threads : met),
                      [](const SimulatedThread& thread) { return thread.published; });
 }
 

@@ -30,6 +30,7 @@ struct SimulatedThread {
   std::deque<uint64_t> batches;                 // how many had been at each commit
   bool may_multiply = false;
   bool published = false;
+  int met = 0;  // how many of the first threads, at the last barrier; 0 before there was one
   const char* waits_for = nullptr;  // while it does
   Location where;
   bool finished = false;
@@ -84,8 +85,8 @@ class BlockRunner {
 
   // Whether what is asynchronous is done as late as may be, or at once.
   bool late() const { return late_; }
-  // Whether all threads of the current one's group have published what they wrote.
-  bool group_published() const;
+  // Whether all threads that the current one met last have published what they wrote.
+  bool published() const;
 
   // Leaves the fiber for ever, whose stack is not unwound: takes the error's memory along.
   void Stop(std::string* error);

@@ -56,7 +56,7 @@ void MeetBlock(const Location& where) { BlockRunner::Active().MeetBlock(where); 
 void MeetGroup(const char* what, const Location& where, void* operand, void (*run)(void* const*)) {
   BlockRunner& runner = BlockRunner::Active();
   if (!runner.current().may_multiply) Fail(std::string(what) + " without a GroupBegin before it");
-  if (!runner.group_published()) Fail(std::string(what) + " before every thread's PublishShared");
+  if (!runner.published()) Fail(std::string(what) + " before every thread's PublishShared");
   runner.MeetGroup(what, where, operand, run);
 }
 

@@ -71,7 +71,7 @@ void CountProduct();
 void BeginProducts();
 void CommitProducts();
 void WaitForProducts(int batches_left);
-// By each thread of a group: products of the group may read what it wrote to shared memory.
+// By each thread: after the next barrier products may read what it wrote to shared memory.
 void PublishShared();
 
 // A barrier in shared memory whose phases end once `arrivals` threads have come and all bytes that
