@@ -47,14 +47,14 @@ struct Launcher {
 }  // namespace
 
 cudaError_t LaunchSelect(const LaunchShape& shape, const SelectArgs& args, cudaStream_t stream) {
-  return LaunchEarly<&Select>(shape, args, stream);
+  return Launch<&Select, true>(shape, args, stream);
 }
 cudaError_t LaunchMerge(const LaunchShape& shape, const MergeArgs& args, cudaStream_t stream) {
   return Launch<&Merge>(shape, args, stream);
 }
 cudaError_t LaunchAttendMerge(const LaunchShape& shape, const AttendMergeArgs& args,
                               cudaStream_t stream) {
-  return LaunchEarly<&AttendMerge>(shape, args, stream);
+  return Launch<&AttendMerge, true>(shape, args, stream);
 }
 
 cudaError_t HaveGroups(bool* have) {

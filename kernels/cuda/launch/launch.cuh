@@ -25,25 +25,14 @@ inline bool CanLaunchEarly(const void* kernel) {
          attributes.ptxVersion >= kFirstPtxVersion;
 }
 
-template <auto kKernel, typename Args>
+// With kEarly, of a kernel that begins with simt::AwaitLastLaunch: where its code can, its blocks
+// are made ready while the kernel before still runs, and so begin at once when it has ended.
+template <auto kKernel, bool kEarly = false, typename Args>
 cudaError_t Launch(const LaunchShape& shape, const Args& args, cudaStream_t stream) {
   const auto* kernel = reinterpret_cast<const void*>(kKernel);
   static const cudaError_t allowed = AllowSharedMemory(kernel);
   if (allowed != cudaSuccess) return allowed;
-  const dim3 grid(shape.blocks_x, shape.blocks_y, shape.blocks_z);
-  void* parameters[] = {const_cast<Args*>(&args)};
-  return cudaLaunchKernel(kernel, grid, dim3(shape.threads), parameters, shape.shared_bytes,
-                          stream);
-}
-
-// Of a kernel that begins with simt::AwaitLastLaunch: where the device can, its blocks are made
-// ready while the kernel before still runs, and so begin at once when it has ended.
-template <auto kKernel, typename Args>
-cudaError_t LaunchEarly(const LaunchShape& shape, const Args& args, cudaStream_t stream) {
-  const auto* kernel = reinterpret_cast<const void*>(kKernel);
-  static const cudaError_t allowed = AllowSharedMemory(kernel);
-  if (allowed != cudaSuccess) return allowed;
-  static const bool can = CanLaunchEarly(kernel);
+  static const bool early = kEarly && CanLaunchEarly(kernel);
   cudaLaunchAttribute attribute = {};
   attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
   attribute.val.programmaticStreamSerializationAllowed = 1;
@@ -53,7 +42,7 @@ cudaError_t LaunchEarly(const LaunchShape& shape, const Args& args, cudaStream_t
   config.dynamicSmemBytes = shape.shared_bytes;
   config.stream = stream;
   config.attrs = &attribute;
-  config.numAttrs = can ? 1 : 0;
+  config.numAttrs = early ? 1 : 0;
   void* parameters[] = {const_cast<Args*>(&args)};
   return cudaLaunchKernelExC(&config, kernel, parameters);
 }
