@@ -14,6 +14,16 @@ WINNOW_DEVICE float MinusInfinity() { return simt::AsFloat(0xff800000u); }
 
 WINNOW_DEVICE float Exp(float x) { return simt::Exp2(simt::Mul(x, kLog2OfE)); }
 
+// Of all lanes of a warp.
+WINNOW_DEVICE float LargestOfWarp(float x) {
+  for (int i = 16; i > 0; i /= 2) x = simt::Max(x, simt::ShuffleXor(x, i));
+  return x;
+}
+WINNOW_DEVICE float SumOfWarp(float x) {
+  for (int i = 16; i > 0; i /= 2) x = simt::Add(x, simt::ShuffleXor(x, i));
+  return x;
+}
+
 // Splits two values into the bf16 nearest each and the bf16 of the rest.
 WINNOW_DEVICE void SplitPair(float first, float second, uint32_t* high, uint32_t* low) {
   *high = simt::PackBf16x2(first, second);
@@ -40,15 +50,12 @@ struct AttendHeads {
 
   // The largest of a head's logits so far and of this warp's.
   WINNOW_DEVICE float Largest(int head, float logit) const {
-    float most = simt::Max(largest[head], logit);
-    for (int i = 16; i > 0; i /= 2) most = simt::Max(most, simt::ShuffleXor(most, i));
-    return most;
+    return LargestOfWarp(simt::Max(largest[head], logit));
   }
 
   // Adds the warp's probabilities, which are relative to `most`.
   WINNOW_DEVICE void Add(int head, float most, float probability) const {
-    float sum = probability;
-    for (int i = 16; i > 0; i /= 2) sum = simt::Add(sum, simt::ShuffleXor(sum, i));
+    const float sum = SumOfWarp(probability);
     if (simt::Lane() != 0) return;
     const float factor = Exp(simt::Add(largest[head], -most));
     factors[head] = factor;

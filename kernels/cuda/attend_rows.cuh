@@ -1,6 +1,7 @@
 #ifndef WINNOW_KERNELS_CUDA_ATTEND_ROWS_CUH_
 #define WINNOW_KERNELS_CUDA_ATTEND_ROWS_CUH_
 
+#include "kernels/cuda/attend_block.cuh"
 #include "kernels/cuda/key_fragments.cuh"
 #include "kernels/cuda/simt.h"
 #include "kernels/cuda/sparse_attention.h"
@@ -9,23 +10,12 @@ namespace winnow::kernels::cuda {
 
 // Brings the rows of a block's split into its shared memory, row_block at a time: as stored, then
 // as bf16 values and scales. A warp takes a row.
-struct AttendRows {
+struct AttendRows : SplitRows {
   const AttendArgs& args;
   const AttendMemory& memory;
-  const std::byte* const* rows = nullptr;  // of the split
-  int count = 0;                           // of the split
 
-  WINNOW_DEVICE explicit AttendRows(const AttendArgs& call) : args(call), memory(call.memory) {}
-
-  WINNOW_DEVICE void TakeSplit(int query, int split) {
-    const auto all = static_cast<int>(args.row_counts[query]);
-    const int share = (all + args.splits - 1) / args.splits;
-    const int whole = (share + args.row_block - 1) / args.row_block * args.row_block;
-    const int first = split * whole;
-    const int left = all > first ? all - first : 0;
-    rows = args.rows + size_t{1} * query * args.row_stride + first;
-    count = left < whole ? left : whole;
-  }
+  WINNOW_DEVICE AttendRows(const AttendArgs& call, const SplitRows& of)
+      : SplitRows(of), args(call), memory(call.memory) {}
 
   WINNOW_DEVICE int Bytes() const {
     const bool fp8 = args.format == RowFormat::kFp8FlashMla;

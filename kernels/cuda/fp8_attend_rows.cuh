@@ -1,6 +1,7 @@
 #ifndef WINNOW_KERNELS_CUDA_FP8_ATTEND_ROWS_CUH_
 #define WINNOW_KERNELS_CUDA_FP8_ATTEND_ROWS_CUH_
 
+#include "kernels/cuda/attend_block.cuh"
 #include "kernels/cuda/fp8_attend_layout.h"
 #include "kernels/cuda/simt.h"
 #include "kernels/cuda/sparse_attention.h"
@@ -9,21 +10,10 @@ namespace winnow::kernels::cuda {
 
 // The rows of a block's split in its shared memory, as they are stored, Fp8AttendLayout::kRows at a
 // time; those beyond the split's end are zero.
-struct Fp8AttendRows {
+struct Fp8AttendRows : SplitRows {
   using L = Fp8AttendLayout;
 
-  const std::byte* const* rows = nullptr;  // of the split
-  int count = 0;                           // of the split
-
-  WINNOW_DEVICE void TakeSplit(const AttendArgs& args, int query, int split) {
-    const auto all = static_cast<int>(args.row_counts[query]);
-    const int share = (all + args.splits - 1) / args.splits;
-    const int whole = (share + L::kRows - 1) / L::kRows * L::kRows;
-    const int first = split * whole;
-    const int left = all > first ? all - first : 0;
-    rows = args.rows + size_t{1} * query * args.row_stride + first;
-    count = left < whole ? left : whole;
-  }
+  WINNOW_DEVICE explicit Fp8AttendRows(const SplitRows& of) : SplitRows(of) {}
 
   WINNOW_DEVICE bool Has(int block) const { return block * L::kRows < count; }
 

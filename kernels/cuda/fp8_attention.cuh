@@ -58,13 +58,10 @@ WINNOW_DEVICE void Fp8AttendTo(const Fp8AttendRows& source, float* outputs, floa
 
 WINNOW_DEVICE void Fp8AttendBody(const AttendArgs& args) {
   using L = Fp8AttendLayout;
-  const int head_blocks = (args.heads + L::kHeads - 1) / L::kHeads;
-  const int query = simt::BlockY(), split = simt::BlockX() / head_blocks;
-  const int first_head = simt::BlockX() % head_blocks * L::kHeads;
+  const auto [query, first_head, split] = AttendBlockOf(args, L::kHeads);
   const int heads = args.heads - first_head;
   simt::LetNextLaunch();
-  Fp8AttendRows source;
-  source.TakeSplit(args, query, split);
+  const Fp8AttendRows source(RowsOfSplit(args, query, split));
   source.InitBarriers();
   simt::SyncBlock();
   if (simt::Shuffle(simt::Warp(), 0) >= L::kMultipliers / 32) {

@@ -17,7 +17,7 @@
 namespace winnow::kernels::cuda {
 
 template <int kChunks, int kRowBlock>  // chunks of 128 latent dims of a group
-struct GroupAttendKernel {
+struct GroupAttendKernel : AttendBlock {
   static constexpr int kHeads = kGroupHeads;
   static constexpr int kChunkDims = 128;
   // From a tile to that of the next 8 dims.
@@ -31,22 +31,18 @@ struct GroupAttendKernel {
   AttendRows source;
   AttendHeads softmax;
   std::byte* shared;
-  int query;       // row of queries
-  int first_head;  // of the block
-  int split;
   int group;  // 0 or 1
   float outputs[kChunks][kChunkDims / 8][4] = {};
 
   WINNOW_DEVICE explicit GroupAttendKernel(const AttendArgs& call)
-      : args(call), memory(call.memory), source(call), softmax(call.memory) {
-    const int head_blocks = (args.heads + kHeads - 1) / kHeads;
-    shared = simt::SharedMemory();
-    query = simt::BlockY();
-    first_head = simt::BlockX() % head_blocks * kHeads;
-    split = simt::BlockX() / head_blocks;
+      : AttendBlock(AttendBlockOf(call, kHeads)),
+        args(call),
+        memory(call.memory),
+        source(call, RowsOfSplit(call, query, split)),
+        softmax(call.memory),
+        shared(simt::SharedMemory()) {
     // The same in all lanes, as the compiler can see.
     group = simt::Shuffle(simt::Warp() / 4, 0);
-    source.TakeSplit(query, split);
   }
 
   WINNOW_DEVICE float* Floats(int offset) const {

@@ -105,8 +105,7 @@ WINNOW_DEVICE void AttendMergeBody(const AttendMergeArgs& args) {
     const int split = 32 * i + simt::Lane();
     part[i] = split < args.splits ? args.part_lse[split * heads + head] : MinusInfinity();
   }
-  float largest = simt::Max(part[0], part[1]);
-  for (int i = 16; i > 0; i /= 2) largest = simt::Max(largest, simt::ShuffleXor(largest, i));
+  const float largest = LargestOfWarp(simt::Max(part[0], part[1]));
   const bool empty = largest == MinusInfinity();
   float sum = 0;
   WINNOW_UNROLL
@@ -114,7 +113,7 @@ WINNOW_DEVICE void AttendMergeBody(const AttendMergeArgs& args) {
     lse = empty ? 0.0f : Exp(simt::Add(lse, -largest));
     sum = simt::Add(sum, lse);
   }
-  for (int i = 16; i > 0; i /= 2) sum = simt::Add(sum, simt::ShuffleXor(sum, i));
+  sum = SumOfWarp(sum);
   if (simt::Warp() == 0) {
     const float inverse = empty ? 0.0f : simt::Divide(1.0f, sum);
     weights[simt::Lane()] = simt::Mul(part[0], inverse);

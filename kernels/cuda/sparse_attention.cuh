@@ -21,7 +21,7 @@
 namespace winnow::kernels::cuda {
 
 template <int kHeadTiles, int kLatentTiles>
-struct AttendKernel {
+struct AttendKernel : AttendBlock {
   static constexpr int kHeads = 16 * kHeadTiles;
 
   const AttendArgs& args;
@@ -29,21 +29,17 @@ struct AttendKernel {
   AttendRows source;
   AttendHeads softmax;
   std::byte* shared;
-  int query;       // row of queries
-  int first_head;  // of the block
-  int split;
   int first_dim;  // of the warp's latent dims
   float outputs[kHeadTiles][kLatentTiles][4] = {};
 
   WINNOW_DEVICE explicit AttendKernel(const AttendArgs& call)
-      : args(call), memory(call.memory), source(call), softmax(call.memory) {
-    const int head_blocks = (args.heads + kHeads - 1) / kHeads;
-    shared = simt::SharedMemory();
-    query = simt::BlockY();
-    first_head = simt::BlockX() % head_blocks * kHeads;
-    split = simt::BlockX() / head_blocks;
+      : AttendBlock(AttendBlockOf(call, kHeads)),
+        args(call),
+        memory(call.memory),
+        source(call, RowsOfSplit(call, query, split)),
+        softmax(call.memory),
+        shared(simt::SharedMemory()) {
     first_dim = simt::Warp() * kLatentTiles * 8;
-    source.TakeSplit(query, split);
   }
 
   WINNOW_DEVICE float* Floats(int offset) const {
