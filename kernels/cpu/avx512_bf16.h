@@ -15,23 +15,8 @@ const CpuVariant& Avx512Bf16Variant();
 // Its parts; see CpuVariant.
 namespace avx512_bf16 {
 
-// By how much prepared query bytes are too large: VNNI multiplies unsigned by signed bytes.
+// By how much prepared int8 queries are too large: VNNI multiplies unsigned by signed bytes.
 inline constexpr int kInt8Offset = 128;
-inline constexpr int kE2m1Offset = 16;  // of doubled values
-
-// Powers of two that a key's scale gives to the query's, so that neither overflows.
-inline constexpr int kMxFp4Shift = 12;
-
-// Where the parts of a prepared MXFP4 query lie, in bytes after its doubled values + kE2m1Offset,
-// [rows * heads, dim].
-struct MxFp4Layout {
-  explicit MxFp4Layout(const ScoreQuery& query);
-
-  size_t exponents_at;     // [rows * heads, dim / 32] fp32
-  size_t factors_at;       // [rows * heads, dim / 32] fp32
-  size_t large_scales_at;  // uint32: whether a factor is not finite, so that exponents must be used
-  size_t bytes;            // of all
-};
 
 size_t PreparedBytes(const ScoreQuery& query);
 void Prepare(const ScoreQuery& query, std::byte* prepared);

@@ -1,52 +1,12 @@
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 
 #include "kernels/cpu/avx512_bf16.h"
+#include "kernels/cpu/mxfp4_query.h"
 #include "kernels/cpu/prepare.h"
-#include "kernels/reference/formats.h"
 
 namespace winnow::kernels::avx512_bf16 {
-namespace {
-
-void PrepareMxFp4(const ScoreQuery& query, std::byte* prepared) {
-  const int heads = query.rows * query.heads;
-  const int blocks = query.dim / 32;
-  const size_t query_bytes = QueryBytes(query.format, query.dim);
-  const MxFp4Layout layout(query);
-  auto* exponents = reinterpret_cast<float*>(prepared + layout.exponents_at);
-  auto* factors = reinterpret_cast<float*>(prepared + layout.factors_at);
-  uint32_t has_large_scales = 0;
-  for (int head = 0; head < heads; ++head) {
-    const auto* codes = reinterpret_cast<const uint8_t*>(query.queries) + head * query_bytes;
-    std::byte* values = prepared + size_t{1} * head * query.dim;
-    for (int d = 0; d < query.dim; ++d) {
-      const float value = DecodeE2m1(d % 2 == 0 ? codes[d / 2] & 0xf : codes[d / 2] >> 4);
-      values[d] = static_cast<std::byte>(static_cast<int>(2 * value) + kE2m1Offset);
-    }
-    for (int b = 0; b < blocks; ++b) {
-      // Both scales' bias, and one for each operand that was doubled.
-      const int exponent = codes[query.dim / 2 + b] - 2 * 127 - 2;
-      const float factor = std::ldexp(1.0f, exponent + 127 + kMxFp4Shift);
-      exponents[head * blocks + b] = static_cast<float>(exponent);
-      factors[head * blocks + b] = factor;
-      if (!std::isfinite(factor)) has_large_scales = 1;
-    }
-  }
-  std::memcpy(prepared + layout.large_scales_at, &has_large_scales, sizeof has_large_scales);
-}
-
-}  // namespace
-
-MxFp4Layout::MxFp4Layout(const ScoreQuery& query) {
-  const size_t heads = size_t{1} * query.rows * query.heads;
-  const size_t scale_bytes = heads * (query.dim / 32) * sizeof(float);
-  exponents_at = heads * query.dim;
-  factors_at = exponents_at + scale_bytes;
-  large_scales_at = factors_at + scale_bytes;
-  bytes = large_scales_at + sizeof(uint32_t);
-}
 
 size_t PreparedBytes(const ScoreQuery& query) {
   const size_t heads = size_t{1} * query.rows * query.heads;

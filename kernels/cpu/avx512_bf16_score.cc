@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "kernels/cpu/avx512_bf16.h"
+#include "kernels/cpu/mxfp4_query.h"
 #include "kernels/cpu/next_page.h"
 #include "kernels/reference/formats.h"
 
@@ -172,13 +173,10 @@ void ScorePage(const ScoreQuery& query, const std::byte* prepared, const PageTur
           Int8Tile{.queries = queries, .keys = page, .starts = starts, .words = query.dim / 4},
           turn.next, scales, scores);
     }
-    case KeyFormat::kMxFp4: {
-      uint32_t has_large_scales;
-      __builtin_memcpy(&has_large_scales, prepared + MxFp4Layout(query).large_scales_at,
-                       sizeof has_large_scales);
-      return has_large_scales != 0 ? ScoreMxFp4<true>(query, prepared, turn, scratch, scores)
-                                   : ScoreMxFp4<false>(query, prepared, turn, scratch, scores);
-    }
+    case KeyFormat::kMxFp4:
+      return HasLargeScales(query, prepared)
+                 ? ScoreMxFp4<true>(query, prepared, turn, scratch, scores)
+                 : ScoreMxFp4<false>(query, prepared, turn, scratch, scores);
   }
 }
 

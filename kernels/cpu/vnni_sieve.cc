@@ -7,11 +7,11 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <utility>
 
 #include "kernels/cpu/next_page.h"
 #include "kernels/cpu/score_error.h"
+#include "kernels/cpu/sieve_query.h"
 #include "kernels/reference/formats.h"
 
 #pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni,fma,f16c")
@@ -22,17 +22,10 @@ namespace {
 #include "kernels/cpu/avx512_tiles.inc"
 
 constexpr int kQueryOffset = 128;
+constexpr int kExtraBits = 3;  // of a level, so that it fits a byte
 
 // The square of what a code loses, in steps, is at most 1/4, and kept in 255ths of that.
 constexpr float kLossUnit = 1.0f / 1020;
-
-// Far above what sums and products lose below the normal numbers, and far below all others.
-constexpr float kUnderflow = 0x1p-140f;
-
-// The exponent field of an e4m3 code, that of the subnormals as the one above it.
-int ExponentOf(uint8_t code) { return std::max(1, (code & 0x7f) >> 3); }
-// What values of at most that exponent are rounded to multiples of.
-float StepOf(int exponent) { return std::ldexp(1.0f, exponent - 13); }
 
 // Of magnitudes, for each exponent of the largest.
 struct Levels {
@@ -41,7 +34,7 @@ struct Levels {
       for (int code = 0; code < 128; ++code) {
         // The codes of NaN, which may stand where a page has no entry yet, have any.
         const float value = DecodeE4m3(static_cast<uint8_t>(std::min(code, 0x7e)));
-        const float steps = std::min(value / StepOf(exponent), 127.0f);
+        const float steps = std::min(value / E4m3Step(exponent, kExtraBits), 127.0f);
         const float level = std::nearbyint(steps);
         levels[exponent][code] = static_cast<uint8_t>(level);
         losses[exponent][code] =
@@ -59,25 +52,6 @@ const Levels& TheLevels() {
   return levels;
 }
 
-// Prepared: levels + kQueryOffset [rows * heads, dim], the steps' weights [rows * heads] fp32,
-// ScoreErrors [rows], and what a row needs while it is prepared: its values and what they are
-// rounded to, [2, heads, dim] fp32, and ScoreErrorFloats.
-struct PreparedLayout {
-  explicit PreparedLayout(const ScoreQuery& query)
-      : row_values(size_t{1} * query.heads * query.dim),
-        weights_at(query.rows * row_values),
-        errors_at(weights_at + sizeof(float) * query.rows * query.heads),
-        workspace_at(errors_at + sizeof(ScoreError) * query.rows),
-        bytes(workspace_at +
-              sizeof(float) * (2 * row_values + ScoreErrorFloats(query.heads, query.dim))) {}
-
-  size_t row_values;
-  size_t weights_at;
-  size_t errors_at;
-  size_t workspace_at;
-  size_t bytes;
-};
-
 bool RunsHere() {
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
@@ -86,48 +60,10 @@ bool RunsHere() {
 
 bool Suits(const ScoreQuery& query) { return query.format == KeyFormat::kFp8E4M3; }
 
-size_t PreparedBytes(const ScoreQuery& query) { return PreparedLayout(query).bytes; }
-
-// One head's levels, and what they stand for; returns the step.
-float RoundHead(int dim, const uint8_t* codes, std::byte* levels, float* values, float* rounded) {
-  const int exponent = ExponentOf(*std::max_element(
-      codes, codes + dim, [](uint8_t a, uint8_t b) { return (a & 0x7f) < (b & 0x7f); }));
-  const float step = StepOf(exponent);
-  for (int d = 0; d < dim; ++d) {
-    const int magnitude = TheLevels().levels[exponent][codes[d] & 0x7f];
-    const int level = codes[d] < 0x80 ? magnitude : -magnitude;
-    levels[d] = static_cast<std::byte>(level + kQueryOffset);
-    values[d] = DecodeE4m3(codes[d]);
-    rounded[d] = static_cast<float>(level) * step;
-  }
-  return step;
-}
+size_t PreparedBytes(const ScoreQuery& query) { return LevelledLayout(query).bytes; }
 
 void Prepare(const ScoreQuery& query, std::byte* prepared) {
-  const PreparedLayout layout(query);
-  auto* const errors = reinterpret_cast<ScoreError*>(prepared + layout.errors_at);
-  auto* const values = reinterpret_cast<float*>(prepared + layout.workspace_at);
-  float* const rounded = values + layout.row_values;
-  auto* weights = reinterpret_cast<float*>(prepared + layout.weights_at);
-  const float* from_weights = query.weights;
-  const auto* codes = reinterpret_cast<const uint8_t*>(query.queries);
-  for (int row = 0; row < query.rows; ++row) {
-    bool exact = true;  // that weights times steps are
-    for (int head = 0; head < query.heads; ++head) {
-      const size_t at = size_t{1} * head * query.dim;
-      const float step = RoundHead(query.dim, codes + at, prepared + at, values + at, rounded + at);
-      weights[head] = from_weights[head] * step;
-      exact = exact && weights[head] / step == from_weights[head];
-    }
-    const RoundedRow rounded_row = {query.heads, query.dim, values, rounded, from_weights};
-    constexpr float kInfinity = std::numeric_limits<float>::infinity();
-    errors[row] = exact ? BoundScoreError(rounded_row, rounded + layout.row_values)
-                        : ScoreError{kInfinity, kInfinity};
-    codes += layout.row_values;
-    prepared += layout.row_values;
-    weights += query.heads;
-    from_weights += query.heads;
-  }
+  PrepareLevelled(query, kExtraBits, kQueryOffset, prepared);
 }
 
 // Scratch: levels [4 vectors, words, 16 entries], then sums' starts [64] int32.
@@ -146,12 +82,12 @@ int LargestExponent(const std::byte* codes, size_t count) {
           _mm512_max_epu8(largest, _mm512_and_si512(LoadBytes(codes + i), _mm512_set1_epi8(0x7f)));
     }
     if (_mm512_cmpge_epu8_mask(largest, _mm512_set1_epi8(kHighest)) != 0) {
-      return ExponentOf(kHighest);
+      return E4m3Exponent(kHighest);
     }
   }
   alignas(64) std::array<uint8_t, 64> lanes;
   StoreBytes(largest, lanes.data());
-  return ExponentOf(*std::ranges::max_element(lanes));
+  return E4m3Exponent(*std::ranges::max_element(lanes));
 }
 
 inline __m512 RootOf(Bytes sums, float unit) {
@@ -209,12 +145,12 @@ inline __m512 UpperBound(__m512 sum, __m512 error, __m512 scale) {
 void BoundPage(const ScoreQuery& query, const std::byte* prepared, const PageTurn& turn,
                std::byte* scratch, float* bounds) {
   const std::byte* const page = turn.page;
-  const PreparedLayout layout(query);
+  const LevelledLayout layout(query);
   const auto* const errors = reinterpret_cast<const ScoreError*>(prepared + layout.errors_at);
   const std::byte* const scales = page + size_t{kPageEntries} * query.dim;
   auto* const starts = reinterpret_cast<int32_t*>(scales - page + scratch);
   const int exponent = LargestExponent(page, size_t{kPageEntries} * query.dim);
-  const __m512 step = _mm512_set1_ps(StepOf(exponent));
+  const __m512 step = _mm512_set1_ps(E4m3Step(exponent, kExtraBits));
   __m512 norms[kEntryVectors], residuals[kEntryVectors];
   for (int v = 0; v < kEntryVectors; ++v) {
     const Rounded keys =

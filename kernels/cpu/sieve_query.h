@@ -1,0 +1,46 @@
+#ifndef WINNOW_KERNELS_CPU_SIEVE_QUERY_H_
+#define WINNOW_KERNELS_CPU_SIEVE_QUERY_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/backend.h"
+#include "kernels/cpu/score_error.h"
+
+namespace winnow::kernels {
+
+// e4m3 values as integers, for a sieve to multiply: an exponent e bounds some values by 2^(e + 1),
+// and they are rounded to multiples of a step, which are their levels. A level has the four bits of
+// a value's significand and `extra_bits` more, so that values of 2^(e - extra_bits) and above lose
+// nothing.
+
+// The exponent field of a code, that of the subnormals as the one above it.
+int E4m3Exponent(uint8_t code);
+
+// At most 15 << extra_bits levels of it are a value of that exponent field.
+float E4m3Step(int exponent, int extra_bits);
+
+// What a bound is increased by: far above what sums and products lose below the normal numbers, and
+// far below all others.
+inline constexpr float kUnderflow = 0x1p-140f;
+
+// A query of levels, prepared for instructions that multiply unsigned by signed bytes. Where its
+// parts lie, in bytes after its levels plus an offset that leaves none negative, [rows * heads,
+// dim]; each head has a step of its own.
+struct LevelledLayout {
+  explicit LevelledLayout(const ScoreQuery& query);
+
+  size_t row_values;    // heads * dim
+  size_t weights_at;    // [rows * heads] fp32: the query's times the steps
+  size_t errors_at;     // [rows] ScoreErrors of what rounding does to scores of rounded keys
+  size_t workspace_at;  // of PrepareLevelled
+  size_t bytes;         // of all
+};
+
+// Rounds an fp8 query; there are at most 15 << extra_bits levels of either sign.
+//   prepared  LevelledLayout::bytes
+void PrepareLevelled(const ScoreQuery& query, int extra_bits, int offset, std::byte* prepared);
+
+}  // namespace winnow::kernels
+
+#endif  // WINNOW_KERNELS_CPU_SIEVE_QUERY_H_
