@@ -2,9 +2,13 @@
 
 #include <immintrin.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/cpu/avx2_integer.h"
+#include "kernels/cpu/avx2_sieve.h"
+#include "kernels/cpu/mxfp4_query.h"
 #include "kernels/cpu/prepare.h"
 
 #pragma GCC target("avx2,fma,f16c")
@@ -45,6 +49,33 @@ void DecodeFp8(const uint8_t* codes, int count, float* values) {
 
 #include "kernels/cpu/vector_kernels.inc"
 
+// Prepared: integers where there are any for the format, then floats but of int8, as MXFP4 queries
+// with large scales are multiplied in fp32.
+size_t FloatsAt(const ScoreQuery& query) {
+  return avx2_integer::Suits(query.format) ? avx2_integer::PreparedBytes(query) : 0;
+}
+
+size_t PreparedBytes(const ScoreQuery& query) {
+  return FloatsAt(query) + (query.format == KeyFormat::kInt8 ? 0 : FloatQueryBytes(query));
+}
+
+void Prepare(const ScoreQuery& query, std::byte* prepared) {
+  if (avx2_integer::Suits(query.format)) avx2_integer::Prepare(query, prepared);
+  if (query.format != KeyFormat::kInt8) PrepareFloatQuery(query, prepared + FloatsAt(query));
+}
+
+size_t ScratchBytes(const ScoreQuery& query) {
+  return std::max(ScoreScratchBytes(query), avx2_integer::ScoreScratchBytes(query));
+}
+
+void ScoreAnyPage(const ScoreQuery& query, const std::byte* prepared, const PageTurn& turn,
+                  std::byte* scratch, float* scores) {
+  const bool in_integers = query.format == KeyFormat::kInt8 ||
+                           (query.format == KeyFormat::kMxFp4 && !HasLargeScales(query, prepared));
+  if (in_integers) return avx2_integer::ScorePage(query, prepared, turn, scratch, scores);
+  ScorePage(query, prepared + FloatsAt(query), turn, scratch, scores);
+}
+
 bool RunsHere() {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
          __builtin_cpu_supports("f16c");
@@ -53,15 +84,16 @@ bool RunsHere() {
 }  // namespace
 
 const CpuVariant& Avx2Variant() {
-  static constexpr CpuVariant variant = {
+  static const CpuVariant variant = {
       .name = "avx2",
       .runs_here = RunsHere,
-      .prepared_bytes = FloatQueryBytes,
-      .prepare = PrepareFloatQuery,
+      .prepared_bytes = PreparedBytes,
+      .prepare = Prepare,
       .enter = nullptr,
       .leave = nullptr,
-      .score_scratch_bytes = ScoreScratchBytes,
-      .score_page = ScorePage,
+      .score_scratch_bytes = ScratchBytes,
+      .score_page = ScoreAnyPage,
+      .sieve = &Avx2Sieve(),
       .attend_scratch_bytes = AttendScratchBytes,
       .attend = Attend,
   };

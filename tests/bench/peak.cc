@@ -66,6 +66,38 @@ __attribute__((target("avx2,fma"))) void RunAvx2Fma() {
   for (__m256& sum : sums) Touch(sum);
 }
 
+// Products of int16, or of bytes that are so small that their sums fit an int16, are one
+// instruction and their sum another.
+__attribute__((target("avx2"))) void RunAvx2Madd() {
+  __m256i sums[kSums] = {};
+  for (__m256i& sum : sums) Touch(sum);
+  const __m256i a = _mm256_set1_epi16(1);
+  for (int round = 0; round < kRounds; ++round) {
+#pragma GCC unroll 12
+    for (__m256i& sum : sums) {
+      __m256i product;
+      asm volatile("vpmaddwd %2, %2, %1\n\tvpaddd %1, %0, %0" : "+x"(sum), "=&x"(product) : "x"(a));
+    }
+  }
+  for (__m256i& sum : sums) Touch(sum);
+}
+
+__attribute__((target("avx2"))) void RunAvx2Maddubs() {
+  __m256i sums[kSums] = {};
+  for (__m256i& sum : sums) Touch(sum);
+  const __m256i a = _mm256_set1_epi8(1);
+  for (int round = 0; round < kRounds; ++round) {
+#pragma GCC unroll 12
+    for (__m256i& sum : sums) {
+      __m256i product;
+      asm volatile("vpmaddubsw %2, %2, %1\n\tvpaddw %1, %0, %0"
+                   : "+x"(sum), "=&x"(product)
+                   : "x"(a));
+    }
+  }
+  for (__m256i& sum : sums) Touch(sum);
+}
+
 __attribute__((target("avx512f"))) void RunAvx512Fma() {
   __m512 sums[kSums] = {};
   for (__m512& sum : sums) Touch(sum);
@@ -152,6 +184,8 @@ constexpr Unit kUnits[] = {
     {"avx512-vnni", Operand::kInt8, HasAvx512Vnni, kSums * 64, RunAvx512Vnni},
     {"avx512-bf16", Operand::kBf16, HasAvx512Bf16, kSums * 32, RunAvx512Bf16},
     {"avx512-fma", Operand::kFp32, HasAvx512, kSums * 16, RunAvx512Fma},
+    {"avx2-maddubs", Operand::kInt4, HasAvx2, kSums * 32, RunAvx2Maddubs},
+    {"avx2-madd", Operand::kInt8, HasAvx2, kSums * 16, RunAvx2Madd},
     {"avx2-fma", Operand::kFp32, HasAvx2, kSums * 8, RunAvx2Fma},
     {"scalar", Operand::kFp32, Always, kSums, RunScalar},
 };
@@ -159,12 +193,15 @@ constexpr Unit kUnits[] = {
 constexpr Unit kUnits[] = {{"scalar", Operand::kFp32, Always, kSums, RunScalar}};
 #endif
 
-// Narrower operands can always be widened to fp32.
+// Narrower operands can always be widened to fp32, and int4 to int8.
+bool Takes(const Unit& unit, Operand operand) {
+  return unit.operand == operand || unit.operand == Operand::kFp32 ||
+         (unit.operand == Operand::kInt8 && operand == Operand::kInt4);
+}
+
 const Unit& FastestUnit(Operand operand) {
   for (const Unit& unit : kUnits) {
-    if ((unit.operand == operand || unit.operand == Operand::kFp32) && unit.runs_here()) {
-      return unit;
-    }
+    if (Takes(unit, operand) && unit.runs_here()) return unit;
   }
   std::abort();
 }

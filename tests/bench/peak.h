@@ -7,12 +7,12 @@
 
 namespace winnow::bench {
 
-enum class Operand { kFp32, kBf16, kInt8 };
+enum class Operand { kFp32, kBf16, kInt8, kInt4 };
 
 // What the arithmetic units deliver when all operands are in registers.
 struct Peak {
   double multiply_adds_per_second = 0;
-  std::string unit;  // "amx", "avx512-bf16", "avx512-vnni", "avx512-fma", "avx2-fma" or "scalar"
+  std::string unit;  // "amx", "avx512-bf16", "avx512-vnni", "avx2-maddubs", ... or "scalar"
 };
 
 // Of the fastest unit for such operands that this machine has, with all threads of the pool.

@@ -35,7 +35,7 @@ struct Format {
 constexpr Format kFormats[] = {{"fp8", KeyFormat::kFp8E4M3, Operand::kBf16},
                                {"int8", KeyFormat::kInt8, Operand::kInt8},
                                {"bf16", KeyFormat::kBf16, Operand::kBf16},
-                               {"mxfp4", KeyFormat::kMxFp4, Operand::kInt8}};
+                               {"mxfp4", KeyFormat::kMxFp4, Operand::kInt4}};
 
 // Finite fp32 scales near one, as keys of about equal length have.
 float ScaleOf(uint64_t random) { return 0.75f + static_cast<float>(random % 1024) / 2048; }

@@ -91,7 +91,7 @@ TEST_P(SieveTest, NoScoreIsAboveItsBound) {
 
 // One head and one key whose small values all lose as much in the same direction.
 TEST_P(SieveTest, ABoundIsMetWhereAllLossesAddUp) {
-  const std::byte one{0x38}, largest{0x7e}, lost{0x3f};  // 1, 448 and 1.875
+  const std::byte one{0x38}, largest{0x7e}, lost{0x59};  // 1, 448 and 18
   for (const bool in_key : {false, true}) {
     ScoreCase c = RandomScoreCase(random_, KeyFormat::kFp8E4M3, 128, 1, 1, 1, 1);
     std::fill_n(c.keys.begin(), 128, in_key ? lost : one);
@@ -99,7 +99,7 @@ TEST_P(SieveTest, ABoundIsMetWhereAllLossesAddUp) {
     (in_key ? c.keys : c.queries)[5] = largest;
     c.weights = {1};
     SetScales(&c, 1);
-    constexpr float kScore = 448 + 127 * 1.875f;
+    constexpr float kScore = 448 + 127 * 18;
     ASSERT_EQ(ScoresOf(plain(), c), std::vector<float>{kScore});
     const float bound = BoundsOf(*GetParam()->sieve, c)[0];
     EXPECT_GE(bound, kScore);
@@ -114,7 +114,8 @@ TEST_P(SieveTest, FewNormalKeysPass) {
   std::nth_element(scores.begin(), scores.begin() + 39, scores.end(), std::greater<>());
   const auto passed = std::ranges::count_if(bounds, [&](float b) { return !(b < scores[39]); });
   EXPECT_GE(passed, 40);
-  EXPECT_LE(passed, 200) << "of 20000, for the best 40";
+  // AVX2's levels have two bits less.
+  EXPECT_LE(passed, GetParam()->name == "avx2" ? 1200 : 200) << "of 20000, for the best 40";
 }
 
 }  // namespace
