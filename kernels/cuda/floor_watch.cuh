@@ -4,18 +4,13 @@
 #include "kernels/cuda/score_block.h"
 #include "kernels/cuda/simt.h"
 #include "kernels/cuda/threshold.cuh"
+#include "kernels/cuda/unit_counts.cuh"
 
 namespace winnow::kernels::cuda {
 
 // What one warp does about the floors of its block's rows: tells the block what others have found,
-// and looks for one itself. A floor takes a while to come, and is as right when it is older, so
-// what is loaded is looked at some turns later and never waited for. Lane i does it for row i of
-// the job.
+// and looks for one itself. Lane i does it for row i of the job.
 struct FloorWatch {
-  static constexpr int kTurns = 8;  // from one search to the next
-  // From one turn to the next, of a warp that does nothing else.
-  static constexpr uint32_t kTurnNanoseconds = 1500;
-
   const ScoreJob& job;
   ScoreMemory* memory;
   RowState* states;  // of the job's rows
@@ -30,36 +25,55 @@ struct FloorWatch {
                            uint32_t all_units)
       : job(of), memory(shared), states(args.states + of.first_row), units(all_units) {
     // At another time in each block.
-    const int block = simt::BlockX() - job.first_block;
-    turn = block % kTurns;
-    row = block % job.rows;
+    turn = simt::BlockX() - job.first_block;
+    row = turn % job.rows;
   }
 
-  // By a warp that does nothing else, until the barrier's first phase has ended.
+  // By a warp that does nothing else, until the barrier's first phase has ended. Each turn waits
+  // for memory once, or twice where it searches: as many blocks watch at once, it need not always.
   WINNOW_DEVICE void TurnUntil(uint64_t* barrier) {
-    while (simt::Ballot(simt::CopyBarrierWaitFor(barrier, 0, kTurnNanoseconds)) == 0) Turn();
+    constexpr int kTurnsOfSearch = 4;
+    constexpr uint32_t kPauseNanoseconds = 200;
+    const UnitPosts posts = {states, memory->posts};
+    while (simt::Ballot(simt::CopyBarrierWaitFor(barrier, 0, kPauseNanoseconds)) == 0) {
+      posts.Collect();
+      Look();
+      if (++turn % kTurnsOfSearch != 0) {
+        Take();
+        continue;
+      }
+      const uint32_t k = memory->rows[row].k;
+      search.Begin(&states[row]);
+      Take();
+      if (k <= units && search.Continue(&states[row], k)) Raise(search.End());
+      MoveOn();
+    }
+    posts.Collect();
     Finish();
   }
 
+  // A turn of a warp that scores: it never waits for what it loads, but looks at it some turns
+  // later, as a floor is as right when it is older.
   WINNOW_DEVICE void Turn() {
-    const int now = turn;
-    turn = turn + 1 == kTurns ? 0 : turn + 1;
+    constexpr int kTurns = 8;
+    const int now = turn++ % kTurns;
+    const uint32_t k = memory->rows[row].k;
     if (now == 0) {
-      if (memory->rows[row].k <= units) search.Begin(&states[row]);
+      if (k <= units) search.Begin(&states[row]);
     } else if (now == kTurns / 2) {
       Take();
-      found = memory->rows[row].k <= units && search.Continue(&states[row], memory->rows[row].k);
+      found = k <= units && search.Continue(&states[row], k);
     } else if (now == kTurns - 1) {
       if (found) Raise(search.End());
       found = false;
-      if (++row == job.rows) row = 0;
-      if (simt::Lane() < job.rows) seen = simt::LoadRelaxed(&states[simt::Lane()].floor);
+      MoveOn();
+      Look();
     }
   }
 
   // After all turns: the floors as they are now.
   WINNOW_DEVICE void Finish() {
-    if (simt::Lane() < job.rows) seen = simt::LoadRelaxed(&states[simt::Lane()].floor);
+    Look();
     Take();
     simt::SyncWarp();
     for (row = 0; row < job.rows; ++row) {
@@ -68,6 +82,10 @@ struct FloorWatch {
     }
   }
 
+  WINNOW_DEVICE void MoveOn() { row = row + 1 == job.rows ? 0 : row + 1; }
+  WINNOW_DEVICE void Look() {
+    if (simt::Lane() < job.rows) seen = simt::LoadRelaxed(&states[simt::Lane()].floor);
+  }
   WINNOW_DEVICE void Take() {
     if (simt::Lane() < job.rows) Set(simt::Lane(), seen);
   }

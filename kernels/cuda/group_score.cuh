@@ -36,7 +36,7 @@ struct GroupScore {
   BlockPages pages;
   Queries queries;
   PageRing ring;
-  RowKeeper keeper;
+  RowKeeper<true> keeper;
   typename Queries::Keys a;
   Page page;
   RingPlace at;
@@ -78,6 +78,7 @@ struct GroupScore {
   WINNOW_DEVICE void ServePages(int warp) {
     if (warp == kWatcher) {
       keeper.Begin(args, 32 * kWatcher);
+      UnitPosts{keeper.states, memory->posts}.Clear();
     } else {
       queries.Load(args, job, 32 * kWarps);
     }

@@ -25,6 +25,11 @@ constexpr int GroupThreads(int dim) { return 128 * GroupsOfBlock(dim) + 64; }
 // Pages of a block's ring, a multiple of its groups; fewer than a warp has lanes.
 inline constexpr int kMostRingPages = 12;
 
+// Units that each warp of a block's groups has room to post, and a whole block; see UnitPosts.
+inline constexpr int kPostsPerWarp = 4;
+inline constexpr int kPostsOfBlock = 64;
+static_assert(kPostsOfBlock % 32 == 0 && kPostsOfBlock >= 4 * kPostsPerWarp * GroupsOfBlock(32));
+
 // What groups multiply. Both hold every value of the formats they are for, and f16 is decoded from
 // e4m3 in fewer instructions.
 enum class Operand { kBf16, kF16 };
@@ -65,6 +70,7 @@ struct alignas(128) ScoreMemory {
     uint32_t entries;
   };
   Held held[kMostRingPages];
+  uint32_t posts[kPostsOfBlock];
 };
 
 }  // namespace winnow::kernels::cuda

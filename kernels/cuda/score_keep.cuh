@@ -4,6 +4,7 @@
 #include "kernels/cuda/score_block.h"
 #include "kernels/cuda/simt.h"
 #include "kernels/cuda/threshold.cuh"
+#include "kernels/cuda/unit_counts.cuh"
 
 namespace winnow::kernels::cuda {
 
@@ -12,10 +13,12 @@ inline constexpr uint32_t kNoPosition = 0xffffffff;
 
 // What a block keeps of what it scores, and what becomes of it. Each block has a part of a row's
 // memory that has room for all its entries. At the end it lists what still reaches the floor.
+template <bool kPosts>  // whether a warp of the block counts its units
 struct RowKeeper {
   const ScoreJob& job;
   ScoreMemory* memory;
-  RowState* states;  // of the job's rows
+  RowState* states;     // of the job's rows
+  uint32_t posted = 0;  // by this warp
 
   WINNOW_DEVICE RowKeeper(const ScoreArgs& args, const ScoreJob& of, ScoreMemory* shared)
       : job(of), memory(shared), states(args.states + of.first_row) {}
@@ -56,9 +59,16 @@ struct RowKeeper {
     const uint32_t at = ReserveShared(takers, &row.kept_count);
     if (keep) row.kept[at] = MakeCandidateKey(ordered, position);
     const uint32_t best = simt::ReduceMax(keep ? ordered >> kBinShift : 0);
-    if (simt::Lane() == 0 && best > floor) {
-      simt::AtomicAdd(&states[i].coarse[best / (kBins / kCoarseBins)], 1);
-      simt::AtomicAdd(&states[i].units[best], 1);
+    if (best <= floor) return;
+    if (simt::Lane() == 0) Count(i, best);
+    ++posted;
+  }
+
+  WINNOW_DEVICE void Count(int i, uint32_t bin) const {
+    if constexpr (kPosts) {
+      UnitPosts{states, memory->posts}.Post(posted, i, bin);
+    } else {
+      CountUnits(&states[i], bin, 1);
     }
   }
 

@@ -31,7 +31,7 @@ struct WarpScore {
   BlockPages pages;
   Queries queries;
   Keys keys;
-  RowKeeper keeper;
+  RowKeeper<false> keeper;
   FloorWatch floors;
   typename Queries::Keys a;
 

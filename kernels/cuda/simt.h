@@ -9,7 +9,7 @@
 // Memory      SharedMemory (the block's dynamic shared memory, 128-byte aligned)
 //             CopyAsync16 CopyAsync4 (global to shared), CopyAsyncCommit, CopyAsyncWait<groups
 //             left> LoadRelaxed, AtomicAdd, AtomicMax (global), AtomicAddShared,
-//             AtomicMaxShared
+//             AtomicMaxShared, AtomicExchangeShared
 // Collectives SyncBlock; by whole warps only: SyncWarp, Shuffle, ShuffleXor, Ballot, ReduceMax,
 //             MmaBf16, LoadMatrix4, LoadMatrix2, LoadMatrix4Transposed, LoadMatrix2Transposed
 // Groups      of four warps, where kHasGroups: PublishShared (by each thread before the barrier

@@ -59,13 +59,26 @@ WINNOW_DEVICE uint32_t LoadRelaxed(const uint32_t* from) {
   asm volatile("ld.relaxed.gpu.global.u32 %0, [%1];" : "=r"(value) : "l"(from) : "memory");
   return value;
 }
-WINNOW_DEVICE uint32_t AtomicAdd(uint32_t* to, uint32_t value) { return atomicAdd(to, value); }
-WINNOW_DEVICE uint32_t AtomicMax(uint32_t* to, uint32_t value) { return atomicMax(to, value); }
+// Which memory a pointer is into, the compiler does not always see by itself.
+WINNOW_DEVICE uint32_t AtomicAdd(uint32_t* to, uint32_t value) {
+  __builtin_assume(__isGlobal(to));
+  return atomicAdd(to, value);
+}
+WINNOW_DEVICE uint32_t AtomicMax(uint32_t* to, uint32_t value) {
+  __builtin_assume(__isGlobal(to));
+  return atomicMax(to, value);
+}
 WINNOW_DEVICE uint32_t AtomicAddShared(uint32_t* to, uint32_t value) {
+  __builtin_assume(__isShared(to));
   return atomicAdd(to, value);
 }
 WINNOW_DEVICE uint32_t AtomicMaxShared(uint32_t* to, uint32_t value) {
+  __builtin_assume(__isShared(to));
   return atomicMax(to, value);
+}
+WINNOW_DEVICE uint32_t AtomicExchangeShared(uint32_t* to, uint32_t value) {
+  __builtin_assume(__isShared(to));
+  return atomicExch(to, value);
 }
 
 WINNOW_DEVICE uint32_t SharedAddress(const void* shared) {

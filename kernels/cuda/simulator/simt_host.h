@@ -75,6 +75,11 @@ WINNOW_DEVICE uint32_t AtomicMaxShared(uint32_t* to, uint32_t value) {
   if (before < value) *to = value;
   return before;
 }
+WINNOW_DEVICE uint32_t AtomicExchangeShared(uint32_t* to, uint32_t value) {
+  const uint32_t before = *to;
+  *to = value;
+  return before;
+}
 
 WINNOW_DEVICE void CopyAsync16(void* shared, const void* global) {
   simulator::CopyAsync(shared, global, 16);
