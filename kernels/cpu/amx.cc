@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -16,6 +18,8 @@
 #include "kernels/cpu/avx512_bf16.h"
 #include "kernels/cpu/next_page.h"
 #include "kernels/cpu/prepare.h"
+#include "kernels/cpu/score_error.h"
+#include "kernels/cpu/sieve_query.h"
 #include "kernels/reference/formats.h"
 
 #pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,avx512vnni,fma,f16c")

@@ -42,7 +42,7 @@ struct CpuVariant {
   void (*score_page)(const ScoreQuery& query, const std::byte* prepared, const PageTurn& turn,
                      std::byte* scratch, float* scores);
 
-  // Spares score_page most of its work where it can; null for none, as where enter is not.
+  // Spares score_page most of its work where it can; null for none.
   const Sieve* sieve = nullptr;
 
   // Attention in tasks, each of some heads over one part of the rows. A part has attend_rows rows,

@@ -60,6 +60,29 @@ ScoreQuery RowOf(const ScoreQuery& query, int row) {
   return one;
 }
 
+// While it lives, its thread may score pages.
+class Entered {
+ public:
+  Entered(const CpuVariant& variant, const ScoreQuery& query) : variant_(variant) {
+    if (variant.enter != nullptr) variant.enter(query);
+  }
+  ~Entered() {
+    if (variant_.leave != nullptr) variant_.leave();
+  }
+  Entered(const Entered&) = delete;
+  Entered& operator=(const Entered&) = delete;
+
+ private:
+  const CpuVariant& variant_;
+};
+
+// A page's turn as it is once the one before may have made it ready; the next page is then ready.
+PageTurn Follow(PageTurn turn, const std::byte** ready) {
+  turn.first = *ready != turn.page;
+  *ready = turn.next;
+  return turn;
+}
+
 class Scan {
  public:
   Scan(const CpuVariant& variant, const ScoreTopKParams& params, int workers, ScanMemory* memory)
@@ -78,21 +101,21 @@ class Scan {
   void ScanTask(int first_page, int last_page, int worker_number) {
     Worker& worker = memory_.workers[worker_number];
     if (!worker.used) Begin(&worker);
-    if (variant_.enter != nullptr) variant_.enter(query_);
+    worker.ready = worker.sieve_ready = nullptr;
+    const Entered entered(variant_, query_);
+    const auto keys_of = [&](int i) { return i < last_page ? params_.pages[i].keys : nullptr; };
     for (int i = first_page; i < last_page; ++i) {
       const KeyPage& page = params_.pages[i];
-      const std::byte* next = i + 1 < last_page ? params_.pages[i + 1].keys : nullptr;
+      const PageTurn turn = {
+          .page = page.keys, .next = keys_of(i + 1), .first = true, .after = keys_of(i + 2)};
       if (sieve_ == nullptr) {
-        const std::byte* after = i + 2 < last_page ? params_.pages[i + 2].keys : nullptr;
-        ScorePage(page, {.page = page.keys, .next = next, .first = i == first_page, .after = after},
-                  &worker);
+        ScorePage(page, turn, &worker);
       } else if (worker.trial.worthwhile() && AreFloorsKnown()) {
-        SievePage(page, next, &worker);
+        SievePage(page, turn, &worker);
       } else {
-        ScoreUnsieved(page, next, &worker);
+        ScoreUnsieved(page, turn, &worker);
       }
     }
-    if (variant_.leave != nullptr) variant_.leave();
   }
 
   bool has_sieve() const { return sieve_ != nullptr; }
@@ -100,7 +123,9 @@ class Scan {
   // Scores what is left of a worker's survivors; for a scan with a sieve, once it is over.
   void Finish(int worker_number) {
     Worker& worker = memory_.workers[worker_number];
-    if (worker.used) ScoreAllSurvivors(&worker);
+    if (!worker.used) return;
+    const Entered entered(variant_, query_);
+    ScoreAllSurvivors(&worker);
   }
 
   void Merge(ScoreTopKResult* result) {
@@ -149,7 +174,7 @@ class Scan {
   void ScorePage(const KeyPage& page, const PageTurn& turn, Worker* worker) {
     std::byte* scratch = worker->scratch.Get(variant_.score_scratch_bytes(query_));
     alignas(kScratchAlignment) std::array<float, kMaxQueryRows * kPageEntries> scores;
-    variant_.score_page(query_, prepared_, turn, scratch, scores.data());
+    variant_.score_page(query_, prepared_, Follow(turn, &worker->ready), scratch, scores.data());
     for (int row = 0; row < query_.rows; ++row) {
       const std::span<const float> seen(&scores[static_cast<size_t>(row) * kPageEntries],
                                         VisibleOf(page, row));
@@ -168,17 +193,17 @@ class Scan {
   }
 
   // Survivors that wait come first, as candidates are to be given in the order of positions.
-  void ScoreUnsieved(const KeyPage& page, const std::byte* next, Worker* worker) {
+  void ScoreUnsieved(const KeyPage& page, const PageTurn& turn, Worker* worker) {
     if (!worker->trial.worthwhile()) worker->trial.Wait();
     ScoreAllSurvivors(worker);
-    ScorePage(page, {.page = page.keys, .next = next, .first = true}, worker);
+    ScorePage(page, turn, worker);
   }
 
-  void SievePage(const KeyPage& page, const std::byte* next, Worker* worker) {
+  void SievePage(const KeyPage& page, const PageTurn& turn, Worker* worker) {
     std::byte* scratch = worker->sieve_scratch.Get(sieve_->scratch_bytes(query_));
     alignas(kScratchAlignment) std::array<float, kMaxQueryRows * kPageEntries> bounds;
-    sieve_->bound_page(query_, sieve_prepared_, {.page = page.keys, .next = next, .first = true},
-                       scratch, bounds.data());
+    sieve_->bound_page(query_, sieve_prepared_, Follow(turn, &worker->sieve_ready), scratch,
+                       bounds.data());
     uint64_t entries = 0, passed = 0;
     for (int row = 0; row < query_.rows; ++row) {
       const std::span<const float> seen(&bounds[static_cast<size_t>(row) * kPageEntries],
@@ -215,6 +240,7 @@ class Scan {
     Survivors& survivors = worker->survivors[row];
     const ScoreQuery query = RowOf(query_, row);
     std::byte* scratch = worker->scratch.Get(variant_.score_scratch_bytes(query));
+    worker->ready = nullptr;
     alignas(kScratchAlignment) std::array<float, kPageEntries> scores;
     variant_.score_page(query, rows_prepared_ + row * row_bytes_,
                         {.page = survivors.page(), .next = nullptr, .first = true}, scratch,

@@ -1,6 +1,7 @@
 #ifndef WINNOW_KERNELS_CPU_SCORE_SCAN_H_
 #define WINNOW_KERNELS_CPU_SCORE_SCAN_H_
 
+#include <cstddef>
 #include <deque>
 #include <span>
 #include <vector>
@@ -18,10 +19,12 @@ namespace winnow::kernels {
 struct ScanMemory {
   struct Worker {
     Scratch scratch;
-    std::vector<TopK> best;  // [rows] and more
+    const std::byte* ready = nullptr;  // the page that `scratch` is ready for; may be null
+    std::vector<TopK> best;            // [rows] and more
     bool used = false;
     // Of a scan with a sieve.
     Scratch sieve_scratch;
+    const std::byte* sieve_ready = nullptr;
     std::vector<Survivors> survivors;  // [rows] and more
     SieveTrial trial;
   };

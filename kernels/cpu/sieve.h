@@ -28,7 +28,8 @@ struct Sieve {
   size_t (*scratch_bytes)(const ScoreQuery& query);
 
   // Into `bounds` [rows, 64]: no variant's score of an entry that the page holds is above its
-  // bound. A bound may be NaN, which bounds nothing.
+  // bound. A bound may be NaN, which bounds nothing. Where the variant has enter and leave, between
+  // these.
   void (*bound_page)(const ScoreQuery& query, const std::byte* prepared, const PageTurn& turn,
                      std::byte* scratch, float* bounds);
 };

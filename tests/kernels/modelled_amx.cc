@@ -3,6 +3,7 @@
 #include <immintrin.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -17,6 +18,8 @@
 #include "kernels/cpu/avx512_bf16.h"
 #include "kernels/cpu/next_page.h"
 #include "kernels/cpu/prepare.h"
+#include "kernels/cpu/score_error.h"
+#include "kernels/cpu/sieve_query.h"
 #include "kernels/reference/formats.h"
 
 namespace winnow::kernels {

@@ -17,8 +17,12 @@ std::vector<const Backend*> TestedBackends() {
 }
 
 std::vector<const CpuVariant*> SievedVariants() {
+  std::vector<const CpuVariant*> all(NativeVariants().begin(), NativeVariants().end());
+#if defined(__x86_64__)
+  all.push_back(&ModelledAmxVariant());
+#endif
   std::vector<const CpuVariant*> variants;
-  for (const CpuVariant* variant : NativeVariants()) {
+  for (const CpuVariant* variant : all) {
     if (variant->runs_here() && variant->sieve != nullptr && variant->sieve->runs_here()) {
       variants.push_back(variant);
     }
