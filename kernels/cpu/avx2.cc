@@ -9,6 +9,7 @@
 #include "kernels/cpu/avx2_integer.h"
 #include "kernels/cpu/avx2_sieve.h"
 #include "kernels/cpu/mxfp4_query.h"
+#include "kernels/cpu/next_page.h"
 #include "kernels/cpu/prepare.h"
 
 #pragma GCC target("avx2,fma,f16c")
@@ -19,8 +20,8 @@ namespace {
 constexpr int kLanes = 8;
 constexpr int kScoreHeads = 4;
 constexpr int kScoreVectors = 2;
-constexpr int kLogitRows = 2;
-constexpr int kLogitVectors = 4;
+constexpr int kLogitRows = 4;
+constexpr int kLogitVectors = 2;
 constexpr int kOutputHeads = 4;
 constexpr int kOutputVectors = 2;
 

@@ -16,7 +16,7 @@ namespace {
 
 #include "kernels/cpu/avx2_tiles.inc"
 
-// Of doubled E2M1 values, blocks of 32 dims at a time. Their products add up to at most 16 * 2 * 28
+// Of doubled E2M1 values, blocks of 32 dims at a time. Their products add up to at most 8 * 2 * 28
 // * 12 in an int16 lane.
 struct MxFp4Tile {
   static constexpr int kTileHeads = 2;

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/cpu/next_page.h"
 #include "kernels/cpu/prepare.h"
 #include "kernels/cpu/vnni_sieve.h"
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "kernels/cpu/cpu_backend.h"
+#include "kernels/cpu/next_page.h"
 #include "kernels/cpu/prepare.h"
 #include "kernels/reference/formats.h"
 
