@@ -49,6 +49,18 @@ struct FloorWatch {
       MoveOn();
     }
     posts.Collect();
+    Look();
+    Take();
+  }
+
+  // Once all is scored, for rows of which too little was known until then.
+  WINNOW_DEVICE void Complete() {
+    bool is_incomplete = false;
+    for (int i = 0; i < job.rows; ++i) {
+      is_incomplete |= FloorOf(i) == 0 && memory->rows[i].k <= units;
+    }
+    if (!is_incomplete) return;
+    UnitPosts{states, memory->posts}.Collect();
     Finish();
   }
 

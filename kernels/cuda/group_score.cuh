@@ -71,7 +71,13 @@ struct GroupScore {
       ServePages(warp);
     }
     simt::SyncBlock();
+    if (warp == kWatcher) Floors().Complete();
+    simt::SyncBlock();
     keeper.List(args.rows + job.first_row, ring.stages, size_t{1} * ring.count * ring.page_bytes);
+  }
+
+  WINNOW_DEVICE FloorWatch Floors() const {
+    return {args, job, memory, kUnitsOfPage * job.page_count};
   }
 
   // By all warps but the one that copies, which has begun by then.
@@ -85,7 +91,7 @@ struct GroupScore {
     simt::PublishShared();
     simt::SyncFirst<32 * kCopier>();
     if (warp == kWatcher) {
-      FloorWatch(args, job, memory, kUnitsOfPage * job.page_count).TurnUntil(&memory->taken);
+      Floors().TurnUntil(&memory->taken);
     } else {
       ScorePages(warp / 4);
     }
