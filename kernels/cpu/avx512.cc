@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/cpu/avx2_sieve.h"
 #include "kernels/cpu/next_page.h"
 #include "kernels/cpu/prepare.h"
 #include "kernels/cpu/vnni_sieve.h"
@@ -63,7 +64,7 @@ const CpuVariant& Avx512Variant() {
       .leave = nullptr,
       .score_scratch_bytes = ScoreScratchBytes,
       .score_page = ScorePage,
-      .sieve = &VnniSieve(),
+      .sieve = VnniSieve().runs_here() ? &VnniSieve() : &Avx2Sieve(),
       .attend_scratch_bytes = AttendScratchBytes,
       .attend = Attend,
   };

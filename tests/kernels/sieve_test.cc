@@ -128,8 +128,7 @@ TEST_P(SieveTest, FewNormalKeysPass) {
   std::nth_element(scores.begin(), scores.begin() + 39, scores.end(), std::greater<>());
   const auto passed = std::ranges::count_if(bounds, [&](float b) { return !(b < scores[39]); });
   EXPECT_GE(passed, 40);
-  // AVX2's levels have two bits less.
-  EXPECT_LE(passed, GetParam()->name == "avx2" ? 1200 : 200) << "of 20000, for the best 40";
+  EXPECT_LE(passed, IsCoarse(*GetParam()->sieve) ? 1200 : 200) << "of 20000, for the best 40";
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "tests/kernels/tested_backends.h"
 
 #if defined(__x86_64__)
+#include "kernels/cpu/avx2_sieve.h"
 #include "tests/kernels/modelled_amx.h"
 #endif
 
@@ -28,6 +29,14 @@ std::vector<const CpuVariant*> SievedVariants() {
     }
   }
   return variants;
+}
+
+bool IsCoarse([[maybe_unused]] const Sieve& sieve) {
+#if defined(__x86_64__)
+  return &sieve == &Avx2Sieve();
+#else
+  return false;
+#endif
 }
 
 }  // namespace winnow::kernels

@@ -15,6 +15,9 @@ std::vector<const Backend*> TestedBackends();
 // The variants with a sieve that can run here.
 std::vector<const CpuVariant*> SievedVariants();
 
+// Whether a sieve's levels have fewer bits than those of the others, so that its bounds are wider.
+bool IsCoarse(const Sieve& sieve);
+
 }  // namespace winnow::kernels
 
 #endif  // WINNOW_TESTS_KERNELS_TESTED_BACKENDS_H_
