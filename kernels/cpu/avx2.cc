@@ -60,9 +60,15 @@ size_t PreparedBytes(const ScoreQuery& query) {
   return FloatsAt(query) + (query.format == KeyFormat::kInt8 ? 0 : FloatQueryBytes(query));
 }
 
+// Whether a query whose integers are prepared is multiplied as such.
+bool IsInIntegers(const ScoreQuery& query, const std::byte* prepared) {
+  return query.format == KeyFormat::kInt8 ||
+         (query.format == KeyFormat::kMxFp4 && !HasLargeScales(query, prepared));
+}
+
 void Prepare(const ScoreQuery& query, std::byte* prepared) {
   if (avx2_integer::Suits(query.format)) avx2_integer::Prepare(query, prepared);
-  if (query.format != KeyFormat::kInt8) PrepareFloatQuery(query, prepared + FloatsAt(query));
+  if (!IsInIntegers(query, prepared)) PrepareFloatQuery(query, prepared + FloatsAt(query));
 }
 
 size_t ScratchBytes(const ScoreQuery& query) {
@@ -71,9 +77,9 @@ size_t ScratchBytes(const ScoreQuery& query) {
 
 void ScoreAnyPage(const ScoreQuery& query, const std::byte* prepared, const PageTurn& turn,
                   std::byte* scratch, float* scores) {
-  const bool in_integers = query.format == KeyFormat::kInt8 ||
-                           (query.format == KeyFormat::kMxFp4 && !HasLargeScales(query, prepared));
-  if (in_integers) return avx2_integer::ScorePage(query, prepared, turn, scratch, scores);
+  if (IsInIntegers(query, prepared)) {
+    return avx2_integer::ScorePage(query, prepared, turn, scratch, scores);
+  }
   ScorePage(query, prepared + FloatsAt(query), turn, scratch, scores);
 }
 
