@@ -12,7 +12,6 @@
 #include "kernels/cpu/next_page.h"
 #include "kernels/cpu/score_error.h"
 #include "kernels/cpu/sieve_query.h"
-#include "kernels/reference/formats.h"
 
 #pragma GCC target("avx2,fma")
 
@@ -56,19 +55,16 @@ struct Levels {
   // The square of what a code loses, in steps, is at most 1/4, and kept in 127ths of that: those of
   // 256 dims add up in an int16.
   static constexpr float kLossUnit = 1.0f / 508;
+  static_assert(0.25f / kLossUnit <= 127);
 
   static int BaseOf(int exponent) { return std::max(0, 8 * (exponent - 5)); }
 
   Levels() {
     for (int exponent = 1; exponent < 16; ++exponent) {
       for (int i = 0; i < kCodes; ++i) {
-        // The codes of NaN, which may stand where a page has no entry yet, have any.
-        const int code = std::min(BaseOf(exponent) + i, 0x7e);
-        const float steps = DecodeE4m3(static_cast<uint8_t>(code)) / E4m3Step(exponent, kKeyBits);
-        const float level = std::min<float>(std::nearbyint(steps), kLargestKey);
-        levels[exponent][i] = static_cast<uint8_t>(level);
-        losses[exponent][i] = static_cast<uint8_t>(
-            std::min(127.0f, std::ceil((steps - level) * (steps - level) / kLossUnit)));
+        const RoundedCode rounded = RoundCode(BaseOf(exponent) + i, exponent, kKeyBits);
+        levels[exponent][i] = rounded.level;
+        losses[exponent][i] = static_cast<uint8_t>(std::ceil(rounded.lost_square / kLossUnit));
       }
     }
   }

@@ -33,6 +33,15 @@ float E4m3Step(int exponent, int extra_bits) {
   return std::ldexp(1.0f, exponent - 10 - extra_bits);
 }
 
+RoundedCode RoundCode(int magnitude, int exponent, int extra_bits) {
+  constexpr int kLargestFinite = 0x7e;
+  const float value = DecodeE4m3(static_cast<uint8_t>(std::min(magnitude, kLargestFinite)));
+  const float steps =
+      std::min(value / E4m3Step(exponent, extra_bits), static_cast<float>(15 << extra_bits));
+  const float level = std::nearbyint(steps);
+  return {static_cast<uint8_t>(level), (steps - level) * (steps - level)};
+}
+
 // The workspace: a row's values and what they are rounded to, [2, heads, dim] fp32, and
 // ScoreErrorFloats.
 LevelledLayout::LevelledLayout(const ScoreQuery& query)

@@ -20,6 +20,14 @@ int E4m3Exponent(uint8_t code);
 // At most 15 << extra_bits levels of it are a value of that exponent field.
 float E4m3Step(int exponent, int extra_bits);
 
+// A magnitude's level and what it loses, in steps. A larger one than the exponent bounds, as stands
+// where a page has no entry, has some.
+struct RoundedCode {
+  uint8_t level;
+  float lost_square;  // 0..1/4
+};
+RoundedCode RoundCode(int magnitude, int exponent, int extra_bits);
+
 // What a bound is increased by: far above what sums and products lose below the normal numbers, and
 // far below all others.
 inline constexpr float kUnderflow = 0x1p-140f;
