@@ -41,9 +41,9 @@ struct KeyStream {
   static constexpr int kLookedUp = kPlacesPerWarp / 2;
 
   const ScoreArgs& args;
-  const BlockPages pages;  // a copy: what refers to its owner keeps all of that out of registers
-  PagePlace* places;       // [kPlacesPerWarp]
-  std::byte* memory;       // [stages, UnitBytes]
+  const BlockPages pages;
+  PagePlace* places;  // [kPlacesPerWarp]
+  std::byte* memory;  // [stages, UnitBytes]
 
   WINNOW_DEVICE KeyStream(const ScoreArgs& call, const BlockPages& of, std::byte* shared)
       : args(call), pages(of) {

@@ -28,7 +28,6 @@ struct WarpScore {
   const ScoreArgs& args;
   const ScoreJob& job;
   ScoreMemory* memory;
-  BlockPages pages;
   Queries queries;
   Keys keys;
   RowKeeper<false> keeper;
@@ -39,9 +38,8 @@ struct WarpScore {
       : args(call),
         job(JobOfBlock(call)),
         memory(reinterpret_cast<ScoreMemory*>(simt::SharedMemory())),
-        pages(job),
         queries(call, job, simt::SharedMemory() + sizeof(ScoreMemory)),
-        keys(call, pages, queries.End(job)),
+        keys(call, BlockPages(job), queries.End(job)),
         keeper(call, job, memory),
         floors(call, job, memory, Keys::kUnitsPerPage * job.page_count) {}
 
