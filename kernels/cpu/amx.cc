@@ -18,6 +18,7 @@
 #include "kernels/cpu/avx512_bf16.h"
 #include "kernels/cpu/next_page.h"
 #include "kernels/cpu/prepare.h"
+#include "kernels/cpu/rows_ahead.h"
 #include "kernels/cpu/score_error.h"
 #include "kernels/cpu/sieve_query.h"
 #include "kernels/reference/formats.h"

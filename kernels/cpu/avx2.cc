@@ -9,8 +9,8 @@
 #include "kernels/cpu/avx2_integer.h"
 #include "kernels/cpu/avx2_sieve.h"
 #include "kernels/cpu/mxfp4_query.h"
-#include "kernels/cpu/next_page.h"
 #include "kernels/cpu/prepare.h"
+#include "kernels/cpu/rows_ahead.h"
 
 #pragma GCC target("avx2,fma,f16c")
 

@@ -6,8 +6,8 @@
 #include <cstdint>
 
 #include "kernels/cpu/avx2_sieve.h"
-#include "kernels/cpu/next_page.h"
 #include "kernels/cpu/prepare.h"
+#include "kernels/cpu/rows_ahead.h"
 #include "kernels/cpu/vnni_sieve.h"
 
 #pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,fma,f16c")

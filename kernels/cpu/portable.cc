@@ -3,8 +3,8 @@
 #include <cstdint>
 
 #include "kernels/cpu/cpu_backend.h"
-#include "kernels/cpu/next_page.h"
 #include "kernels/cpu/prepare.h"
+#include "kernels/cpu/rows_ahead.h"
 #include "kernels/reference/formats.h"
 
 namespace winnow::kernels {
