@@ -59,8 +59,10 @@ struct PageRing {
     simt::CopyBarrierArrive(&memory->full[at.stage], page_bytes);
     simt::CopyBulk(At(at), place.page, page_bytes, &memory->full[at.stage]);
   }
+  // By a whole warp, so that no lane falls behind by two uses of a stage, which look alike.
   WINNOW_DEVICE void AwaitEmpty(RingPlace at) const {
     simt::CopyBarrierWait(&memory->empty[at.stage], at.parity);
+    simt::SyncWarp();
   }
 };
 
