@@ -8,8 +8,9 @@
 // Places      ThreadInBlock ThreadsInBlock Lane Warp Warps BlockX BlockY BlockZ BlocksX
 // Memory      SharedMemory (the block's dynamic shared memory, 128-byte aligned)
 //             CopyAsync16 CopyAsync4 (global to shared), CopyAsyncCommit, CopyAsyncWait<groups
-//             left> LoadRelaxed, AtomicAdd, AtomicMax (global), AtomicAddShared,
-//             AtomicMaxShared, AtomicExchangeShared
+//             left>, PrefetchToL2 (a line of global memory), InGlobal (says that a pointer is),
+//             LoadRelaxed, AtomicAdd, AtomicMax (global), AtomicAddShared, AtomicMaxShared,
+//             AtomicExchangeShared
 // Collectives SyncBlock; by whole warps only: SyncWarp, Shuffle, ShuffleXor, Ballot, ReduceMax,
 //             MmaBf16, LoadMatrix4, LoadMatrix2, LoadMatrix4Transposed, LoadMatrix2Transposed
 // Groups      of four warps, where kHasGroups: PublishShared (by each thread before the barrier
@@ -18,8 +19,8 @@
 //             its batch its registers and matrix are not to be touched, nor any register of it to
 //             be written between GroupBegin and MmaGroup. GroupHold, after writing sums and before
 //             reading them, keeps the compiler to that order.
-//             SyncFirst<n> waits for the block's first n threads. TakeRegisters, GiveRegisters: how
-//             many a thread of the group has from there on.
+//             SyncFirst<n> waits for the block's first n threads, SyncGroup for those of the group.
+//             TakeRegisters, GiveRegisters: how many a thread of the group has from there on.
 //             MmaGroupF16 is the same of f16; E4m3PairToF16x2 decodes two codes, E4m3QuadToF16x2
 //             four.
 //             CopyBulk, and its CopyBarrierInit, CopyBarrierArrive, CopyBarrierWait: a copy whose

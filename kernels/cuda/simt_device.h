@@ -60,6 +60,14 @@ WINNOW_DEVICE uint32_t LoadRelaxed(const uint32_t* from) {
   return value;
 }
 // Which memory a pointer is into, the compiler does not always see by itself.
+template <typename T>
+WINNOW_DEVICE const T* InGlobal(const T* pointer) {
+  __builtin_assume(__isGlobal(pointer));
+  return pointer;
+}
+WINNOW_DEVICE void PrefetchToL2(const std::byte* global) {
+  asm volatile("prefetch.global.L2 [%0];" ::"l"(global));
+}
 WINNOW_DEVICE uint32_t AtomicAdd(uint32_t* to, uint32_t value) {
   __builtin_assume(__isGlobal(to));
   return atomicAdd(to, value);

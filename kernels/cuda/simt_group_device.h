@@ -39,6 +39,9 @@ template <int kThreads>
 WINNOW_DEVICE void SyncFirst() {
   asm volatile("bar.sync 1, %0;" ::"n"(kThreads) : "memory");
 }
+WINNOW_DEVICE void SyncGroup() {
+  asm volatile("bar.sync %0, 128;" ::"r"(2 + (threadIdx.x >> 7)) : "memory");
+}
 // For the rest of the kernel; by a whole group, in one branch of a kernel whose registers are
 // capped.
 template <int kCount>

@@ -10,19 +10,25 @@
 // values are small integers, so that every sum is exact.
 namespace winnow::kernels::cuda {
 
-enum class ProductKind { kRegisters, kMatrices, kTransposed, kF16, kF16Transposed };
+enum class ProductKind {
+  kRegisters,
+  kMatrices,
+  kTransposed,
+  kF16,
+  kF16Matrices,
+  kF16Transposed,
+  kF16WideTransposed
+};
 
-constexpr bool IsF16(ProductKind kind) {
-  return kind == ProductKind::kF16 || kind == ProductKind::kF16Transposed;
-}
+constexpr bool IsF16(ProductKind kind) { return kind >= ProductKind::kF16; }
 constexpr bool IsTransposed(ProductKind kind) {
-  return kind == ProductKind::kTransposed || kind == ProductKind::kF16Transposed;
+  return kind == ProductKind::kTransposed || kind >= ProductKind::kF16Transposed;
 }
 
 inline constexpr int kProductRows = 64;
 inline constexpr int kProductDepth = 16;
 constexpr int ProductColumns(ProductKind kind) {
-  return kind == ProductKind::kTransposed ? 128 : 64;
+  return kind == ProductKind::kTransposed || kind == ProductKind::kF16WideTransposed ? 128 : 64;
 }
 
 WINNOW_DEVICE float ValueOfA(int row, int k) { return static_cast<float>(row - 2 * k); }
@@ -86,10 +92,12 @@ WINNOW_DEVICE void MultiplyOnce(uint32_t* wrong) {
   std::byte* const shared_a = shared + 2 * HalfBytes(kColumns);
   WriteMatrix<IsF16(kKind)>(shared, kColumns, IsTransposed(kKind),
                             [](int k, int column) { return ValueOfB(k, column); });
-  WriteMatrix(shared_a, kProductRows, false, [](int k, int row) { return ValueOfA(row, k); });
+  WriteMatrix<IsF16(kKind)>(shared_a, kProductRows, false,
+                            [](int k, int row) { return ValueOfA(row, k); });
   simt::PublishShared();
   simt::SyncBlock();
   const uint64_t b = simt::SharedMatrix(shared, HalfBytes(kColumns), kProductTileBytes);
+  const uint64_t matrix = simt::SharedMatrix(shared_a, HalfBytes(kProductRows), kProductTileBytes);
   float d[kColumns / 8][4];
   uint32_t a[4];
   FragmentOfA<IsF16(kKind)>(a);
@@ -97,12 +105,12 @@ WINNOW_DEVICE void MultiplyOnce(uint32_t* wrong) {
   if constexpr (kKind == ProductKind::kTransposed) {
     simt::MmaGroupTransposed(d, a, b, false);
   } else if constexpr (kKind == ProductKind::kMatrices) {
-    const uint64_t matrix =
-        simt::SharedMatrix(shared_a, HalfBytes(kProductRows), kProductTileBytes);
     simt::MmaGroup(d, matrix, b, false);
+  } else if constexpr (kKind == ProductKind::kF16Matrices) {
+    simt::MmaGroupF16(d, matrix, b, false);
   } else if constexpr (kKind == ProductKind::kF16) {
     simt::MmaGroupF16(d, a, b, false);
-  } else if constexpr (kKind == ProductKind::kF16Transposed) {
+  } else if constexpr (IsF16(kKind)) {
     simt::MmaGroupF16Transposed(d, a, b, false);
   } else {
     simt::MmaGroup(d, a, b, false);

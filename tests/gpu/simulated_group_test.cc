@@ -76,12 +76,65 @@ TEST(SimulatedGroup, MultipliesMatricesInEveryLayout) {
   EXPECT_EQ(WrongValuesOf<cuda::ProductKind::kMatrices>(), 0u);
   EXPECT_EQ(WrongValuesOf<cuda::ProductKind::kTransposed>(), 0u);
   EXPECT_EQ(WrongValuesOf<cuda::ProductKind::kF16>(), 0u);
+  EXPECT_EQ(WrongValuesOf<cuda::ProductKind::kF16Matrices>(), 0u);
   EXPECT_EQ(WrongValuesOf<cuda::ProductKind::kF16Transposed>(), 0u);
+  EXPECT_EQ(WrongValuesOf<cuda::ProductKind::kF16WideTransposed>(), 0u);
 }
 
 TEST(SimulatedGroup, FindsAMissingWait) { EXPECT_LT(SeedsThatPass({.wait = true}), 10); }
 
 TEST(SimulatedGroup, FindsAMissingCommit) { EXPECT_LT(SeedsThatPass({.commit = true}), 10); }
+
+// Each warp waits for its rows of a product, and writes over its part of the matrix.
+void WriteOverMatrix(bool sync, bool* ok) {
+  cuda::WriteMatrix(simt::SharedMemory(), kColumns, false, cuda::ValueOfB);
+  simt::PublishShared();
+  simt::SyncBlock();
+  uint32_t a[4];
+  cuda::FragmentOfA(a);
+  float d[4][4];
+  simt::GroupBegin();
+  simt::MmaGroup(
+      d, a, simt::SharedMatrix(simt::SharedMemory(), kHalfBytes, cuda::kProductTileBytes), false);
+  simt::GroupCommit();
+  simt::GroupWait<0>();
+  if (sync) simt::SyncGroup();
+  cuda::WriteMatrix(simt::SharedMemory(), kColumns, false, [](int, int) { return 0.0f; });
+  if (cuda::WrongValues(d) != 0) *ok = false;
+}
+
+TEST(SimulatedGroup, FindsAWarpThatIsAheadOfItsGroup) {
+  for (const bool sync : {true, false}) {
+    bool ok = true;
+    for (uint64_t seed = 0; seed < 40; ++seed) {
+      EXPECT_EQ(Simulate(kOneGroup, {.seed = seed}, [&] { WriteOverMatrix(sync, &ok); }), "");
+    }
+    EXPECT_EQ(ok, sync);
+  }
+}
+
+// Phases end one after another, each once another lane has come, and every lane waits for each.
+std::string ErrorOfPhases(uint64_t seed, bool sync) {
+  return Simulate({.threads = 32, .shared_bytes = 64}, {.seed = seed}, [&] {
+    auto* const barrier = reinterpret_cast<uint64_t*>(simt::SharedMemory());
+    if (simt::Lane() == 0) simt::CopyBarrierInit(barrier, 1);
+    simt::SyncWarp();
+    for (int phase = 0; phase < 8; ++phase) {
+      if (simt::Lane() == phase) simt::CopyBarrierArrive(barrier, 0);
+      simt::CopyBarrierWait(barrier, phase % 2);
+      if (sync) simt::SyncWarp();
+    }
+  });
+}
+
+TEST(SimulatedGroup, FindsALaneThatMissesTwoPhases) {
+  int errors = 0;
+  for (uint64_t seed = 0; seed < 10; ++seed) {
+    EXPECT_EQ(ErrorOfPhases(seed, true), "");
+    errors += ErrorOfPhases(seed, false).empty() ? 0 : 1;
+  }
+  EXPECT_GT(errors, 0);
+}
 
 TEST(SimulatedGroup, RefusesAProductThatWasNotBegun) {
   EXPECT_NE(ErrorOf({.begin = true}).find("without a GroupBegin"), std::string::npos);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <numeric>
 #include <string_view>
 #include <utility>
 
@@ -21,7 +22,11 @@ thread_local BlockRunner* BlockRunner::active_ = nullptr;
 
 BlockRunner::BlockRunner(const cuda::LaunchShape& shape, uint64_t seed,
                          const std::function<void()>& body)
-    : shape_(shape), body_(body), random_(seed), late_(random_() % 2 == 0) {
+    : shape_(shape),
+      body_(body),
+      random_(seed),
+      late_(random_() % 2 == 0),
+      by_warps_(random_() % 2 == 0) {
   while (fibers_.size() < static_cast<size_t>(shape.threads)) {
     fibers_.push_back(std::make_unique<Fiber>());
   }
@@ -34,10 +39,8 @@ std::string BlockRunner::RunBlock(int x, int y, int z) {
   std::memset(shared, 0xff, SharedBytes());
   Begin(x, y, z, shared);
   BlockRunner* const outer = std::exchange(active_, this);
-  while (!runnable_.empty() && error_.empty()) {
-    const size_t pick = random_() % runnable_.size();
-    current_ = std::exchange(runnable_[pick], runnable_.back());
-    runnable_.pop_back();
+  for (int next = TakeRunnable(); next >= 0 && error_.empty(); next = TakeRunnable()) {
+    current_ = next;
     fibers_[current_]->Enter();
   }
   active_ = outer;
@@ -53,11 +56,13 @@ void BlockRunner::Begin(int x, int y, int z, std::byte* shared) {
   block_ = {};
   first_ = {};
   copy_barriers_.clear();
-  runnable_.clear();
+  runnable_.assign(warps_.size(), {});
+  order_.resize(warps_.size());
+  std::iota(order_.begin(), order_.end(), 0);
   for (int t = 0; t < shape_.threads; ++t) {
     threads_[t].place = {t, x, y, z, &shape_, shared};
     threads_[t].copies.emplace_back();
-    runnable_.push_back(t);
+    MakeRunnable(t);
     fibers_[t]->Start(&BlockRunner::Entry, this);
   }
 }
@@ -107,8 +112,25 @@ CopyBarrier& BlockRunner::copy_barrier(const void* at) {
   std::abort();
 }
 
+void BlockRunner::MakeRunnable(int thread) { runnable_[thread / kLanes].push_back(thread); }
+
+int BlockRunner::TakeRunnable() {
+  constexpr int kStepsOfOrder = 1000;  // or so
+  if (!by_warps_ || random_() % kStepsOfOrder == 0) std::ranges::shuffle(order_, random_);
+  const auto warp =
+      std::ranges::find_if(order_, [&](int candidate) { return !runnable_[candidate].empty(); });
+  if (warp == order_.end()) return -1;
+  std::vector<int>& threads = runnable_[*warp];
+  std::swap(threads[random_() % threads.size()], threads.back());
+  const int taken = threads.back();
+  threads.pop_back();
+  return taken;
+}
+
 void BlockRunner::Yield() {
-  runnable_.push_back(current_);
+  MakeRunnable(current_);
+  const auto own = std::ranges::find(order_, current_ / kLanes);
+  std::rotate(own, own + 1, order_.end());
   fibers_[current_]->Leave(false);
 }
 
@@ -145,7 +167,7 @@ bool BlockRunner::Arrive(Meeting* meeting, const char* what, const Location& whe
 void BlockRunner::Release(int first, int count) {
   for (int t = first; t < first + count; ++t) {
     threads_[t].waits_for = nullptr;
-    if (t != current_) runnable_.push_back(t);
+    if (t != current_) MakeRunnable(t);
   }
 }
 

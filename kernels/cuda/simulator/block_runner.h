@@ -44,10 +44,15 @@ struct Meeting {
   void* operands[kGroupThreads] = {};
 };
 
+// A warp's rows of its group's products.
+struct WarpProducts {
+  std::deque<std::function<void()>> waiting;  // yet to be done
+  uint64_t done = 0;
+};
+
 struct Group {
   Meeting meeting;
-  std::deque<std::function<void()>> products;  // yet to be done
-  uint64_t done = 0;
+  WarpProducts products[kGroupThreads / 32];
 };
 
 struct CopyBarrier {
@@ -71,6 +76,7 @@ class BlockRunner {
   static BlockRunner& Active() { return *active_; }
   SimulatedThread& current() { return threads_[current_]; }
   Group& group() { return groups_[current_ / kGroupThreads]; }
+  WarpProducts& products() { return group().products[current_ % kGroupThreads / 32]; }
 
   void MeetWarp(const char* what, const Location& where, void* operand, void (*run)(void* const*));
   void MeetGroup(const char* what, const Location& where, void* operand, void (*run)(void* const*));
@@ -80,7 +86,7 @@ class BlockRunner {
   // One that was initialised; ends the launch if it was not.
   CopyBarrier& copy_barrier(const void* at);
   void InitCopyBarrier(const void* at, int arrivals) { copy_barriers_[at].arrivals = arrivals; }
-  // Lets others run.
+  // Lets others run; other warps first.
   void Yield();
 
   // Whether what is asynchronous is done as late as may be, or at once.
@@ -99,6 +105,9 @@ class BlockRunner {
   bool Arrive(Meeting* meeting, const char* what, const Location& where, int all);
   void Release(int first, int count);
   std::string WhoStillWaits() const;
+  void MakeRunnable(int thread);
+  // Takes the thread to run next; -1 if there is none.
+  int TakeRunnable();
 
   static thread_local BlockRunner* active_;
 
@@ -106,6 +115,9 @@ class BlockRunner {
   const std::function<void()>& body_;
   std::mt19937_64 random_;
   const bool late_;
+  // Whether a warp runs until it waits for others, so that it gets as far ahead of them as it may;
+  // otherwise threads take turns at random.
+  const bool by_warps_;
   std::vector<std::unique_ptr<Fiber>> fibers_;
   std::vector<SimulatedThread> threads_;
   std::vector<Meeting> warps_;
@@ -113,7 +125,8 @@ class BlockRunner {
   Meeting block_;
   Meeting first_;  // threads of it
   std::map<const void*, CopyBarrier> copy_barriers_;
-  std::vector<int> runnable_;
+  std::vector<std::vector<int>> runnable_;  // of each warp
+  std::vector<int> order_;                  // in which warps may run
   int current_ = 0;
   std::string error_;
 };

@@ -7,12 +7,13 @@
 namespace winnow::kernels::simt {
 namespace {
 
-using simulator::kGroupThreads;
-
+constexpr int kLanes = 32;
+constexpr int kWarpRows = 16;
 constexpr int kFieldBits = 14;  // of a descriptor, in units of 16 bytes
 constexpr int kUnitBytes = 16;
 
-using Product = std::array<ProductOperand, kGroupThreads>;
+// A warp's.
+using Product = std::array<ProductOperand, kLanes>;
 
 uint64_t Field(size_t bytes, const char* what) {
   if (bytes % kUnitBytes != 0 || bytes / kUnitBytes >= (1u << kFieldBits)) {
@@ -42,35 +43,34 @@ void ReadLine(const std::byte* shared, uint64_t matrix, int line, bool transpose
   }
 }
 
-// Row g of a warp's 16 is row 16 warp + g of A and of D.
-void ReadA(const Product& product, const std::byte* shared, float (&a)[64][16]) {
+// The rows of A, and so of D, that are the warp's.
+void ReadA(const Product& product, int warp, const std::byte* shared, float (&a)[kWarpRows][16]) {
   if (product[0].a == nullptr) {
-    for (int row = 0; row < 64; ++row)
-      ReadLine(shared, product[0].a_matrix, row, false, false, a[row]);
+    for (int row = 0; row < kWarpRows; ++row) {
+      ReadLine(shared, product[0].a_matrix, warp * kWarpRows + row, false, product[0].f16, a[row]);
+    }
     return;
   }
-  for (int i = 0; i < kGroupThreads; ++i) {
-    const int g = i / 32 * 16 + i % 32 / 4, c = i % 4;
+  for (int i = 0; i < kLanes; ++i) {
     for (int part = 0; part < 4; ++part) {
-      float* to = &a[g + 8 * (part % 2)][2 * c + 8 * (part / 2)];
+      float* to = &a[i / 4 + 8 * (part % 2)][i % 4 * 2 + 8 * (part / 2)];
       to[0] = Value(product[0].f16, product[i].a[part], 0);
       to[1] = Value(product[0].f16, product[i].a[part], 1);
     }
   }
 }
 
-void Multiply(const Product& product, const std::byte* shared) {
-  static thread_local float a[64][16], b[256][16];
-  ReadA(product, shared, a);
+void Multiply(const Product& product, int warp, const std::byte* shared) {
+  static thread_local float a[kWarpRows][16], b[256][16];
+  ReadA(product, warp, shared, a);
   for (int column = 0; column < 8 * product[0].tiles; ++column) {
     ReadLine(shared, product[0].b, column, product[0].b_transposed, product[0].f16, b[column]);
   }
-  for (int i = 0; i < kGroupThreads; ++i) {
-    const int g = i / 32 * 16 + i % 32 / 4, c = i % 4;
+  for (int i = 0; i < kLanes; ++i) {
     for (int tile = 0; tile < product[0].tiles; ++tile) {
       for (int part = 0; part < 4; ++part) {
         float& d = product[i].d[4 * tile + part];
-        const int row = g + 8 * (part / 2), column = 8 * tile + 2 * c + part % 2;
+        const int row = i / 4 + 8 * (part / 2), column = 8 * tile + i % 4 * 2 + part % 2;
         d = AddProducts(product[0].add ? d : 0.0f, a[row], b[column], 1);
       }
     }
@@ -78,15 +78,19 @@ void Multiply(const Product& product, const std::byte* shared) {
 }
 
 void GiveProduct(void* const* operands) {
-  Product product;
-  for (int i = 0; i < kGroupThreads; ++i) {
-    product[i] = *static_cast<ProductOperand*>(operands[i]);
-    if (product[i].b != product[0].b || product[i].a_matrix != product[0].a_matrix ||
-        product[i].add != product[0].add) {
-      simulator::Fail("the threads of a group multiply by different matrices");
+  const auto operand = [&](int i) { return *static_cast<ProductOperand*>(operands[i]); };
+  for (int warp = 0; warp < simulator::kGroupThreads / kLanes; ++warp) {
+    Product product;
+    for (int i = 0; i < kLanes; ++i) {
+      product[i] = operand(warp * kLanes + i);
+      if (product[i].b != operand(0).b || product[i].a_matrix != operand(0).a_matrix ||
+          product[i].add != operand(0).add) {
+        simulator::Fail("the threads of a group multiply by different matrices");
+      }
     }
+    simulator::GiveProduct(
+        warp, [product, warp, shared = SharedMemory()] { Multiply(product, warp, shared); });
   }
-  simulator::GiveProduct([product, shared = SharedMemory()] { Multiply(product, shared); });
 }
 
 }  // namespace

@@ -20,6 +20,9 @@ template <int kThreads>
 WINNOW_DEVICE void SyncFirst(const Location& where = {__builtin_FILE(), __builtin_LINE()}) {
   simulator::MeetFirst(kThreads, where);
 }
+WINNOW_DEVICE void SyncGroup(const Location& where = {__builtin_FILE(), __builtin_LINE()}) {
+  simulator::MeetOwnGroup(where);
+}
 template <int kCount>
 WINNOW_DEVICE void TakeRegisters() {}
 template <int kCount>
@@ -83,6 +86,11 @@ WINNOW_DEVICE void MmaGroupTransposed(float (&d)[kTiles][4], const uint32_t (&a)
                                       const Location& where = {__builtin_FILE(),
                                                                __builtin_LINE()}) {
   MultiplyByGroup({&d[0][0], kTiles, a, 0, b, true, add}, where);
+}
+template <int kTiles>
+WINNOW_DEVICE void MmaGroupF16(float (&d)[kTiles][4], uint64_t a, uint64_t b, bool add,
+                               const Location& where = {__builtin_FILE(), __builtin_LINE()}) {
+  MultiplyByGroup({&d[0][0], kTiles, nullptr, a, b, false, add, true}, where);
 }
 template <int kTiles>
 WINNOW_DEVICE void MmaGroupF16(float (&d)[kTiles][4], const uint32_t (&a)[4], uint64_t b, bool add,

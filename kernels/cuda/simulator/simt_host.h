@@ -81,6 +81,15 @@ WINNOW_DEVICE uint32_t AtomicExchangeShared(uint32_t* to, uint32_t value) {
   return before;
 }
 
+template <typename T>
+WINNOW_DEVICE const T* InGlobal(const T* pointer) {
+  return pointer;
+}
+// Reads it, so that AddressSanitizer sees where that is.
+WINNOW_DEVICE void PrefetchToL2(const std::byte* global) {
+  static_cast<void>(*static_cast<const volatile std::byte*>(global));
+}
+
 WINNOW_DEVICE void CopyAsync16(void* shared, const void* global) {
   simulator::CopyAsync(shared, global, 16);
 }

@@ -60,14 +60,18 @@ void MeetGroup(const char* what, const Location& where, void* operand, void (*ru
   runner.MeetGroup(what, where, operand, run);
 }
 
+void MeetOwnGroup(const Location& where) {
+  BlockRunner::Active().MeetGroup("SyncGroup", where, nullptr, [](void* const*) {});
+}
+
 void MeetFirst(int threads, const Location& where) {
   BlockRunner::Active().MeetFirst(threads, where);
 }
 
-void GiveProduct(std::function<void()> product) {
+void GiveProduct(int warp, std::function<void()> product) {
   BlockRunner& runner = BlockRunner::Active();
   if (!runner.late()) std::exchange(product, [] {})();
-  runner.group().products.push_back(std::move(product));
+  runner.group().products[warp].waiting.push_back(std::move(product));
 }
 
 void CountProduct() { ++BlockRunner::Active().current().products; }
@@ -82,11 +86,11 @@ void CommitProducts() {
 void WaitForProducts(int batches_left) {
   BlockRunner& runner = BlockRunner::Active();
   SimulatedThread& thread = runner.current();
-  Group& group = runner.group();
+  WarpProducts& products = runner.products();
   for (; thread.batches.size() > static_cast<size_t>(batches_left); thread.batches.pop_front()) {
-    for (; group.done < thread.batches.front(); ++group.done) {
-      group.products.front()();
-      group.products.pop_front();
+    for (; products.done < thread.batches.front(); ++products.done) {
+      products.waiting.front()();
+      products.waiting.pop_front();
     }
   }
   thread.may_multiply = batches_left > 0;
@@ -99,10 +103,13 @@ void CopyBarrierInit(const void* barrier, int arrivals) {
 }
 
 void CopyBarrierArrive(const void* at, size_t bytes) {
-  CopyBarrier& barrier = BlockRunner::Active().copy_barrier(at);
+  BlockRunner& runner = BlockRunner::Active();
+  CopyBarrier& barrier = runner.copy_barrier(at);
   ++barrier.arrived;
   barrier.announced += bytes;
   EndPhase(&barrier);
+  // So that who waited may be ahead of what comes after.
+  runner.Yield();
 }
 
 void CopyBulk(void* shared, const void* global, size_t bytes, const void* at) {

@@ -14,7 +14,7 @@
 //   * a barrier that is missing: threads advance in a random order
 //   * a missing wait for an asynchronous copy, or a copy into what is still being read: copies are
 //     done either at once or as late as their wait allows, as the seed has it
-//   * the same of a group's products
+//   * the same of a group's products, of which each warp's rows are done for themselves
 //   * reads of shared memory that nobody wrote: it starts as NaNs of every format
 //   * accesses out of bounds, under AddressSanitizer: shared memory has exactly its size
 namespace winnow::kernels::simulator {
@@ -61,11 +61,15 @@ inline constexpr int kGroupThreads = 128;
 void MeetGroup(const char* what, const Location& where, void* operand,
                void (*run)(void* const* operands));
 
+// Waits for the calling thread's group.
+void MeetOwnGroup(const Location& where);
+
 // Waits for the block's first threads, of which the caller is one.
 void MeetFirst(int threads, const Location& where);
 
-// What all threads of a group have come to have multiplied; given once, by the last of them.
-void GiveProduct(std::function<void()> product);
+// What the threads of a warp of the group have come to have multiplied; given once for each warp,
+// by the last thread of the group.
+void GiveProduct(int warp, std::function<void()> product);
 // By each thread of the group: it has given one.
 void CountProduct();
 void BeginProducts();

@@ -33,7 +33,9 @@ int CountWrongProducts() {
                     IsWrong<ProductKind::kMatrices>("two matrices", wrong) +
                     IsWrong<ProductKind::kTransposed>("registers and a transposed matrix", wrong) +
                     IsWrong<ProductKind::kF16>("f16", wrong) +
-                    IsWrong<ProductKind::kF16Transposed>("f16 and a transposed matrix", wrong);
+                    IsWrong<ProductKind::kF16Matrices>("two matrices of f16", wrong) +
+                    IsWrong<ProductKind::kF16Transposed>("f16 and a transposed matrix", wrong) +
+                    IsWrong<ProductKind::kF16WideTransposed>("f16 and a wide matrix", wrong);
   Check(cudaFree(wrong));
   return kinds;
 }
