@@ -10,6 +10,11 @@ namespace winnow::kernels::cuda {
 
 inline constexpr float kLog2OfE = 1.44269504f;
 
+struct alignas(8) FloatPair {
+  float first;
+  float second;
+};
+
 WINNOW_DEVICE float MinusInfinity() { return simt::AsFloat(0xff800000u); }
 
 WINNOW_DEVICE float Exp(float x) { return simt::Exp2(simt::Mul(x, kLog2OfE)); }

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "kernels/cuda/fp8_attend_layout.h"
+#include "kernels/cuda/pair_attend_layout.h"
 #include "kernels/cuda/sparse_attention.h"
 
 namespace winnow::kernels::cuda {
@@ -13,7 +14,8 @@ constexpr size_t kReservedSharedBytes = 1024;  // of each block, by CUDA
 constexpr int kBlocksByRegisters = 2;          // a multiprocessor, by the launch bounds
 
 // With how many rows multiplied at once: the first that fits the shape and a block's memory.
-constexpr std::pair<AttendWay, int> kWays[] = {{AttendWay::kCodes, Fp8AttendLayout::kRows},
+constexpr std::pair<AttendWay, int> kWays[] = {{AttendWay::kPair, PairAttendLayout::kRows},
+                                               {AttendWay::kCodes, Fp8AttendLayout::kRows},
                                                {AttendWay::kGroups, 64},
                                                {AttendWay::kGroups, 32},
                                                {AttendWay::kWarps, 32},
@@ -40,6 +42,10 @@ std::string CheckShape(const AttendShape& s) {
 
 bool Fits(const DeviceLimits& limits, const AttendShape& s, AttendWay way) {
   switch (way) {
+    case AttendWay::kPair:
+      return limits.has_groups && s.latent_dim == PairAttendLayout::kLatent &&
+             s.rope_dim == PairAttendLayout::kRope &&
+             !(limits.attends_by_codes && s.format == RowFormat::kFp8FlashMla);
     case AttendWay::kCodes:
       return limits.has_groups && s.format == RowFormat::kFp8FlashMla &&
              s.latent_dim == Fp8AttendLayout::kLatent && s.rope_dim == Fp8AttendLayout::kRope;
@@ -55,10 +61,23 @@ int HeadsPerBlock(int latent_dim, AttendWay way) {
   return way == AttendWay::kWarps ? 16 * HeadTilesPerBlock(latent_dim) : kGroupHeads;
 }
 
+int ThreadsOf(AttendWay way) {
+  switch (way) {
+    case AttendWay::kPair:
+      return PairAttendLayout::kThreads;
+    case AttendWay::kCodes:
+      return Fp8AttendLayout::kThreads;
+    case AttendWay::kGroups:
+    case AttendWay::kWarps:
+      return 32 * kAttendWarps;
+  }
+  return 0;
+}
+
 AttendMemory LayOutAttendMemory(const AttendShape& s, AttendWay way, int row_block) {
   AttendMemory m{};
-  if (way == AttendWay::kCodes) {
-    m.bytes = Fp8AttendLayout::kBytes;
+  if (way == AttendWay::kCodes || way == AttendWay::kPair) {
+    m.bytes = way == AttendWay::kCodes ? Fp8AttendLayout::kBytes : PairAttendLayout::kBytes;
     return m;
   }
   const bool by_groups = way == AttendWay::kGroups;
@@ -112,9 +131,7 @@ std::string PlanAttend(const DeviceLimits& limits, const AttendShape& shape, Att
   }
   const int heads_per_block = HeadsPerBlock(shape.latent_dim, plan->way);
   const int head_blocks = (shape.heads + heads_per_block - 1) / heads_per_block;
-  plan->attend = {
-      .threads = plan->way == AttendWay::kCodes ? Fp8AttendLayout::kThreads : 32 * kAttendWarps,
-      .shared_bytes = bytes};
+  plan->attend = {.threads = ThreadsOf(plan->way), .shared_bytes = bytes};
   plan->splits = ChooseSplits(limits, shape, *plan, head_blocks * shape.queries);
   plan->attend.blocks_x = head_blocks * plan->splits;
   plan->attend.blocks_y = shape.queries;

@@ -12,6 +12,7 @@ namespace winnow::kernels::cuda {
 CudaBackend::CudaBackend(DeviceApi& device, const CudaBackendOptions& options)
     : device_(device), options_(options), limits_(device.properties().limits) {
   limits_.has_groups = limits_.has_groups && options.use_groups;
+  limits_.attends_by_codes = options.attend_by_codes;
 }
 
 Error CudaBackend::Create(DeviceApi& device, const CudaBackendOptions& options,

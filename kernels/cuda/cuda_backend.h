@@ -21,6 +21,7 @@ struct CudaBackendOptions {
   size_t pinned_bytes = size_t{32} << 20;
   UploadQueue* uploads = nullptr;  // whose uploads a query sees; may be null
   bool use_groups = true;          // where the device has them (DeviceLimits::has_groups)
+  bool attend_by_codes = false;    // DeviceLimits::attends_by_codes
 };
 
 // One query row of an AttendBatch, of any context.

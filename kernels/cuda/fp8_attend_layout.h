@@ -23,6 +23,7 @@ struct Fp8AttendLayout {
   static constexpr int kHeads = 64;  // of a block
   static constexpr int kStages = 3;  // of rows
   static constexpr int kWarps = 2 * kRows / 16;
+  static constexpr bool kDealsDims = true;
 
   // Matrices of 16 values along k (two halves) by 64 heads, in tiles of 8 x 8.
   static constexpr int kTileBytes = 8 * 16;

@@ -1,16 +1,13 @@
 #ifndef WINNOW_KERNELS_CUDA_FP8_ATTEND_PLACE_CUH_
 #define WINNOW_KERNELS_CUDA_FP8_ATTEND_PLACE_CUH_
 
+#include "kernels/cuda/attend_heads.cuh"
 #include "kernels/cuda/fp8_attend_layout.h"
 #include "kernels/cuda/fp8_attend_rows.cuh"
 #include "kernels/cuda/simt.h"
 
 namespace winnow::kernels::cuda {
 
-struct alignas(8) FloatPair {
-  float first;
-  float second;
-};
 struct alignas(16) RowScales {
   float groups[Fp8AttendLayout::kScaleGroups];
 

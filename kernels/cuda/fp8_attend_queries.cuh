@@ -1,14 +1,13 @@
 #ifndef WINNOW_KERNELS_CUDA_FP8_ATTEND_QUERIES_CUH_
 #define WINNOW_KERNELS_CUDA_FP8_ATTEND_QUERIES_CUH_
 
-#include "kernels/cuda/fp8_attend_layout.h"
 #include "kernels/cuda/group_attend_tiles.cuh"
 #include "kernels/cuda/simt.h"
 #include "kernels/cuda/sparse_attention.h"
 
-// A block's queries in shared memory, as fp8_attention.cuh multiplies them. A head's values are
-// multiplied by the power of two that brings its largest to 2^14..2^15, so that its latent values
-// are exact in f16 down to 2^-38 of the largest.
+// A block's queries in shared memory, as fp8_attention.cuh and pair_attention.cuh multiply them
+// with FlashMLA's rows. A head's values are multiplied by the power of two that brings its largest
+// to 2^14..2^15, so that its latent values are exact in f16 down to 2^-38 of the largest.
 namespace winnow::kernels::cuda {
 
 // The exponent field of bf16 that a head's largest value has, not so small that what follows from
@@ -31,8 +30,8 @@ struct alignas(8) WordPair {
   uint32_t second;
 };
 
+template <typename L>  // Fp8AttendLayout, PairAttendLayout
 struct Fp8AttendQueries {
-  using L = Fp8AttendLayout;
   static constexpr int kTiles = (L::kLatent + L::kRope) / 8;  // of 8 dims
   static constexpr int kLatentTiles = L::kLatent / 8;
   static constexpr int kLanesOfHead = 4;
@@ -73,7 +72,8 @@ struct Fp8AttendQueries {
 
   WINNOW_DEVICE static int TileOf(int i) { return simt::Lane() / 8 + kLanesOfHead * i; }
 
-  // Latent dims are dealt as LoadMatrix deals codes: of four, the first two to the first half of k.
+  // With kDealsDims, latent dims are dealt as LoadMatrix deals codes: of four, the first two to the
+  // first half of k.
   WINNOW_DEVICE static void Put(int head, int tile, const EightValues& values, float factor) {
     std::byte* line =
         simt::SharedMemory() + tile / 2 * L::kStepBytes + head / 8 * L::kTileBytes + head % 8 * 16;
@@ -85,7 +85,7 @@ struct Fp8AttendQueries {
       scaled.words[i] =
           tile < kLatentTiles ? simt::PackF16x2(low, high) : simt::PackBf16x2(low, high);
     }
-    if (tile < kLatentTiles) {
+    if (L::kDealsDims && tile < kLatentTiles) {
       auto* to = reinterpret_cast<WordPair*>(line + L::kQueries + tile % 2 * 8);
       *to = {scaled.words[0], scaled.words[2]};
       to[L::kHalfBytes / 8] = {scaled.words[1], scaled.words[3]};

@@ -70,8 +70,8 @@ WINNOW_DEVICE void Fp8AttendBody(const AttendArgs& args) {
   } else {
     simt::TakeRegisters<240>();
     const size_t head = size_t{1} * query * args.heads + first_head;
-    Fp8AttendQueries::Load(args.query + head * 2 * (L::kLatent + L::kRope), heads,
-                           simt::Mul(args.softmax_scale, kLog2OfE));
+    Fp8AttendQueries<L>::Load(args.query + head * 2 * (L::kLatent + L::kRope), heads,
+                              simt::Mul(args.softmax_scale, kLog2OfE));
     simt::PublishShared();
     simt::SyncFirst<L::kMultipliers>();
     const size_t result = size_t{1} * split * args.queries * args.heads + head;

@@ -20,6 +20,8 @@ struct DeviceLimits {
   size_t shared_bytes_per_block = 0;
   size_t shared_bytes_per_multiprocessor = 0;
   bool has_groups = false;  // four warps can multiply together (simt.h), as on Hopper
+  // Attention over FlashMLA's rows of 512 + 64 dims is to be by AttendWay::kCodes instead of kPair.
+  bool attends_by_codes = false;
 };
 
 }  // namespace winnow::kernels::cuda

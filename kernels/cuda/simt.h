@@ -8,8 +8,8 @@
 // Places      ThreadInBlock ThreadsInBlock Lane Warp Warps BlockX BlockY BlockZ BlocksX
 // Memory      SharedMemory (the block's dynamic shared memory, 128-byte aligned)
 //             CopyAsync16 CopyAsync4 (global to shared), CopyAsyncCommit, CopyAsyncWait<groups
-//             left>, PrefetchToL2 (a line of global memory), InGlobal (says that a pointer is),
-//             LoadRelaxed, AtomicAdd, AtomicMax (global), AtomicAddShared, AtomicMaxShared,
+//             left>, PrefetchToL2 (a line of global memory), LoadGlobal16, LoadRelaxed,
+//             AtomicAdd, AtomicMax (global), AtomicAddShared, AtomicMaxShared,
 //             AtomicExchangeShared
 // Collectives SyncBlock; by whole warps only: SyncWarp, Shuffle, ShuffleXor, Ballot, ReduceMax,
 //             MmaBf16, LoadMatrix4, LoadMatrix2, LoadMatrix4Transposed, LoadMatrix2Transposed

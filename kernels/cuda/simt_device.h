@@ -60,10 +60,11 @@ WINNOW_DEVICE uint32_t LoadRelaxed(const uint32_t* from) {
   return value;
 }
 // Which memory a pointer is into, the compiler does not always see by itself.
-template <typename T>
-WINNOW_DEVICE const T* InGlobal(const T* pointer) {
-  __builtin_assume(__isGlobal(pointer));
-  return pointer;
+WINNOW_DEVICE void LoadGlobal16(uint32_t (&words)[4], const void* global) {
+  asm volatile("ld.global.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
+               : "l"(global)
+               : "memory");
 }
 WINNOW_DEVICE void PrefetchToL2(const std::byte* global) {
   asm volatile("prefetch.global.L2 [%0];" ::"l"(global));

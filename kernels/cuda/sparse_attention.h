@@ -32,8 +32,9 @@ struct AttendMemory {
 };
 
 // How rows are multiplied: by each warp for itself; by groups of four warps, from shared memory;
-// or, FlashMLA's fp8 rows of 512 + 64 dims alone, by groups from registers (fp8_attention.cuh).
-enum class AttendWay : uint8_t { kWarps, kGroups, kCodes };
+// or, of 512 + 64 dims alone, by two groups that exchange probabilities (pair_attention.cuh), or
+// FlashMLA's fp8 rows from registers (fp8_attention.cuh).
+enum class AttendWay : uint8_t { kWarps, kGroups, kCodes, kPair };
 
 struct AttendArgs {
   RowFormat format;
@@ -43,10 +44,10 @@ struct AttendArgs {
   int latent_dim;  // multiple of 32 (of 128 for kFp8FlashMla) in 32..1024
   int rope_dim;    // multiple of 16 in 0..256
   int splits;      // 1..kMostSplits
-  int row_block;   // rows multiplied at once: 16 or 32; by groups 32 or 64; by codes 64
+  int row_block;   // rows multiplied at once: 16 or 32; by groups 32 or 64; else 64
   int row_stride;  // between the lists of rows
   float softmax_scale;
-  AttendMemory memory;           // but for kCodes, which has Fp8AttendLayout
+  AttendMemory memory;           // of kWarps and kGroups; the others have layouts of their own
   const std::byte* query;        // [queries, heads, latent_dim + rope_dim] bf16, 16-byte aligned
   const std::byte* const* rows;  // [queries, row_stride] pointers to RowBytes, 4-byte aligned each;
                                  // read faster where aligned to 16

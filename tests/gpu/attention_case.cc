@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/reference/formats.h"
 #include "kernels/reference/reference_backend.h"
 #include "tests/gpu/device_array.h"
 
@@ -48,6 +49,28 @@ AttentionResult ByReference(const AttentionCase& c, const AttentionInputs& in) {
   return out;
 }
 
+// sqrt(sum over rows of (p c)^2) for each dim of each head of query row q.
+std::vector<double> Spread(const AttentionCase& c, const AttentionInputs& in, size_t q,
+                           const float* lse) {
+  const int width = c.latent_dim + c.rope_dim;
+  std::vector<double> spread(size_t{1} * c.heads * c.latent_dim);
+  std::vector<float> row(width), query(width);
+  for (const std::byte* stored : RowsOf(c, q, in.rows.data())) {
+    DecodeRow(c.format, c.latent_dim, c.rope_dim, stored, row.data());
+    for (int h = 0; h < c.heads; ++h) {
+      double dot = 0;
+      const std::byte* of_head = &in.queries[(q * c.heads + h) * width * 2];
+      for (int d = 0; d < width; ++d) dot += double{DecodeBf16(of_head + 2 * d)} * row[d];
+      const double p = std::exp(c.softmax_scale * dot - lse[h]);
+      for (int d = 0; d < c.latent_dim; ++d) {
+        spread[size_t{1} * h * c.latent_dim + d] += p * row[d] * p * row[d];
+      }
+    }
+  }
+  for (double& value : spread) value = std::sqrt(value);
+  return spread;
+}
+
 bool LseAgrees(float got, float expected, double relative) {
   if (std::isinf(expected)) return got == expected;
   return std::abs(double{got} - expected) <= relative * std::max(1.0, std::abs(double{expected}));
@@ -88,17 +111,22 @@ AttentionResult Evaluate(DeviceApi& device, const CudaBackend& backend, const At
 Error Disagreement(const AttentionCase& c, const AttentionInputs& in, const AttentionResult& got,
                    double relative) {
   const AttentionResult expected = ByReference(c, in);
+  std::vector<double> spread;
   for (size_t head = 0; head < expected.lse.size(); ++head) {
     if (!LseAgrees(got.lse[head], expected.lse[head], relative)) {
       return "lse of head " + std::to_string(head) + " is " + std::to_string(got.lse[head]) +
              " instead of " + std::to_string(expected.lse[head]);
+    }
+    if (head % c.heads == 0) {
+      spread = Spread(c, in, head / c.heads, &expected.lse[head]);
     }
     const float* want = &expected.outputs[head * c.latent_dim];
     double largest = 1e-30;
     for (int d = 0; d < c.latent_dim; ++d) largest = std::max(largest, std::abs(double{want[d]}));
     for (int d = 0; d < c.latent_dim; ++d) {
       const float value = got.outputs[head * c.latent_dim + d];
-      if (!(std::abs(double{value} - want[d]) <= relative * largest)) {
+      const double of_dim = spread[head % c.heads * c.latent_dim + d];
+      if (!(std::abs(double{value} - want[d]) <= relative * std::max(largest, 4 * of_dim))) {
         return "dim " + std::to_string(d) + " of head " + std::to_string(head) + " is " +
                std::to_string(value) + " instead of " + std::to_string(want[d]);
       }

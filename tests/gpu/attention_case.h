@@ -35,8 +35,9 @@ AttentionInputs RandomInputs(RandomData& random, const AttentionCase& c);
 AttentionResult Evaluate(DeviceApi& device, const CudaBackend& backend, const AttentionCase& c,
                          const AttentionInputs& in);
 
-// Where a result is not the reference's: an output that is off by more than `relative` of the
-// head's largest, or an LSE. Empty if nowhere.
+// Where a result is not the reference's: an LSE, or an output that is off by more than `relative`
+// of the head's largest, or of four times sqrt(sum of (p c)^2) over its rows, which is what errors
+// of probabilities or rows that are independent of each other add up to. Empty if nowhere.
 Error Disagreement(const AttentionCase& c, const AttentionInputs& in, const AttentionResult& got,
                    double relative = 2e-3);
 

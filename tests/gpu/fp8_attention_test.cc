@@ -9,8 +9,8 @@
 #include "tests/gpu/test_device.h"
 #include "tests/kernels/random_data.h"
 
-// Attention over FlashMLA's rows, 512 + 64 dims, for which devices that have groups of warps have a
-// kernel of their own: 64 heads of a block, 64 rows at a time by each of two groups.
+// Attention over FlashMLA's rows, 512 + 64 dims, for which devices that have groups of warps have
+// kernels of their own: 64 heads of a block, 64 rows at a time by each of two groups.
 namespace winnow::kernels::cuda {
 namespace {
 
@@ -18,8 +18,19 @@ constexpr int kScales = 4;
 constexpr size_t kScalesAt = 512;
 constexpr size_t kRopeAt = kScalesAt + kScales * sizeof(float);
 
-class GpuFp8AttentionTest : public GpuKernelTest {
+// By a pair of groups, or from registers; by warps is what other devices have.
+enum class Way { kWarps, kPair, kCodes };
+
+class GpuFp8AttentionTest : public GpuTest, public testing::WithParamInterface<Way> {
  protected:
+  bool use_groups() const override { return GetParam() != Way::kWarps; }
+  bool attend_by_codes() const override { return GetParam() == Way::kCodes; }
+  void SetUp() override {
+    GpuTest::SetUp();
+    if (IsSkipped() || !use_groups() || device_->properties().limits.has_groups) return;
+    GTEST_SKIP() << device_->properties().name << " has no groups of warps";
+  }
+
   static AttentionCase Case(int heads, std::vector<int> row_counts, float softmax_scale = 0.05f) {
     return {.format = RowFormat::kFp8FlashMla,
             .heads = heads,
@@ -49,7 +60,12 @@ class GpuFp8AttentionTest : public GpuKernelTest {
   RandomData random_{TestSeed()};
 };
 
-INSTANTIATE_TEST_SUITE_P(Device, GpuFp8AttentionTest, testing::Bool(), DeviceKind);
+std::string WayName(const testing::TestParamInfo<Way>& way) {
+  constexpr std::array kNames = {"ByWarps", "ByPair", "ByCodes"};
+  return kNames[static_cast<size_t>(way.param)];
+}
+INSTANTIATE_TEST_SUITE_P(Device, GpuFp8AttentionTest,
+                         testing::Values(Way::kWarps, Way::kPair, Way::kCodes), WayName);
 
 TEST_P(GpuFp8AttentionTest, AgreesAroundTheEdgesOfBlocks) {
   for (const int rows : {1, 63, 64, 65, 127, 128, 129, 193, 257})
@@ -100,6 +116,17 @@ TEST_P(GpuFp8AttentionTest, TakesRowsOfZeros) {
   AttentionInputs in = RandomInputs(random_, c);
   ChangeScales(&in, [](int row, int i) { return row < 70 || i == row % 4 ? 0.0f : 1.0f; });
   ExpectAgrees(c, in);
+}
+
+// One block's scales are far from the next one's, either way around, and all logits alike: each row
+// counts in the LSE, whatever its scale.
+TEST_P(GpuFp8AttentionTest, TakesScalesThatDifferBetweenBlocks) {
+  for (const int first : {0, 1}) {
+    const AttentionCase c = Case(9, {256}, 1e-30f);
+    AttentionInputs in = RandomInputs(random_, c);
+    ChangeScales(&in, [&](int row, int) { return row / 64 % 2 == first ? 0x1p60f : 0x1p-40f; });
+    ExpectAgrees(c, in);
+  }
 }
 
 TEST_P(GpuFp8AttentionTest, TakesQueriesOfAnyMagnitude) {

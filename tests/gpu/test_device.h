@@ -19,6 +19,7 @@ namespace winnow::kernels::cuda {
 class GpuTest : public testing::Test {
  protected:
   virtual bool use_groups() const { return true; }
+  virtual bool attend_by_codes() const { return false; }
 
   void SetUp() override {
     if (const Error error = OpenTestDevice(&device_); !error.empty()) GTEST_SKIP() << error;
@@ -26,7 +27,8 @@ class GpuTest : public testing::Test {
                                   {.concurrent_queries = 2,
                                    .workspace_bytes = size_t{32} << 20,
                                    .pinned_bytes = size_t{8} << 20,
-                                   .use_groups = use_groups()},
+                                   .use_groups = use_groups(),
+                                   .attend_by_codes = attend_by_codes()},
                                   &backend_),
               "");
   }

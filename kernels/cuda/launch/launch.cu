@@ -28,6 +28,11 @@ struct Launcher {
   }
   cudaError_t operator()(const AttendArgs& args) const {
     if (args.way == AttendWay::kCodes) return LaunchFp8Attend(shape, args, stream);
+    if (args.way == AttendWay::kPair) {
+      return args.format == RowFormat::kBf16
+                 ? LaunchPairAttend<RowFormat::kBf16>(shape, args, stream)
+                 : LaunchPairAttend<RowFormat::kFp8FlashMla>(shape, args, stream);
+    }
     if (args.way == AttendWay::kGroups) {
       return ForGroupChunks(args, [&]<int kChunks, int kRowBlock>() {
         return LaunchGroupAttend<kChunks, kRowBlock>(shape, args, stream);

@@ -15,6 +15,9 @@ template <int kChunks, int kRowBlock>
 cudaError_t LaunchGroupAttend(const LaunchShape& shape, const AttendArgs& args,
                               cudaStream_t stream);
 
+template <RowFormat kFormat>
+cudaError_t LaunchPairAttend(const LaunchShape& shape, const AttendArgs& args, cudaStream_t stream);
+
 cudaError_t LaunchFp8Attend(const LaunchShape& shape, const AttendArgs& args, cudaStream_t stream);
 
 template <int kHeadTiles, int kLatentTiles>

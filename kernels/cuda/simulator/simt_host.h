@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "kernels/cuda/simulator/simulator.h"
 
@@ -81,9 +82,9 @@ WINNOW_DEVICE uint32_t AtomicExchangeShared(uint32_t* to, uint32_t value) {
   return before;
 }
 
-template <typename T>
-WINNOW_DEVICE const T* InGlobal(const T* pointer) {
-  return pointer;
+WINNOW_DEVICE void LoadGlobal16(uint32_t (&words)[4], const void* global) {
+  if (reinterpret_cast<uintptr_t>(global) % 16 != 0) simulator::Fail("a load is not aligned to 16");
+  std::memcpy(words, global, sizeof words);
 }
 // Reads it, so that AddressSanitizer sees where that is.
 WINNOW_DEVICE void PrefetchToL2(const std::byte* global) {

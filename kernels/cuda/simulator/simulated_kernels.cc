@@ -3,6 +3,7 @@
 #include "kernels/cuda/fp8_attention.cuh"
 #include "kernels/cuda/group_attention.cuh"
 #include "kernels/cuda/merge.cuh"
+#include "kernels/cuda/pair_attention.cuh"
 #include "kernels/cuda/score_topk.cuh"
 #include "kernels/cuda/select.cuh"
 #include "kernels/cuda/sparse_attention.cuh"
@@ -19,6 +20,10 @@ void Body(const cuda::ScoreArgs& args) {
 
 void Body(const cuda::AttendArgs& args) {
   if (args.way == cuda::AttendWay::kCodes) return cuda::Fp8AttendBody(args);
+  if (args.way == cuda::AttendWay::kPair) {
+    return args.format == RowFormat::kBf16 ? cuda::PairAttendBody<RowFormat::kBf16>(args)
+                                           : cuda::PairAttendBody<RowFormat::kFp8FlashMla>(args);
+  }
   if (args.way == cuda::AttendWay::kGroups) {
     return cuda::ForGroupChunks(args, [&]<int kChunks, int kRowBlock>() {
       cuda::GroupAttendBody<kChunks, kRowBlock>(args);

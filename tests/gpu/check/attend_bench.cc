@@ -15,8 +15,10 @@ constexpr int kHeads = 128;
 constexpr int kLatent = 512;
 constexpr int kRope = 64;
 
-void BenchFormat(DeviceApi& device, const Peaks& peaks, RowFormat format, const char* name,
-                 std::vector<Measurement>* out) {
+void BenchFormat(DeviceApi& device, const Peaks& peaks, RowFormat format, bool by_codes,
+                 const char* name, std::vector<Measurement>* out) {
+  DeviceLimits limits = device.properties().limits;
+  limits.attends_by_codes = by_codes;
   const size_t row_bytes = RowBytes(format, kLatent, kRope);
   RandomData random(TestSeed());
   DeviceArray<std::byte> rows(device, random.Rows(format, kLatent, kRope, kMaxQueryRows * kRows));
@@ -29,8 +31,7 @@ void BenchFormat(DeviceApi& device, const Peaks& peaks, RowFormat format, const 
   Check(cudaStreamCreate(&stream));
   for (const int queries : {1, kMaxQueryRows}) {
     AttendPlan plan;
-    Must(PlanAttend(device.properties().limits, {format, queries, kHeads, kLatent, kRope, kRows},
-                    &plan));
+    Must(PlanAttend(limits, {format, queries, kHeads, kLatent, kRope, kRows}, &plan));
     const size_t heads = size_t{1} * queries * kHeads;
     DeviceArray<float> parts(device, std::vector<float>(plan.splits * heads * kLatent));
     DeviceArray<float> part_lse(device, std::vector<float>(plan.splits * heads));
@@ -62,8 +63,11 @@ void BenchFormat(DeviceApi& device, const Peaks& peaks, RowFormat format, const 
 }  // namespace
 
 void BenchAttend(DeviceApi& device, const Peaks& peaks, std::vector<Measurement>* out) {
-  BenchFormat(device, peaks, RowFormat::kFp8FlashMla, "attention over fp8, ", out);
-  BenchFormat(device, peaks, RowFormat::kBf16, "attention over bf16, ", out);
+  BenchFormat(device, peaks, RowFormat::kFp8FlashMla, false, "attention over fp8, ", out);
+  if (device.properties().limits.has_groups) {
+    BenchFormat(device, peaks, RowFormat::kFp8FlashMla, true, "the same by codes, ", out);
+  }
+  BenchFormat(device, peaks, RowFormat::kBf16, false, "attention over bf16, ", out);
 }
 
 }  // namespace winnow::kernels::cuda

@@ -17,13 +17,14 @@ constexpr KeyFormat kFormats[] = {KeyFormat::kFp8E4M3, KeyFormat::kMxFp4, KeyFor
 
 class Checker {
  public:
-  Checker(DeviceApi& device, bool small, bool use_groups)
-      : device_(device), small_(small), use_groups_(use_groups), random_(TestSeed()) {
-    Must(CudaBackend::Create(device, {.concurrent_queries = 1, .use_groups = use_groups},
-                             &backend_));
+  // `what` names the kernels that the options ask for.
+  Checker(DeviceApi& device, bool small, const char* what, CudaBackendOptions options)
+      : device_(device), small_(small), what_(what), random_(TestSeed()) {
+    options.concurrent_queries = 1;
+    Must(CudaBackend::Create(device, options, &backend_));
   }
 
-  int Run() {
+  int RunAll() {
     for (int round = 0; round < (small_ ? 1 : 10); ++round) {
       for (const KeyFormat format : kFormats) CheckRandomScores(format);
       for (const RowFormat format : {RowFormat::kBf16, RowFormat::kFp8FlashMla}) {
@@ -31,12 +32,20 @@ class Checker {
       }
       CheckMerge();
     }
+    for (const RowFormat format : {RowFormat::kBf16, RowFormat::kFp8FlashMla}) {
+      CheckManyRows(format);
+    }
     CheckRuns();
     CheckTies(small_ ? 300 : 100000);
     if (!small_) CheckPublishedShapes();
-    std::printf("%d of %d cases disagree with the reference (%s)\n", disagreements_, cases_,
-                use_groups_ ? "wgmma" : "mma.sync");
-    return disagreements_;
+    return Report();
+  }
+
+  int RunAttention(RowFormat format) {
+    for (int round = 0; round < (small_ ? 1 : 10); ++round) CheckRandomAttention(format);
+    CheckManyRows(format);
+    if (!small_) CheckPublishedAttention(format);
+    return Report();
   }
 
  private:
@@ -134,18 +143,37 @@ class Checker {
     CheckScores("64 query rows",
                 RandomScoreCase(random_, KeyFormat::kFp8E4M3, 128, 32, kMaxQueryRows, 700, 100));
     for (const RowFormat format : {RowFormat::kBf16, RowFormat::kFp8FlashMla}) {
-      CheckAttention("published attention", {.format = format,
-                                             .heads = 128,
-                                             .latent_dim = 512,
-                                             .rope_dim = 64,
-                                             .softmax_scale = 0.0722f,
-                                             .row_counts = {2048, 1, 77}});
+      CheckPublishedAttention(format);
     }
+  }
+
+  // So many query rows that there are no splits, and a block of the launch has many rows.
+  void CheckManyRows(RowFormat format) {
+    CheckAttention("64 query rows",
+                   {.format = format,
+                    .heads = small_ ? 3 : 70,
+                    .latent_dim = 512,
+                    .rope_dim = 64,
+                    .row_counts = std::vector<int>(kMaxQueryRows, small_ ? 200 : 330)});
+  }
+
+  void CheckPublishedAttention(RowFormat format) {
+    CheckAttention("published attention", {.format = format,
+                                           .heads = 128,
+                                           .latent_dim = 512,
+                                           .rope_dim = 64,
+                                           .softmax_scale = 0.0722f,
+                                           .row_counts = {2048, 1, 77}});
+  }
+
+  int Report() const {
+    std::printf("%d of %d cases disagree with the reference (%s)\n", disagreements_, cases_, what_);
+    return disagreements_;
   }
 
   DeviceApi& device_;
   const bool small_;
-  const bool use_groups_;
+  const char* const what_;
   RandomData random_;
   std::unique_ptr<CudaBackend> backend_;
   int cases_ = 0;
@@ -155,9 +183,11 @@ class Checker {
 }  // namespace
 
 int CountDisagreements(DeviceApi& device, bool small) {
-  const int by_warps = Checker(device, small, false).Run();
-  return by_warps +
-         (device.properties().limits.has_groups ? Checker(device, small, true).Run() : 0);
+  const int by_warps = Checker(device, small, "mma.sync", {.use_groups = false}).RunAll();
+  if (!device.properties().limits.has_groups) return by_warps;
+  return by_warps + Checker(device, small, "wgmma", {}).RunAll() +
+         Checker(device, small, "fp8 rows from registers", {.attend_by_codes = true})
+             .RunAttention(RowFormat::kFp8FlashMla);
 }
 
 }  // namespace winnow::kernels::cuda

@@ -1,0 +1,62 @@
+#ifndef WINNOW_KERNELS_CUDA_PAIR_ATTEND_ROWS_CUH_
+#define WINNOW_KERNELS_CUDA_PAIR_ATTEND_ROWS_CUH_
+
+#include "kernels/cuda/attend_block.cuh"
+#include "kernels/cuda/pair_attend_layout.h"
+#include "kernels/cuda/simt.h"
+#include "kernels/cuda/sparse_attention.h"
+
+namespace winnow::kernels::cuda {
+
+// The rows of a block's split in its shared memory, PairAttendLayout::kRows at a time: even blocks
+// of them in stage 0, odd ones in stage 1. Each half of a stage's latent dims comes and goes for
+// itself. That of the other group has the rope dims with it: what takes their place is read by the
+// group that lets go of that half.
+struct PairAttendRows : SplitRows {
+  using L = PairAttendLayout;
+
+  WINNOW_DEVICE explicit PairAttendRows(const SplitRows& of) : SplitRows(of) {}
+
+  WINNOW_DEVICE bool Has(int block) const { return block * L::kRows < count; }
+
+  WINNOW_DEVICE static std::byte* Stage(int block) {
+    return simt::SharedMemory() + L::kStages + block % 2 * L::kWidthBytes;
+  }
+  WINNOW_DEVICE static std::byte* Half(int block, int half) {
+    return Stage(block) + half * (L::kHalf / 16 * L::kStepBytes);
+  }
+  WINNOW_DEVICE static std::byte* Rope(int block) { return Stage(block) + L::kRopeAt; }
+  WINNOW_DEVICE static std::byte* Scales(int block) {
+    return simt::SharedMemory() + L::kScales + block % 4 * L::kScaleBytes;
+  }
+  WINNOW_DEVICE static uint64_t* Full(int block, int half) {
+    return reinterpret_cast<uint64_t*>(simt::SharedMemory() + L::kFull) + block % 2 * 2 + half;
+  }
+  WINNOW_DEVICE static uint64_t* Empty(int block, int half) {
+    return reinterpret_cast<uint64_t*>(simt::SharedMemory() + L::kEmpty) + block % 2 * 2 + half;
+  }
+  // Of the phase of a half's barriers that a block is.
+  WINNOW_DEVICE static uint32_t Parity(int block) { return static_cast<uint32_t>(block / 2) & 1; }
+
+  // By the whole block, with a barrier of it before anything else.
+  WINNOW_DEVICE static void InitBarriers() {
+    const int i = simt::ThreadInBlock();
+    if (i >= 4) return;
+    simt::CopyBarrierInit(Full(i / 2, i % 2), 1);
+    simt::CopyBarrierInit(Empty(i / 2, i % 2), L::kGroupWarps);
+  }
+
+  // Until a half of a block's rows is there.
+  WINNOW_DEVICE static void Wait(int block, int half) {
+    simt::CopyBarrierWait(Full(block, half), Parity(block));
+  }
+  // By each warp of the group whose outputs that half is for: it needs it no more.
+  WINNOW_DEVICE static void Release(int block, int half) {
+    simt::SyncWarp();
+    if (simt::Lane() == 0) simt::CopyBarrierArrive(Empty(block, half), 0);
+  }
+};
+
+}  // namespace winnow::kernels::cuda
+
+#endif  // WINNOW_KERNELS_CUDA_PAIR_ATTEND_ROWS_CUH_
