@@ -7,72 +7,94 @@
 
 namespace winnow::kernels::cuda {
 
-// Brings rows for PairAttendRows, by the warps of a group of its own: each brings one half of one
-// stage, and so waits for nobody but those who multiply that. Eight lanes write a tile, of 8 rows,
-// and so meet no bank twice. Rows that are not there become zero.
+// A half of a block of rows, by when it is brought: of a pair of blocks, first what each group
+// multiplies first.
+struct PairHalf {
+  int number;
+
+  WINNOW_DEVICE int Block() const { return number / 4 * 2 + number % 2; }
+  WINNOW_DEVICE bool HasRope() const { return number % 4 >= 2; }
+  WINNOW_DEVICE int Half() const { return HasRope() ? 1 - number % 2 : number % 2; }
+  WINNOW_DEVICE bool BeginsPair() const { return number % 4 == 0; }
+};
+
+// Brings rows for PairAttendRows, by the four warps of a group of its own, each of which has 16
+// rows of every block. Eight lanes write a tile, of 8 rows, and so meet no bank twice. Rows that
+// are not there become zero.
 struct PairAttendBringer {
   using L = PairAttendLayout;
-  static constexpr int kPasses = L::kRows / 8;  // each of 8 rows
+  static constexpr int kRowsOfWarp = L::kRows / L::kGroupWarps;
+  static constexpr int kPasses = kRowsOfWarp / 8;
   static constexpr int kLanesOfRow = 4;
 
   const PairAttendRows& source;
-  int stage;
-  int half;
-  bool with_rope;
+  const int row_bytes;
+  int first_row;  // of the warp's in a block
+  // Of the pair of blocks, the addresses of the warp's rows of the even block in lanes 0..15, of
+  // the odd one in the others; zero where there is none. And of the next pair.
+  uint64_t addresses = 0;
+  uint64_t next_addresses;
+  bool aligned = false;  // to 16, all of the pair's that are there
 
-  WINNOW_DEVICE explicit PairAttendBringer(const PairAttendRows& rows) : source(rows) {
+  WINNOW_DEVICE PairAttendBringer(const PairAttendRows& rows, int bytes)
+      : source(rows), row_bytes(bytes) {
     // The same in all lanes, as the compiler can see.
-    const int warp = simt::Shuffle(simt::Warp() % L::kGroupWarps, 0);
-    stage = warp % 2;
-    with_rope = warp >= 2;
-    half = with_rope ? 1 - stage : stage;
+    first_row = simt::Shuffle(simt::Warp() % L::kGroupWarps, 0) * kRowsOfWarp;
+    next_addresses = Find(0);
   }
 
-  // The addresses of the lane's two rows of a block, 32 apart; zero where there is none.
-  struct Addresses {
-    uint64_t rows[2];
-
-    // Of the row that the lane has in a pass.
-    WINNOW_DEVICE uint64_t OfPass(int pass) const {
-      return simt::Shuffle(pass < kPasses / 2 ? rows[0] : rows[1],
-                           pass % (kPasses / 2) * 8 + simt::Lane() % 8);
-    }
-    WINNOW_DEVICE bool AllAligned() const {
-      return simt::Ballot(rows[0] == 0 || rows[1] == 0 || (rows[0] | rows[1]) % 16 != 0) == 0;
-    }
-  };
-  WINNOW_DEVICE Addresses Find(int block) const {
-    Addresses found = {};
-    WINNOW_UNROLL
-    for (int i = 0; i < 2; ++i) {
-      const int row = block * L::kRows + 32 * i + simt::Lane();
-      if (row < source.count) found.rows[i] = reinterpret_cast<uint64_t>(source.rows[row]);
-    }
-    return found;
+  WINNOW_DEVICE bool Has(PairHalf half) const { return source.Has(half.Block()); }
+  // The next half that there is, or any of those that are not.
+  WINNOW_DEVICE PairHalf After(PairHalf half) const {
+    const PairHalf next = {half.number + 1};
+    return Has(next) ? next : PairHalf{next.number + 1};
   }
 
-  // Has L2 ask for `bytes` of the rows from `at` on.
-  WINNOW_DEVICE static void Prefetch(const Addresses& addresses, int at, int bytes) {
+  // Before a half is brought: the addresses of its pair. L2 asks for the rows of the next.
+  WINNOW_DEVICE void MoveTo(PairHalf half) {
+    if (!half.BeginsPair()) return;
+    addresses = next_addresses;
+    aligned = simt::Ballot(addresses % 16 != 0) == 0;
+    next_addresses = Find(half.Block() + 2);
+    if (next_addresses == 0) return;
     constexpr int kLineBytes = 128;
-    WINNOW_UNROLL
-    for (const uint64_t row : addresses.rows) {
-      if (row == 0) continue;
-      for (int i = 0; i < bytes; i += kLineBytes) {
-        simt::PrefetchToL2(reinterpret_cast<const std::byte*>(row) + at + i);
-      }
-      simt::PrefetchToL2(reinterpret_cast<const std::byte*>(row) + at + bytes - 1);
-    }
+    const auto* row = reinterpret_cast<const std::byte*>(next_addresses);
+    for (int at = 0; at < row_bytes; at += kLineBytes) simt::PrefetchToL2(row + at);
+    simt::PrefetchToL2(row + row_bytes - 1);
+  }
+  WINNOW_DEVICE uint64_t Find(int even_block) const {
+    const int block = even_block + simt::Lane() / kRowsOfWarp;
+    const int row = block * L::kRows + first_row + simt::Lane() % kRowsOfWarp;
+    return row < source.count ? reinterpret_cast<uint64_t>(source.rows[row]) : 0;
+  }
+  // Of the row that the lane has in a pass.
+  WINNOW_DEVICE uint64_t RowOf(PairHalf half, int pass) const {
+    return simt::Shuffle(addresses, half.number % 2 * kRowsOfWarp + 8 * pass + simt::Lane() % 8);
+  }
+  // Where the lane's part of the warp's rows begins in tiles.
+  WINNOW_DEVICE std::byte* LineIn(std::byte* tiles) const {
+    return tiles + first_row / 8 * L::kTileBytes + simt::Lane() % 8 * 16;
   }
 
-  WINNOW_DEVICE void AwaitEmpty(int block) const {
+  WINNOW_DEVICE static bool IsEmpty(PairHalf half) {
+    const int block = half.Block();
+    if (block < 2) return true;
+    const bool empty = simt::CopyBarrierWaitFor(PairAttendRows::Empty(block, half.Half()),
+                                                PairAttendRows::Parity(block - 2), 0);
+    return simt::Ballot(!empty) == 0;
+  }
+  WINNOW_DEVICE static void AwaitEmpty(PairHalf half) {
+    const int block = half.Block();
     if (block < 2) return;
-    simt::CopyBarrierWait(PairAttendRows::Empty(block, half), PairAttendRows::Parity(block - 2));
+    simt::CopyBarrierWait(PairAttendRows::Empty(block, half.Half()),
+                          PairAttendRows::Parity(block - 2));
   }
   // By the whole warp, each lane of which has waited for its copies.
-  WINNOW_DEVICE void SayFull(int block) const {
+  WINNOW_DEVICE static void SayFull(PairHalf half) {
     simt::PublishShared();
     simt::SyncWarp();
-    if (simt::Lane() == 0) simt::CopyBarrierArrive(PairAttendRows::Full(block, half), 0);
+    if (simt::Lane() != 0) return;
+    simt::CopyBarrierArrive(PairAttendRows::Full(half.Block(), half.Half()), 0);
   }
 };
 
@@ -82,10 +104,10 @@ WINNOW_DEVICE EightValues LoadLine(uint64_t row, int at) {
   const auto* words = reinterpret_cast<const uint32_t*>(row + at);
   return {{words[0], words[1], words[2], words[3]}};
 }
-// Of one at a multiple of 16.
+// Of one at a multiple of 16, or nowhere.
 WINNOW_DEVICE EightValues LoadAlignedLine(uint64_t row, int at) {
   EightValues line;
-  simt::LoadGlobal16(line.words, reinterpret_cast<const std::byte*>(row) + at);
+  simt::LoadGlobal16OrZero(line.words, reinterpret_cast<const std::byte*>(row) + at, row != 0);
   return line;
 }
 

@@ -7,124 +7,135 @@
 
 namespace winnow::kernels::cuda {
 
-// Brings FlashMLA's rows: codes become f16, exactly, without their scales. What the first passes
-// load is in registers before there is room for it.
+// Brings FlashMLA's rows: codes become f16, exactly, without their scales. The codes and scales of
+// a half are in registers before there is room for them.
 struct PairAttendCodes : PairAttendBringer {
-  using PairAttendBringer::PairAttendBringer;
-
   static constexpr int kLineCodes = 16;
   static constexpr int kLines = L::kHalf / kLineCodes / kLanesOfRow;  // of a lane and pass
-  static constexpr int kBatch = 2;                                    // passes
   static constexpr int kScalesAt = Fp8AttendLayout::kScalesAt;
   static constexpr int kRopeAt = Fp8AttendLayout::kRopeAt;
-  using Batch = EightValues[kBatch][kLines];
 
-  WINNOW_DEVICE void BringAll() const {
-    Addresses addresses = Find(stage);
-    Batch codes;
-    Load(addresses, addresses.AllAligned(), 0, codes);
-    for (int block = stage; source.Has(block); block += 2) {
-      const Addresses next = Find(block + 2);
-      Prefetch(next, half * L::kHalf, L::kHalf);
-      Prefetch(next, with_rope ? kRopeAt : kScalesAt, with_rope ? 2 * L::kRope : 16);
-      const bool aligned = addresses.AllAligned();
-      AwaitEmpty(block);
-      if (with_rope) {
-        BringRope(addresses, aligned, block);
-      } else {
-        BringScales(addresses, aligned, block);
-      }
-      for (int pass = 0; pass < kPasses; pass += kBatch) {
-        Put(codes, block, pass);
-        if (pass + kBatch < kPasses) Load(addresses, aligned, pass + kBatch, codes);
-      }
-      SayFull(block);
-      addresses = next;
-      Load(addresses, addresses.AllAligned(), 0, codes);
+  // The lane's lines of codes; and, of halves without rope dims, the scales of the row that the
+  // lane has the address of, the largest of them, and each over the largest (f16).
+  struct Loaded {
+    EightValues codes[kPasses][kLines];
+    EightValues scales;
+    float largest;
+    uint32_t ratios[L::kScaleGroups / 2];
+  };
+
+  WINNOW_DEVICE explicit PairAttendCodes(const PairAttendRows& rows)
+      : PairAttendBringer(rows, Fp8AttendLayout::kRowBytes) {}
+
+  WINNOW_DEVICE void BringAll() {
+    Loaded loaded;
+    PairHalf half = {0};
+    if (Has(half)) Load(half, loaded);
+    while (Has(half)) {
+      if (!half.HasRope()) FindRatios(loaded);
+      AwaitEmpty(half);
+      if (half.HasRope()) BringRope(half);
+      PutCodes(half, loaded);
+      if (!half.HasRope()) PutScales(half, loaded);
+      simt::CopyAsyncWait<0>();
+      SayFull(half);
+      half = After(half);
+      if (Has(half)) Load(half, loaded);
     }
   }
 
-  // Codes of the passes from `first` on.
-  WINNOW_DEVICE void Load(const Addresses& addresses, bool aligned, int first, Batch& codes) const {
-    const int at = half * L::kHalf + simt::Lane() / 8 * kLineCodes;
-    uint64_t rows[kBatch];
-    WINNOW_UNROLL
-    for (int i = 0; i < kBatch; ++i) rows[i] = addresses.OfPass(first + i);
+  WINNOW_DEVICE void Load(PairHalf half, Loaded& loaded) {
+    MoveTo(half);
     if (aligned) {
-      WINNOW_UNROLL
-      for (int i = 0; i < kBatch * kLines; ++i) {
-        codes[i / kLines][i % kLines] =
-            LoadAlignedLine(rows[i / kLines], at + i % kLines * kLanesOfRow * kLineCodes);
-      }
+      LoadHalf<true>(half, loaded);
     } else {
-      WINNOW_UNROLL
-      for (int i = 0; i < kBatch * kLines; ++i) {
-        codes[i / kLines][i % kLines] =
-            LoadLine(rows[i / kLines], at + i % kLines * kLanesOfRow * kLineCodes);
-      }
+      LoadHalf<false>(half, loaded);
     }
   }
-
-  WINNOW_DEVICE void Put(const Batch& codes, int block, int first) const {
-    std::byte* const line = PairAttendRows::Half(block, half) + simt::Lane() / 8 * L::kStepBytes +
-                            simt::Lane() % 8 * 16;
+  template <bool kAligned>
+  WINNOW_DEVICE void LoadHalf(PairHalf half, Loaded& loaded) const {
+    const auto load = [](uint64_t row, int at) {
+      return kAligned ? LoadAlignedLine(row, at) : LoadLine(row, at);
+    };
+    const int at = half.Half() * L::kHalf + simt::Lane() / 8 * kLineCodes;
     WINNOW_UNROLL
-    for (int i = 0; i < kBatch * kLines; ++i) {
-      const EightValues& of_line = codes[i / kLines][i % kLines];
+    for (int pass = 0; pass < kPasses; ++pass) {
+      const uint64_t row = RowOf(half, pass);
+      WINNOW_UNROLL
+      for (int i = 0; i < kLines; ++i) {
+        loaded.codes[pass][i] = load(row, at + i * kLanesOfRow * kLineCodes);
+      }
+    }
+    if (!half.HasRope()) loaded.scales = load(addresses, kScalesAt);
+  }
+
+  WINNOW_DEVICE void PutCodes(PairHalf half, const Loaded& loaded) const {
+    std::byte* const line =
+        LineIn(PairAttendRows::Half(half.Block(), half.Half())) + simt::Lane() / 8 * L::kStepBytes;
+    WINNOW_UNROLL
+    for (int i = 0; i < kPasses * kLines; ++i) {
+      const EightValues& codes = loaded.codes[i / kLines][i % kLines];
       EightValues values[2];
       WINNOW_UNROLL
       for (int w = 0; w < 4; ++w) {
         uint32_t* const words = &values[w / 2].words[w % 2 * 2];
-        simt::E4m3QuadToF16x2(of_line.words[w], &words[0], &words[1]);
+        simt::E4m3QuadToF16x2(codes.words[w], &words[0], &words[1]);
       }
-      auto* to = reinterpret_cast<EightValues*>(line + (first + i / kLines) * L::kTileBytes +
+      auto* to = reinterpret_cast<EightValues*>(line + i / kLines * L::kTileBytes +
                                                 i % kLines * kLanesOfRow * L::kStepBytes);
       to[0] = values[0];
       to[L::kHalfBytes / 16] = values[1];
     }
   }
 
-  WINNOW_DEVICE static void BringRope(const Addresses& addresses, bool aligned, int block) {
-    std::byte* const line =
-        PairAttendRows::Rope(block) + simt::Lane() / 8 * L::kHalfBytes + simt::Lane() % 8 * 16;
-    const int at = kRopeAt + simt::Lane() / 8 * 16;
+  WINNOW_DEVICE void BringRope(PairHalf half) const {
+    const int column = simt::Lane() / 8;
+    std::byte* const line = LineIn(PairAttendRows::Rope(half.Block())) + column * L::kHalfBytes;
+    const std::byte* const any = reinterpret_cast<const std::byte*>(source.rows[0]);
     constexpr int kRopeLines = L::kRope / 8 / kLanesOfRow;
-    WINNOW_UNROLL_BY(4)
-    for (int pass = 0; pass < kPasses; ++pass) {
-      const uint64_t row = addresses.OfPass(pass);
-      WINNOW_UNROLL
-      for (int i = 0; i < kRopeLines; ++i) {
-        const int from = at + i * kLanesOfRow * 16;
-        *reinterpret_cast<EightValues*>(line + pass * L::kTileBytes +
-                                        i * kLanesOfRow * L::kHalfBytes) =
-            aligned ? LoadAlignedLine(row, from) : LoadLine(row, from);
+    WINNOW_UNROLL
+    for (int i = 0; i < kPasses * kRopeLines; ++i) {
+      const uint64_t row = RowOf(half, i / kRopeLines);
+      const int at = kRopeAt + (column + i % kRopeLines * kLanesOfRow) * 16;
+      std::byte* to =
+          line + i / kRopeLines * L::kTileBytes + i % kRopeLines * kLanesOfRow * L::kHalfBytes;
+      if (aligned) {
+        simt::CopyAsync16OrZero(to, (row != 0 ? reinterpret_cast<const std::byte*>(row) : any) + at,
+                                row != 0);
+      } else {
+        *reinterpret_cast<EightValues*>(to) = LoadLine(row, at);
       }
+    }
+    simt::CopyAsyncCommit();
+  }
+
+  WINNOW_DEVICE static void FindRatios(Loaded& loaded) {
+    const auto& scales = loaded.scales.words;
+    loaded.largest = 0;
+    WINNOW_UNROLL
+    for (const uint32_t scale : scales) {
+      loaded.largest = simt::Max(loaded.largest, simt::AsFloat(scale & 0x7fffffffu));
+    }
+    const float divisor = loaded.largest > 0 ? loaded.largest : 1.0f;
+    WINNOW_UNROLL
+    for (int i = 0; i < L::kScaleGroups / 2; ++i) {
+      loaded.ratios[i] = simt::PackF16x2(simt::Divide(simt::AsFloat(scales[2 * i]), divisor),
+                                         simt::Divide(simt::AsFloat(scales[2 * i + 1]), divisor));
     }
   }
 
-  // Each row's scales, the largest of them, and each over the largest.
-  WINNOW_DEVICE static void BringScales(const Addresses& addresses, bool aligned, int block) {
-    std::byte* const to = PairAttendRows::Scales(block);
-    auto* const scales = reinterpret_cast<float*>(to);
-    auto* const ratios = reinterpret_cast<uint16_t*>(to + L::kRatiosAt);
+  WINNOW_DEVICE void PutScales(PairHalf half, const Loaded& loaded) const {
+    if (simt::Lane() / kRowsOfWarp != half.number % 2) return;
+    const int row = first_row + simt::Lane() % kRowsOfWarp;
+    std::byte* const to = PairAttendRows::Scales(half.Block());
+    auto* const scales = reinterpret_cast<float*>(to) + row;
+    auto* const ratios = reinterpret_cast<uint16_t*>(to + L::kRatiosAt) + row;
+    reinterpret_cast<float*>(to + L::kLargestAt)[row] = loaded.largest;
     WINNOW_UNROLL
-    for (int i = 0; i < 2; ++i) {
-      const int row = 32 * i + simt::Lane();
-      const EightValues line = aligned ? LoadAlignedLine(addresses.rows[i], kScalesAt)
-                                       : LoadLine(addresses.rows[i], kScalesAt);
-      float largest = 0;
-      WINNOW_UNROLL
-      for (int group = 0; group < L::kScaleGroups; ++group) {
-        scales[group * L::kRows + row] = simt::AsFloat(line.words[group]);
-        largest = simt::Max(largest, simt::AsFloat(line.words[group] & 0x7fffffffu));
-      }
-      reinterpret_cast<float*>(to + L::kLargestAt)[row] = largest;
-      WINNOW_UNROLL
-      for (int group = 0; group < L::kScaleGroups; ++group) {
-        const float ratio =
-            largest > 0 ? simt::Divide(simt::AsFloat(line.words[group]), largest) : 0.0f;
-        ratios[group * L::kRows + row] = static_cast<uint16_t>(simt::PackF16x2(ratio, 0));
-      }
+    for (int group = 0; group < L::kScaleGroups; ++group) {
+      scales[group * L::kRows] = simt::AsFloat(loaded.scales.words[group]);
+      ratios[group * L::kRows] =
+          static_cast<uint16_t>(loaded.ratios[group / 2] >> (group % 2 * 16));
     }
   }
 };

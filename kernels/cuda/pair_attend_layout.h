@@ -56,7 +56,8 @@ struct PairAttendLayout {
   // Of each stage's halves, [2, 2] uint64: its rows are there; nobody multiplies them any more.
   static constexpr int kFull = kQueryScales + kHeads * 4;
   static constexpr int kEmpty = kFull + 4 * 8;
-  static constexpr int kBytes = kEmpty + 4 * 8;
+  static constexpr int kGiven = kEmpty + 4 * 8;  // of each group
+  static constexpr int kBytes = kGiven + 2 * 8;
   static_assert(kFull % 8 == 0);
 };
 

@@ -35,15 +35,20 @@ struct PairAttendRows : SplitRows {
   WINNOW_DEVICE static uint64_t* Empty(int block, int half) {
     return reinterpret_cast<uint64_t*>(simt::SharedMemory() + L::kEmpty) + block % 2 * 2 + half;
   }
-  // Of the phase of a half's barriers that a block is.
+  // The probabilities of a group's block are there for the other group.
+  WINNOW_DEVICE static uint64_t* Given(int group) {
+    return reinterpret_cast<uint64_t*>(simt::SharedMemory() + L::kGiven) + group;
+  }
+  // Of the phase of these barriers that a block is.
   WINNOW_DEVICE static uint32_t Parity(int block) { return static_cast<uint32_t>(block / 2) & 1; }
 
   // By the whole block, with a barrier of it before anything else.
   WINNOW_DEVICE static void InitBarriers() {
     const int i = simt::ThreadInBlock();
     if (i >= 4) return;
-    simt::CopyBarrierInit(Full(i / 2, i % 2), 1);
+    simt::CopyBarrierInit(Full(i / 2, i % 2), L::kGroupWarps);
     simt::CopyBarrierInit(Empty(i / 2, i % 2), L::kGroupWarps);
+    if (i < 2) simt::CopyBarrierInit(Given(i), L::kGroupWarps);
   }
 
   // Until a half of a block's rows is there.

@@ -163,11 +163,14 @@ struct PairAttendSoftmax {
       }
     }
     if (simt::ThreadInBlock() % L::kGroupThreads == 0) *Place::Exponent(at.group) = exponent;
+    simt::SyncWarp();
+    if (simt::Lane() == 0) simt::CopyBarrierArrive(PairAttendRows::Given(at.group), 0);
   }
 
   // The other group's probabilities, in this one's units, which rise where the other's are higher.
   // True if outputs are to shrink, by `factors`; so for a whole warp.
   WINNOW_DEVICE bool Take(int block, Place::Probabilities& p, float (&factors)[2]) {
+    simt::CopyBarrierWait(PairAttendRows::Given(1 - at.group), PairAttendRows::Parity(block));
     WINNOW_UNROLL
     for (int step = 0; step < Place::kRowSteps; ++step) {
       const EightValues words = Shared(block)[step * L::kGroupThreads];
@@ -193,16 +196,23 @@ struct PairAttendSoftmax {
     return true;
   }
 
+  // By powers of two up to 1.
   WINNOW_DEVICE static void Multiply(const float (&units)[2], Place::Probabilities& p) {
+    // The least that f16 has all digits of; what is less is multiplied in two steps.
+    constexpr float kLeast = 0x1p-14f;
     WINNOW_UNROLL
     for (int i = 0; i < 2; ++i) {
-      const uint32_t unit =
-          kScaled ? simt::PackF16x2(units[i], units[i]) : simt::PackBf16x2(units[i], units[i]);
-      WINNOW_UNROLL
-      for (int k = 0; k < 2 * Place::kRowSteps; ++k) {
-        uint32_t& pair = p[k / 2][k % 2 * 2 + i];
-        pair = kScaled ? simt::MultiplyF16x2(pair, unit) : simt::MultiplyBf16x2(pair, unit);
-      }
+      const bool is_less = kScaled && units[i] < kLeast;
+      MultiplyHead(is_less ? kLeast : units[i], i, p);
+      if (is_less) MultiplyHead(simt::Mul(units[i], 1 / kLeast), i, p);
+    }
+  }
+  WINNOW_DEVICE static void MultiplyHead(float unit, int head, Place::Probabilities& p) {
+    const uint32_t units = kScaled ? simt::PackF16x2(unit, unit) : simt::PackBf16x2(unit, unit);
+    WINNOW_UNROLL
+    for (int k = 0; k < 2 * Place::kRowSteps; ++k) {
+      uint32_t& pair = p[k / 2][k % 2 * 2 + head];
+      pair = kScaled ? simt::MultiplyF16x2(pair, units) : simt::MultiplyBf16x2(pair, units);
     }
   }
 

@@ -6,49 +6,72 @@
 
 namespace winnow::kernels::cuda {
 
-// Brings bf16 rows, which are copied to their tiles as they are.
+// Brings bf16 rows, which are copied to their tiles as they are. One half is on its way while the
+// next is asked for, if there is room for that.
 struct PairAttendValues : PairAttendBringer {
-  using PairAttendBringer::PairAttendBringer;
-
   static constexpr int kLineBytes = 16;  // 8 dims
-  static constexpr int kHalfBytes = 2 * L::kHalf;
-  static constexpr int kRopeBytes = 2 * L::kRope;
 
-  WINNOW_DEVICE void BringAll() const {
-    Addresses next = Find(stage);
-    for (int block = stage; source.Has(block); block += 2) {
-      const Addresses addresses = next;
-      next = Find(block + 2);
-      Prefetch(next, half * kHalfBytes, kHalfBytes);
-      if (with_rope) Prefetch(next, 2 * L::kLatent, kRopeBytes);
-      AwaitEmpty(block);
-      const bool aligned = addresses.AllAligned();
-      Copy(addresses, aligned, half * kHalfBytes, kHalfBytes, PairAttendRows::Half(block, half));
-      if (with_rope) {
-        Copy(addresses, aligned, 2 * L::kLatent, kRopeBytes, PairAttendRows::Rope(block));
+  WINNOW_DEVICE explicit PairAttendValues(const PairAttendRows& rows)
+      : PairAttendBringer(rows, 2 * (L::kLatent + L::kRope)) {}
+
+  WINNOW_DEVICE void BringAll() {
+    PairHalf copied = {-1};  // and not yet said to be there
+    for (PairHalf half = {0}; Has(half); half = After(half)) {
+      MoveTo(half);
+      if (copied.number >= 0 && !IsEmpty(half)) {
+        Finish<0>(copied);
+        copied = {-1};
       }
-      simt::CopyAsyncCommit();
-      simt::CopyAsyncWait<0>();
-      SayFull(block);
+      AwaitEmpty(half);
+      Start(half);
+      if (copied.number >= 0) Finish<1>(copied);
+      copied = half;
     }
+    if (copied.number >= 0) Finish<0>(copied);
   }
 
-  // `bytes` of every row from `at` on, to tiles.
-  WINNOW_DEVICE static void Copy(const Addresses& addresses, bool aligned, int at, int bytes,
-                                 std::byte* tiles) {
+  WINNOW_DEVICE void Start(PairHalf half) const {
+    if (aligned) {
+      CopyHalf<true>(half);
+    } else {
+      CopyHalf<false>(half);
+    }
+    simt::CopyAsyncCommit();
+  }
+  template <int kHalvesLeft>
+  WINNOW_DEVICE static void Finish(PairHalf half) {
+    simt::CopyAsyncWait<kHalvesLeft>();
+    SayFull(half);
+  }
+
+  template <bool kAligned>
+  WINNOW_DEVICE void CopyHalf(PairHalf half) const {
+    constexpr int kHalfBytes = 2 * L::kHalf;
+    Copy<kAligned, kHalfBytes>(half, half.Half() * kHalfBytes,
+                               PairAttendRows::Half(half.Block(), half.Half()));
+    if (!half.HasRope()) return;
+    Copy<kAligned, 2 * L::kRope>(half, 2 * L::kLatent, PairAttendRows::Rope(half.Block()));
+  }
+
+  // kBytes of each of the warp's rows from `at` on, to tiles.
+  template <bool kAligned, int kBytes>
+  WINNOW_DEVICE void Copy(PairHalf half, int at, std::byte* tiles) const {
     const int column = simt::Lane() / 8;
-    std::byte* const line = tiles + column * L::kHalfBytes + simt::Lane() % 8 * kLineBytes;
+    std::byte* const line = LineIn(tiles) + column * L::kHalfBytes;
+    const std::byte* const any = reinterpret_cast<const std::byte*>(source.rows[0]);
+    WINNOW_UNROLL
     for (int pass = 0; pass < kPasses; ++pass) {
-      const uint64_t row = addresses.OfPass(pass);
-      const auto* from = reinterpret_cast<const std::byte*>(row) + at + column * kLineBytes;
-      std::byte* to = line + pass * L::kTileBytes;
-      for (int i = 0; i < bytes; i += kLanesOfRow * kLineBytes) {
-        if (aligned) {
-          simt::CopyAsync16(to, from + i);
+      const uint64_t row = RowOf(half, pass);
+      const std::byte* from = row != 0 ? reinterpret_cast<const std::byte*>(row) : any;
+      WINNOW_UNROLL
+      for (int i = 0; i < kBytes / kLineBytes / kLanesOfRow; ++i) {
+        const int offset = at + (column + i * kLanesOfRow) * kLineBytes;
+        std::byte* to = line + pass * L::kTileBytes + i * kLanesOfRow * L::kHalfBytes;
+        if constexpr (kAligned) {
+          simt::CopyAsync16OrZero(to, from + offset, row != 0);
         } else {
-          *reinterpret_cast<EightValues*>(to) = LoadLine(row, at + column * kLineBytes + i);
+          *reinterpret_cast<EightValues*>(to) = LoadLine(row, offset);
         }
-        to += kLanesOfRow * L::kHalfBytes;
       }
     }
   }

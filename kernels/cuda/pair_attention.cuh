@@ -24,9 +24,10 @@
 //   has the logits of its block (64 heads by 64 rows) and their softmax,
 //   adds its half of the dims of the outputs of its block, probabilities from registers,
 //   and of the other's, whose probabilities it takes from shared memory.
-// The groups meet once a pair, and so are half a step apart at best: one has its softmax while the
-// other multiplies. A third group brings the rows: bf16 as they are, codes as f16, exactly. It may
-// replace a quarter of the two blocks once that is multiplied, while the others still are.
+// A group waits for the other's probabilities alone, and so they are half a step apart at best: one
+// has its softmax while the other multiplies. A third group brings the rows: bf16 as they are,
+// codes as f16, exactly. It may replace a quarter of the two blocks once that is multiplied, while
+// the others still are.
 //
 // Probabilities are exp2(logit - reference), where a group's reference of a head is raised only if
 // a logit is kSlack more; so outputs seldom need to shrink. With bf16 rows probabilities are
@@ -58,11 +59,8 @@ WINNOW_DEVICE void PairAttendTo(const PairAttendRows& rows, float* outputs, floa
       simt::SyncGroup();
       softmax.Give(own, p);
       sums.Start(own, p);
-      PairAttendPlace::Sync();
       sums.Finish();
       PairAttendRows::Release(own, at.group);
-    } else {
-      PairAttendPlace::Sync();
     }
     if (!rows.Has(other)) continue;
     PairAttendRows::Wait(other, at.group);

@@ -8,7 +8,8 @@
 // Places      ThreadInBlock ThreadsInBlock Lane Warp Warps BlockX BlockY BlockZ BlocksX
 // Memory      SharedMemory (the block's dynamic shared memory, 128-byte aligned)
 //             CopyAsync16 CopyAsync4 (global to shared), CopyAsyncCommit, CopyAsyncWait<groups
-//             left>, PrefetchToL2 (a line of global memory), LoadGlobal16, LoadRelaxed,
+//             left>, LoadGlobal16OrZero, CopyAsync16OrZero (of what is there, which is to be
+//             some address otherwise too), PrefetchToL2 (a line of global memory), LoadRelaxed,
 //             AtomicAdd, AtomicMax (global), AtomicAddShared, AtomicMaxShared,
 //             AtomicExchangeShared
 // Collectives SyncBlock; by whole warps only: SyncWarp, Shuffle, ShuffleXor, Ballot, ReduceMax,

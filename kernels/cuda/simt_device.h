@@ -54,59 +54,6 @@ WINNOW_DEVICE T ShuffleXor(T value, int mask) {
 WINNOW_DEVICE uint32_t Ballot(bool vote) { return __ballot_sync(kWholeWarp, vote); }
 WINNOW_DEVICE uint32_t ReduceMax(uint32_t value) { return __reduce_max_sync(kWholeWarp, value); }
 
-WINNOW_DEVICE uint32_t LoadRelaxed(const uint32_t* from) {
-  uint32_t value;
-  asm volatile("ld.relaxed.gpu.global.u32 %0, [%1];" : "=r"(value) : "l"(from) : "memory");
-  return value;
-}
-// Which memory a pointer is into, the compiler does not always see by itself.
-WINNOW_DEVICE void LoadGlobal16(uint32_t (&words)[4], const void* global) {
-  asm volatile("ld.global.v4.u32 {%0, %1, %2, %3}, [%4];"
-               : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
-               : "l"(global)
-               : "memory");
-}
-WINNOW_DEVICE void PrefetchToL2(const std::byte* global) {
-  asm volatile("prefetch.global.L2 [%0];" ::"l"(global));
-}
-WINNOW_DEVICE uint32_t AtomicAdd(uint32_t* to, uint32_t value) {
-  __builtin_assume(__isGlobal(to));
-  return atomicAdd(to, value);
-}
-WINNOW_DEVICE uint32_t AtomicMax(uint32_t* to, uint32_t value) {
-  __builtin_assume(__isGlobal(to));
-  return atomicMax(to, value);
-}
-WINNOW_DEVICE uint32_t AtomicAddShared(uint32_t* to, uint32_t value) {
-  __builtin_assume(__isShared(to));
-  return atomicAdd(to, value);
-}
-WINNOW_DEVICE uint32_t AtomicMaxShared(uint32_t* to, uint32_t value) {
-  __builtin_assume(__isShared(to));
-  return atomicMax(to, value);
-}
-WINNOW_DEVICE uint32_t AtomicExchangeShared(uint32_t* to, uint32_t value) {
-  __builtin_assume(__isShared(to));
-  return atomicExch(to, value);
-}
-
-WINNOW_DEVICE uint32_t SharedAddress(const void* shared) {
-  return static_cast<uint32_t>(__cvta_generic_to_shared(shared));
-}
-WINNOW_DEVICE void CopyAsync16(void* shared, const void* global) {
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(SharedAddress(shared)), "l"(global)
-               : "memory");
-}
-WINNOW_DEVICE void CopyAsync4(void* shared, const void* global) {
-  asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" ::"r"(SharedAddress(shared)), "l"(global)
-               : "memory");
-}
-WINNOW_DEVICE void CopyAsyncCommit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
-template <int kGroupsLeft>
-WINNOW_DEVICE void CopyAsyncWait() {
-  asm volatile("cp.async.wait_group %0;" ::"n"(kGroupsLeft) : "memory");
-}
-
 WINNOW_DEVICE float Fma(float a, float b, float c) { return __fmaf_rn(a, b, c); }
 WINNOW_DEVICE float Mul(float a, float b) { return __fmul_rn(a, b); }
 WINNOW_DEVICE float Add(float a, float b) { return __fadd_rn(a, b); }

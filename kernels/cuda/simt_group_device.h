@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "kernels/cuda/simt_device.h"
+#include "kernels/cuda/simt_memory_device.h"
 #include "kernels/cuda/simt_product_device.h"
 
 // The part of kernels/cuda/simt.h that is for groups of four warps, in instructions of sm_90a

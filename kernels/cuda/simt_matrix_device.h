@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "kernels/cuda/simt_device.h"
+#include "kernels/cuda/simt_memory_device.h"
 
 // The fragments of kernels/cuda/simt.h and what a warp multiplies of them, in instructions of sm_80
 // and later.

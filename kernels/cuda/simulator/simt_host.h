@@ -82,7 +82,9 @@ WINNOW_DEVICE uint32_t AtomicExchangeShared(uint32_t* to, uint32_t value) {
   return before;
 }
 
-WINNOW_DEVICE void LoadGlobal16(uint32_t (&words)[4], const void* global) {
+WINNOW_DEVICE void LoadGlobal16OrZero(uint32_t (&words)[4], const void* global, bool there) {
+  std::memset(words, 0, sizeof words);
+  if (!there) return;
   if (reinterpret_cast<uintptr_t>(global) % 16 != 0) simulator::Fail("a load is not aligned to 16");
   std::memcpy(words, global, sizeof words);
 }
@@ -93,6 +95,10 @@ WINNOW_DEVICE void PrefetchToL2(const std::byte* global) {
 
 WINNOW_DEVICE void CopyAsync16(void* shared, const void* global) {
   simulator::CopyAsync(shared, global, 16);
+}
+WINNOW_DEVICE void CopyAsync16OrZero(void* shared, const void* global, bool there) {
+  alignas(16) static const std::byte zeros[16] = {};
+  simulator::CopyAsync(shared, there ? global : zeros, 16);
 }
 WINNOW_DEVICE void CopyAsync4(void* shared, const void* global) {
   simulator::CopyAsync(shared, global, 4);
