@@ -7,7 +7,7 @@ packages=(
   build-essential cmake ninja-build ccache pkg-config
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
   libabsl-dev libcli11-dev libspdlog-dev nlohmann-json3-dev libxxhash-dev
-  librocksdb-dev
+  librocksdb-dev libnuma-dev
   libgtest-dev libgmock-dev libbenchmark-dev
   python3
 )

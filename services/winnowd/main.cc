@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/winnowd/log.h"
+#include "services/winnowd/numa.h"
 #include "services/winnowd/options.h"
 #include "services/winnowd/server.h"
 #include "storage/version.h"
@@ -49,11 +50,25 @@ void RaiseFileLimit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-int Run(const Options& options) {
+// Before any thread is started. Where the system refuses, a node that was asked for is an error, and
+// what `auto` would do is left.
+bool Place(NumaPlacement* placement) {
+  const absl::Status status = Apply(*placement);
+  if (status.ok()) return true;
+  const bool asked_for = placement->bound_to.has_value();
+  Log(asked_for ? LogLevel::kError : LogLevel::kWarn, "cannot place memory",
+      {{"message", std::string(status.message())}});
+  *placement = {};
+  return !asked_for;
+}
+
+int Run(Options options) {
   RaiseFileLimit();
   const sigset_t signals = StopSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   InitLogging(options.log_level, options.log_format);
+  if (!Place(&options.numa)) return EXIT_FAILURE;
+  if (options.threads == 0) options.threads = AllowedCpus();
   absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(options);
   if (!server.ok()) {
     Log(LogLevel::kError, "cannot start", {{"message", std::string(server.status().message())}});
@@ -67,7 +82,8 @@ int Run(const Options& options) {
       {{"address", (*server)->address()},
        {"role", RoleName(options.role)},
        {"version", kVersion},
-       {"threads", absl::StrCat(options.threads)}});
+       {"threads", absl::StrCat(options.threads)},
+       {"numa", Describe(options.numa)}});
   const int signal_number = WaitForStop(signals);
   Log(LogLevel::kInfo, "draining", {{"signal", strsignal(signal_number)}});
   (*server)->Drain(options.drain_timeout);

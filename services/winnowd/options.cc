@@ -4,7 +4,6 @@
 #include <functional>
 #include <map>
 #include <string>
-#include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -92,10 +91,16 @@ void AddServing(CLI::App& app, Options* o) {
 }
 
 void AddLimits(CLI::App& app, Options* o) {
-  Add(app, "--threads", "WINNOW_THREADS", "threads that score and attend; 0 for all cores", "0",
+  Add(app, "--threads", "WINNOW_THREADS",
+      "threads that score and attend; 0 for all cores that it may run on", "0",
       [o](const std::string& text) {
         return ParseInteger<int>(text, 0, kMaxThreads, &o->threads);
       });
+  Add(app, "--numa", "WINNOW_NUMA",
+      "memory of which NUMA node, and threads on its CPUs: a node's number; auto to take memory of "
+      "all in turn; or off",
+      "auto",
+      [o](const std::string& text) { return PlaceOnNuma(text, AllowedNumaNodes(), &o->numa); });
   Add(app, "--kernels", "WINNOW_KERNELS", "variant of the kernels; the fastest if not given", "",
       [o](const std::string& text) { return ParseKernels(text, &o->kernels); });
   Add(app, "--device", "WINNOW_DEVICE",
@@ -220,6 +225,7 @@ std::string RoleName(Role role) {
 
 ParsedOptions ParseOptions(int argc, char** argv) {
   ParsedOptions parsed;
+  PlaceOnNuma("auto", AllowedNumaNodes(), &parsed.options.numa);
   CLI::App app(
       "Serves attention contexts: a coordinator with shards in one process (standalone), or one of "
       "these.",
@@ -240,9 +246,6 @@ ParsedOptions ParseOptions(int argc, char** argv) {
     if (!problem.empty()) throw CLI::ValidationError(problem);
   } catch (const CLI::ParseError& error) {
     parsed.exit_code = app.exit(error) == 0 ? 0 : kUsageError;
-  }
-  if (parsed.options.threads == 0) {
-    parsed.options.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   }
   if (parsed.options.durability == Durability::kDefault) {
     parsed.options.durability =

@@ -9,6 +9,7 @@
 
 #include "absl/time/time.h"
 #include "services/winnowd/log.h"
+#include "services/winnowd/numa.h"
 #include "storage/context_record.h"
 
 namespace winnow {
@@ -23,7 +24,8 @@ struct Options {
   std::string port_file;
   uint32_t shards = 4;                           // standalone
   std::vector<std::string> shard_addresses;      // coordinator, by shard number
-  int threads = 0;                               // 0: all cores
+  int threads = 0;                               // 0: all cores that it may run on
+  NumaPlacement numa;                            // of the process
   std::string kernels;                           // empty: the fastest
   std::string device = "cpu";                    // auto, cpu or cuda:N
   size_t device_memory_bytes = 0;                // for pages; 0: what queries leave

@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <map>
-#include <thread>
 
 #include "tests/client/parse_options.h"
 #include "tests/cluster/process.h"
@@ -22,7 +21,7 @@ TEST(Options, Defaults) {
   EXPECT_EQ(options.port_file, "");
   EXPECT_EQ(options.shards, 4u);
   EXPECT_THAT(options.shard_addresses, IsEmpty());
-  EXPECT_EQ(options.threads, std::max(1, static_cast<int>(std::thread::hardware_concurrency())));
+  EXPECT_EQ(options.threads, 0);
   EXPECT_EQ(options.kernels, "");
   EXPECT_EQ(options.device, "cpu");
   EXPECT_EQ(options.device_memory_bytes, 0u);
@@ -124,6 +123,7 @@ TEST(Options, BadValuesAreRefusedWithFlagValueAndLimit) {
            {"--shards", "4294967297", "a whole number in 1..4096"},
            {"--threads", "-1", "a whole number in 0..1024"},
            {"--threads", "1025", "a whole number in 0..1024"},
+           {"--numa", "4095", "auto"},
            {"--kernels", "abacus", "one that this machine can run: reference, portable"},
            {"--memory-budget", "lots", "a size in 0..1125899906842624 bytes, like 64MiB"},
            {"--memory-budget", "1125899906842625", "a size in 0..1125899906842624 bytes"},

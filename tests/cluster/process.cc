@@ -87,6 +87,9 @@ std::optional<int> Process::Wait(absl::Duration timeout) {
 
 std::string Process::Out() const { return ReadFile(dir_.File("out")); }
 std::string Process::Err() const { return ReadFile(dir_.File("err")); }
+std::string Process::NumaMaps() const {
+  return ReadFile("/proc/" + std::to_string(pid_) + "/numa_maps");
+}
 
 Server::Server(std::vector<std::string> flags, const std::string& listen) {
   flags.push_back("--listen=" + listen);

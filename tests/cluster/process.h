@@ -29,6 +29,8 @@ class Process {
   void Stop() const;
   // The exit code, 128 + n after signal n; none if it still runs after `timeout`.
   std::optional<int> Wait(absl::Duration timeout = absl::Seconds(60));
+  // /proc/PID/numa_maps: the policy of each of its mappings.
+  std::string NumaMaps() const;
   bool running() { return !Wait(absl::ZeroDuration()).has_value(); }
 
   // What it wrote so far.

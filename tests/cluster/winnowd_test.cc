@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <filesystem>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -108,6 +109,17 @@ TEST(WinnowdTest, AFlagWinsOverTheFile) {
   ASSERT_TRUE(shards.ok()) << shards.status();
   EXPECT_EQ(shards->size(), 3u);
   EXPECT_THAT(server.process().Err(), HasSubstr("{\"")) << "the file's log format was not taken";
+}
+
+TEST(WinnowdTest, RunsOnANumaNode) {
+  if (!std::filesystem::exists("/sys/devices/system/node/node0")) {
+    GTEST_SKIP() << "this system knows of no NUMA nodes";
+  }
+  Server server({"--numa=0"});
+  client::Client client(server.address());
+  EXPECT_TRUE(client.ListShards().ok());
+  EXPECT_THAT(server.process().Err(), HasSubstr("numa=\"node 0\""));
+  EXPECT_THAT(server.process().NumaMaps(), HasSubstr(" prefer"));
 }
 
 TEST(WinnowdTest, AutoServesWithOrWithoutAGpu) {
