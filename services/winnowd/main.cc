@@ -50,8 +50,8 @@ void RaiseFileLimit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// Before any thread is started. Where the system refuses, a node that was asked for is an error, and
-// what `auto` would do is left.
+// Before any thread is started. Where the system refuses, a node that was asked for is an error,
+// and what `auto` would do is left.
 bool Place(NumaPlacement* placement) {
   const absl::Status status = Apply(*placement);
   if (status.ok()) return true;
