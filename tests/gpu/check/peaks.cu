@@ -15,6 +15,12 @@ __global__ void ReadAll(const uint4* from, size_t count, uint32_t* never) {
   if (sum == 0x12345678u) *never = sum;
 }
 
+__global__ void Spin(int64_t cycles) {
+  const int64_t begin = clock64();
+  while (clock64() - begin < cycles) {
+  }
+}
+
 constexpr int kChains = 8;
 constexpr int kSteps = 2000;
 
@@ -54,6 +60,12 @@ __global__ void __launch_bounds__(512, 1) MultiplyAllByGroups(float* never) {
 }
 
 }  // namespace
+
+void KeepBusy(cudaStream_t stream) {
+  constexpr int64_t kCycles = 60'000;
+  Spin<<<1, 1, 0, stream>>>(kCycles);
+  Check(cudaGetLastError());
+}
 
 double ReadBytesPerMicrosecond(cudaStream_t stream) {
   constexpr size_t kBytes = size_t{1} << 30;

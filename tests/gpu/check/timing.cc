@@ -23,6 +23,7 @@ double MedianMicroseconds(cudaStream_t stream, int rounds, const std::function<v
   Check(cudaEventCreate(&end));
   std::vector<float> times;
   for (int i = 0; i < kWarmUps + rounds; ++i) {
+    KeepBusy(stream);
     Check(cudaEventRecord(begin, stream));
     run(i);
     Check(cudaEventRecord(end, stream));

@@ -22,7 +22,11 @@ struct Measurement {
 // Ends the process if there is an error.
 void Check(cudaError_t error);
 
-// The median time of run(i), for i from 0 up, by events on the stream; warmed up before.
+// Some 30 microseconds of the stream's time, in which the host gives it what comes next.
+void KeepBusy(cudaStream_t stream);
+
+// The median time of run(i), for i from 0 up, by events on the stream; warmed up before. The stream
+// is kept busy before each, so that launching what begins is not in it.
 double MedianMicroseconds(cudaStream_t stream, int rounds, const std::function<void(int)>& run);
 
 // What this device does at best, measured: bytes per microsecond that a kernel reads, and
