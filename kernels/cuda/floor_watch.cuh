@@ -30,19 +30,23 @@ struct FloorWatch {
   }
 
   // By a warp that does nothing else, until the barrier's first phase has ended. Each turn waits
-  // for memory once, or twice where it searches: as many blocks watch at once, it need not always.
+  // for memory once, or twice where it searches: always for a row's first floor, which spares the
+  // most, and then from time to time, as many blocks watch at once.
   WINNOW_DEVICE void TurnUntil(uint64_t* barrier) {
     constexpr int kTurnsOfSearch = 4;
     constexpr uint32_t kPauseNanoseconds = 200;
     const UnitPosts posts = {states, memory->posts};
-    while (simt::Ballot(simt::CopyBarrierWaitFor(barrier, 0, kPauseNanoseconds)) == 0) {
+    bool is_first = true;
+    while (simt::Ballot(simt::CopyBarrierWaitFor(barrier, 0, is_first ? 0 : kPauseNanoseconds)) ==
+           0) {
       posts.Collect();
       Look();
-      if (++turn % kTurnsOfSearch != 0) {
+      const uint32_t k = memory->rows[row].k;
+      is_first = k <= units && simt::Shuffle(simt::Lane() == 0 ? FloorOf(row) : 0, 0) == 0;
+      if (++turn % kTurnsOfSearch != 0 && !is_first) {
         Take();
         continue;
       }
-      const uint32_t k = memory->rows[row].k;
       search.Begin(&states[row]);
       Take();
       if (k <= units && search.Continue(&states[row], k)) Raise(search.End());

@@ -63,10 +63,12 @@ struct GroupScore {
   WINNOW_DEVICE void Run() {
     simt::LetNextLaunch();
     const int warp = simt::Shuffle(simt::Warp(), 0);
+    // Two loads that depend on each other, on their way while barriers are made.
+    const PagePlace first = pages.Find(warp == kCopier ? simt::Lane() : pages.count);
     ring.Init();
     simt::SyncBlock();
     if (warp == kCopier) {
-      PageCopier(ring, pages).Run();
+      PageCopier(ring, pages).Run(first);
     } else {
       ServePages(warp);
     }
@@ -91,7 +93,7 @@ struct GroupScore {
     simt::PublishShared();
     simt::SyncFirst<32 * kCopier>();
     if (warp == kWatcher) {
-      Floors().TurnUntil(&memory->taken);
+      Floors().TurnUntil(&memory->asked_for);
     } else {
       ScorePages(warp / 4);
     }

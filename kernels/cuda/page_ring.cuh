@@ -39,13 +39,14 @@ struct PageRing {
         simt::CopyBarrierInit(&memory->full[stage], 1);
         simt::CopyBarrierInit(&memory->empty[stage], kWarpsOfPage);
       }
-      if (simt::Warp() == 0) simt::CopyBarrierInit(&memory->taken, 1);
+      if (simt::Warp() == 0) simt::CopyBarrierInit(&memory->asked_for, 1);
     }
     simt::SyncWarp();
   }
 
   WINNOW_DEVICE void AwaitPage(RingPlace at) const {
     simt::CopyBarrierWait(&memory->full[at.stage], at.parity);
+    simt::SyncWarp();
   }
   // By each warp of its group, once it has read it.
   WINNOW_DEVICE void Leave(RingPlace at) const {
@@ -74,12 +75,11 @@ struct PageCopier {
 
   WINNOW_DEVICE PageCopier(const PageRing& to, const BlockPages& from) : ring(to), pages(from) {}
 
-  // Returns when the groups have taken all pages.
-  WINNOW_DEVICE void Run() const {
+  // Returns once the last page is asked for; `place` is what the lane finds of the first 32.
+  WINNOW_DEVICE void Run(PagePlace place) const {
     static_assert(kMostRingPages < 32);
     const uint32_t stages = ring.count;
     const uint32_t first = pages.count < stages ? pages.count : stages;
-    PagePlace place = pages.Find(simt::Lane());
     RingPlace at;
     for (uint32_t i = 0; i < first; ++i, ++at.stage) Put(i, at, place);
     at = {};
@@ -93,8 +93,7 @@ struct PageCopier {
       }
       place = next;
     }
-    for (i = 0; i < first; ++i, at.Move(1, ring.count)) ring.AwaitEmpty(at);
-    if (simt::Lane() == 0) simt::CopyBarrierArrive(&ring.memory->taken, 0);
+    if (simt::Lane() == 0) simt::CopyBarrierArrive(&ring.memory->asked_for, 0);
   }
 
   WINNOW_DEVICE void Put(uint32_t i, RingPlace at, const PagePlace& place) const {

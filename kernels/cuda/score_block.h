@@ -64,7 +64,7 @@ struct alignas(128) ScoreMemory {
   // Of a ring of pages: counts the copy of a page, and the warps that need it no more.
   uint64_t full[kMostRingPages];
   uint64_t empty[kMostRingPages];
-  uint64_t taken;  // ends its phase once all pages are
+  uint64_t asked_for;  // ends its phase once all pages are
   struct Held {
     uint32_t position;  // of the page's first entry
     uint32_t entries;

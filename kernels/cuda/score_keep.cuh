@@ -102,7 +102,7 @@ struct RowKeeper {
   WINNOW_DEVICE void Gather(const ScoreRow& row, int i, CandidateKey* list, uint32_t capacity) {
     const CandidateKey* const kept = memory->rows[i].kept;
     const uint32_t count = memory->rows[i].kept_count;
-    constexpr uint32_t kAtOnce = 4;
+    constexpr uint32_t kAtOnce = 8;
     const uint32_t step = kAtOnce * simt::ThreadsInBlock();
     for (uint32_t begin = simt::ThreadInBlock(); begin - simt::Lane() < count; begin += step) {
       CandidateKey keys[kAtOnce];

@@ -142,20 +142,26 @@ struct GroupQueries {
 
   // By the first `threads` threads of a block.
   WINNOW_DEVICE void Load(const ScoreArgs& args, const ScoreJob& job, int threads) const {
-    // By the last of them first, who have the least to do after it.
+    // Weights by the last of them first, who have the least to do beside; the first of each thread
+    // is on its way together with the codes.
     auto* values = reinterpret_cast<float*>(weights);
-    for (int i = threads - 1 - simt::ThreadInBlock(); i < (job.rows << chunk_bits) * kColumns;
-         i += threads) {
-      const int row = i / kColumns >> chunk_bits, chunk = i / kColumns & ((1 << chunk_bits) - 1);
-      const int at = i % kColumns;
-      const int head = chunk * kColumns + at / 16 * 16 + at / 2 % 2 * 8 + at / 4 % 4 * 2 + at % 2;
-      values[i] =
-          head < args.heads ? args.weights[(job.first_row + row) * args.heads + head] : 0.0f;
-    }
+    const int all = (job.rows << chunk_bits) * kColumns,
+              first = threads - 1 - simt::ThreadInBlock();
+    const float first_weight = first < all ? Weight(args, job, first) : 0.0f;
     for (int part = 0; part < job.rows << chunk_bits; ++part) {
       const int row = part >> chunk_bits, first_head = (part - (row << chunk_bits)) * kColumns;
       LoadChunk(args, job, row, first_head, matrices + part * kChunkBytes, threads);
     }
+    if (first < all) values[first] = first_weight;
+    for (int i = first + threads; i < all; i += threads) values[i] = Weight(args, job, i);
+  }
+
+  // The i-th in their order here.
+  WINNOW_DEVICE float Weight(const ScoreArgs& args, const ScoreJob& job, int i) const {
+    const int row = i / kColumns >> chunk_bits, chunk = i / kColumns & ((1 << chunk_bits) - 1);
+    const int at = i % kColumns;
+    const int head = chunk * kColumns + at / 16 * 16 + at / 2 % 2 * 8 + at / 4 % 4 * 2 + at % 2;
+    return head < args.heads ? args.weights[(job.first_row + row) * args.heads + head] : 0.0f;
   }
 
   WINNOW_DEVICE static void LoadChunk(const ScoreArgs& args, const ScoreJob& job, int row,

@@ -118,10 +118,13 @@ struct Selection {
     WINNOW_UNROLL
     for (int i = 0; i < kEach; ++i) sum += counts[i] = own[i];
     uint32_t above = SumBefore(sum, memory->of_warps[0]);
+    struct alignas(4 * kEach) {
+      uint32_t of[kEach];
+    } sums;
     uint32_t most = 0;
     WINNOW_UNROLL
     for (int i = kEach - 1; i >= 0; --i) {
-      own[i] = above;
+      sums.of[i] = above;
       if (above < wanted) {
         most = counts[i] > most ? counts[i] : most;
         if (above + counts[i] >= wanted) {
@@ -131,6 +134,7 @@ struct Selection {
       }
       above += counts[i];
     }
+    *reinterpret_cast<decltype(sums)*>(own) = sums;
     PutMost(most, memory->of_warps[2]);
     simt::SyncBlock();
     return MostOfWarps(memory->of_warps[2]);

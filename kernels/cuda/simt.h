@@ -13,7 +13,8 @@
 //             AtomicAdd, AtomicMax (global), AtomicAddShared, AtomicMaxShared,
 //             AtomicExchangeShared
 // Collectives SyncBlock; by whole warps only: SyncWarp, Shuffle, ShuffleXor, Ballot, ReduceMax,
-//             MmaBf16, LoadMatrix4, LoadMatrix2, LoadMatrix4Transposed, LoadMatrix2Transposed
+//             MatchAny (the lanes that have the same value), MmaBf16, LoadMatrix4, LoadMatrix2,
+//             LoadMatrix4Transposed, LoadMatrix2Transposed
 // Groups      of four warps, where kHasGroups: PublishShared (by each thread before the barrier
 //             after which products read what it wrote), GroupBegin, MmaGroup, GroupCommit,
 //             GroupWait<batches left>. A product is asynchronous: from MmaGroup until the wait for
@@ -27,8 +28,8 @@
 //             CopyBulk, and its CopyBarrierInit, CopyBarrierArrive, CopyBarrierWait: a copy whose
 //             end a barrier in shared memory (8 bytes) counts by bytes. A phase of it ends once so
 //             many threads have arrived and all bytes that they announced are there; waiting is for
-//             the phase of a parity, the first being 0. CopyBarrierWaitFor gives up after a while
-//             and is false then.
+//             the phase of a parity, the first being 0. CopyBarrierWaitFor is false where it has
+//             not ended, after a pause.
 // Launches    LetNextLaunch (the stream's next kernel may begin, as far as there is room for its
 //             blocks, once all of this one's have said so or ended), AwaitLastLaunch (waits until
 //             the kernel before has ended and its writes are seen; before anything that depends on

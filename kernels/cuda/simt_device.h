@@ -52,6 +52,7 @@ WINNOW_DEVICE T ShuffleXor(T value, int mask) {
   return __shfl_xor_sync(kWholeWarp, value, mask);
 }
 WINNOW_DEVICE uint32_t Ballot(bool vote) { return __ballot_sync(kWholeWarp, vote); }
+WINNOW_DEVICE uint32_t MatchAny(uint32_t value) { return __match_any_sync(kWholeWarp, value); }
 WINNOW_DEVICE uint32_t ReduceMax(uint32_t value) { return __reduce_max_sync(kWholeWarp, value); }
 
 WINNOW_DEVICE float Fma(float a, float b, float c) { return __fmaf_rn(a, b, c); }

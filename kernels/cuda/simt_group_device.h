@@ -85,18 +85,19 @@ WINNOW_DEVICE void CopyBarrierWait(uint64_t* barrier, uint32_t parity) {
       : "memory");
 }
 
-// False if it took longer than that.
+// A test and a pause: how long a wait with a limit sleeps at least is the device's to say.
 WINNOW_DEVICE bool CopyBarrierWaitFor(uint64_t* barrier, uint32_t parity, uint32_t nanoseconds) {
   uint32_t done;
   asm volatile(
       "{\n"
       ".reg .pred done;\n"
-      "mbarrier.try_wait.parity.shared::cta.b64 done, [%1], %2, %3;\n"
+      "mbarrier.test_wait.parity.shared::cta.b64 done, [%1], %2;\n"
       "selp.u32 %0, 1, 0, done;\n"
       "}\n"
       : "=r"(done)
-      : "r"(SharedAddress(barrier)), "r"(parity), "r"(nanoseconds)
+      : "r"(SharedAddress(barrier)), "r"(parity)
       : "memory");
+  if (done == 0 && nanoseconds > 0) __nanosleep(nanoseconds);
   return done != 0;
 }
 

@@ -31,28 +31,37 @@ struct UnitPosts {
   // By one lane of a warp, as its n-th.
   WINNOW_DEVICE void Post(uint32_t n, int row, uint32_t bin) const {
     uint32_t* const post = &posts[simt::Warp() * kPostsPerWarp + n % kPostsPerWarp];
-    Count(simt::AtomicExchangeShared(post, kPosted | row << kRowShift | bin), 1);
+    const uint32_t before = simt::AtomicExchangeShared(post, kPosted | row << kRowShift | bin);
+    if (before != 0) CountUnits(&states[RowOf(before)], BinOf(before), 1);
   }
 
-  // Counts what is posted, by a whole warp.
+  // Counts what is posted, by a whole warp: one addition for each bin, and for each coarse one, in
+  // which nearly all units of a row are.
   WINNOW_DEVICE void Collect() const {
+    constexpr int kEach = kPostsOfBlock / 32;
+    uint32_t taken[kEach];
     WINNOW_UNROLL
-    for (int i = 0; i < kPostsOfBlock; i += 32) {
-      const uint32_t post = simt::AtomicExchangeShared(&posts[i + simt::Lane()], 0);
-      for (uint32_t left = simt::Ballot(post != 0); left != 0;) {
-        const int first = simt::PopCount((left - 1) & ~left);
-        const uint32_t alike = simt::Ballot(post == simt::Shuffle(post, first));
-        if (simt::Lane() == first) Count(post, simt::PopCount(alike));
-        left &= ~alike;
+    for (int i = 0; i < kEach; ++i) {
+      taken[i] = simt::AtomicExchangeShared(&posts[32 * i + simt::Lane()], 0);
+    }
+    WINNOW_UNROLL
+    for (const uint32_t post : taken) {
+      const uint32_t same_bin = simt::MatchAny(post);
+      const uint32_t same_coarse = simt::MatchAny(post / (kBins / kCoarseBins));
+      if (post == 0) continue;
+      RowState* const state = &states[RowOf(post)];
+      const uint32_t bin = BinOf(post);
+      if (IsFirst(same_coarse)) {
+        simt::AtomicAdd(&state->coarse[bin / (kBins / kCoarseBins)], simt::PopCount(same_coarse));
       }
+      if (IsFirst(same_bin)) simt::AtomicAdd(&state->units[bin], simt::PopCount(same_bin));
     }
   }
-
-  WINNOW_DEVICE void Count(uint32_t post, uint32_t units) const {
-    if (post == 0) return;
-    const uint32_t row = (post & ~kPosted) >> kRowShift;
-    CountUnits(&states[row], post & (kBins - 1), units);
+  WINNOW_DEVICE static bool IsFirst(uint32_t lanes) {
+    return (lanes & ((1u << simt::Lane()) - 1)) == 0;
   }
+  WINNOW_DEVICE static uint32_t RowOf(uint32_t post) { return (post & ~kPosted) >> kRowShift; }
+  WINNOW_DEVICE static uint32_t BinOf(uint32_t post) { return post & (kBins - 1); }
 };
 
 }  // namespace winnow::kernels::cuda

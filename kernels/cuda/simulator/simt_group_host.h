@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "kernels/cuda/simulator/simt_host.h"
+#include "kernels/cuda/simulator/simt_memory_host.h"
 
 // The part of kernels/cuda/simt.h that is for groups of four warps, on the simulator.
 namespace winnow::kernels::simt {

@@ -119,6 +119,20 @@ uint32_t Ballot(bool vote, const Location& where) {
   return operand.result;
 }
 
+uint32_t MatchAny(uint32_t value, const Location& where) {
+  VoteOperand operand{value, 0};
+  simulator::MeetWarp("MatchAny", where, &operand, [](void* const* operands) {
+    const auto lane = [&](int i) { return static_cast<VoteOperand*>(operands[i]); };
+    for (int i = 0; i < kLanes; ++i) {
+      lane(i)->result = 0;
+      for (int j = 0; j < kLanes; ++j) {
+        lane(i)->result |= (lane(i)->value == lane(j)->value ? 1u : 0u) << j;
+      }
+    }
+  });
+  return operand.result;
+}
+
 uint32_t ReduceMax(uint32_t value, const Location& where) {
   VoteOperand operand{value, 0};
   simulator::MeetWarp("ReduceMax", where, &operand, [](void* const* operands) {
@@ -138,14 +152,6 @@ uint64_t ShuffleBits(uint64_t bits, int source, const Location& where) {
     for (int i = 0; i < kLanes; ++i) lane(i)->result = lane(lane(i)->source & 31)->bits;
   });
   return operand.result;
-}
-
-uint32_t AtomicMax(uint32_t* to, uint32_t value) {
-  std::atomic_ref shared(*to);
-  uint32_t before = shared.load(std::memory_order_relaxed);
-  while (before < value && !shared.compare_exchange_weak(before, value)) {
-  }
-  return before;
 }
 
 void MmaBf16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1,

@@ -1,12 +1,10 @@
 #ifndef WINNOW_KERNELS_CUDA_SIMULATOR_SIMT_HOST_H_
 #define WINNOW_KERNELS_CUDA_SIMULATOR_SIMT_HOST_H_
 
-#include <atomic>
 #include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 #include "kernels/cuda/simulator/simulator.h"
 
@@ -39,6 +37,7 @@ WINNOW_DEVICE void SyncBlock(const Location& where = {__builtin_FILE(), __builti
 }
 void SyncWarp(const Location& where = {__builtin_FILE(), __builtin_LINE()});
 uint32_t Ballot(bool vote, const Location& where = {__builtin_FILE(), __builtin_LINE()});
+uint32_t MatchAny(uint32_t value, const Location& where = {__builtin_FILE(), __builtin_LINE()});
 uint32_t ReduceMax(uint32_t value, const Location& where = {__builtin_FILE(), __builtin_LINE()});
 // The bits of `value`, at most 8 bytes of them, of the lane `source`.
 uint64_t ShuffleBits(uint64_t bits, int source, const Location& where);
@@ -57,56 +56,6 @@ template <typename T>
 WINNOW_DEVICE T ShuffleXor(T value, int mask,
                            const Location& where = {__builtin_FILE(), __builtin_LINE()}) {
   return Shuffle(value, Lane() ^ mask, where);
-}
-
-WINNOW_DEVICE uint32_t LoadRelaxed(const uint32_t* from) {
-  return std::atomic_ref(*const_cast<uint32_t*>(from)).load(std::memory_order_relaxed);
-}
-WINNOW_DEVICE uint32_t AtomicAdd(uint32_t* to, uint32_t value) {
-  return std::atomic_ref(*to).fetch_add(value, std::memory_order_relaxed);
-}
-uint32_t AtomicMax(uint32_t* to, uint32_t value);
-WINNOW_DEVICE uint32_t AtomicAddShared(uint32_t* to, uint32_t value) {
-  const uint32_t before = *to;
-  *to += value;
-  return before;
-}
-WINNOW_DEVICE uint32_t AtomicMaxShared(uint32_t* to, uint32_t value) {
-  const uint32_t before = *to;
-  if (before < value) *to = value;
-  return before;
-}
-WINNOW_DEVICE uint32_t AtomicExchangeShared(uint32_t* to, uint32_t value) {
-  const uint32_t before = *to;
-  *to = value;
-  return before;
-}
-
-WINNOW_DEVICE void LoadGlobal16OrZero(uint32_t (&words)[4], const void* global, bool there) {
-  std::memset(words, 0, sizeof words);
-  if (!there) return;
-  if (reinterpret_cast<uintptr_t>(global) % 16 != 0) simulator::Fail("a load is not aligned to 16");
-  std::memcpy(words, global, sizeof words);
-}
-// Reads it, so that AddressSanitizer sees where that is.
-WINNOW_DEVICE void PrefetchToL2(const std::byte* global) {
-  static_cast<void>(*static_cast<const volatile std::byte*>(global));
-}
-
-WINNOW_DEVICE void CopyAsync16(void* shared, const void* global) {
-  simulator::CopyAsync(shared, global, 16);
-}
-WINNOW_DEVICE void CopyAsync16OrZero(void* shared, const void* global, bool there) {
-  alignas(16) static const std::byte zeros[16] = {};
-  simulator::CopyAsync(shared, there ? global : zeros, 16);
-}
-WINNOW_DEVICE void CopyAsync4(void* shared, const void* global) {
-  simulator::CopyAsync(shared, global, 4);
-}
-WINNOW_DEVICE void CopyAsyncCommit() { simulator::CopyAsyncCommit(); }
-template <int kGroupsLeft>
-WINNOW_DEVICE void CopyAsyncWait() {
-  simulator::CopyAsyncWait(kGroupsLeft);
 }
 
 // One half of a word of two bf16.
