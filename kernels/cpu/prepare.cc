@@ -32,6 +32,10 @@ uint16_t E4m3ToBf16(uint8_t code) {
   return table[code];
 }
 
+float E4m3ToFloat(uint8_t code) {
+  return std::bit_cast<float>(static_cast<uint32_t>(E4m3ToBf16(code)) << 16);
+}
+
 float Ue8m0ToFloat(uint8_t code) {
   static const std::array<float, 256> table = [] {
     std::array<float, 256> values;

@@ -41,7 +41,7 @@ size_t ScoreErrorFloats(int heads, int dim);
 // At least the spectral norm of `values` [rows, cols] row-major, and little more; rows is 1..128.
 //   workspace  [SpectralNormFloats], of any content
 double SpectralNormBound(int rows, int cols, std::span<const float> values, float* workspace);
-size_t SpectralNormFloats(int rows);
+size_t SpectralNormFloats(int rows, int cols);
 
 }  // namespace winnow::kernels
 

@@ -5,10 +5,17 @@
 #include <limits>
 #include <span>
 
+#include "kernels/cpu/prepare.h"
 #include "kernels/reference/formats.h"
 
 namespace winnow::kernels {
 namespace {
+
+// The nearest whole number, to even: what is below 2^22 loses what is after the point.
+float Nearest(float x) {
+  constexpr float kUnits = 12582912;  // 1.5 * 2^23
+  return (x + kUnits) - kUnits;
+}
 
 // One head's levels plus an offset, and what they stand for; returns the step.
 float RoundHead(std::span<const uint8_t> codes, int extra_bits, int offset, std::byte* levels,
@@ -16,9 +23,10 @@ float RoundHead(std::span<const uint8_t> codes, int extra_bits, int offset, std:
   int exponent = 1;
   for (const uint8_t code : codes) exponent = std::max(exponent, E4m3Exponent(code));
   const float step = E4m3Step(exponent, extra_bits);
+  const float inverse = 1 / step;  // of a power of two
   for (size_t d = 0; d < codes.size(); ++d) {
-    values[d] = DecodeE4m3(codes[d]);
-    const float level = std::nearbyint(values[d] / step);
+    values[d] = E4m3ToFloat(codes[d]);
+    const float level = Nearest(values[d] * inverse);
     levels[d] = static_cast<std::byte>(static_cast<int>(level) + offset);
     rounded[d] = level * step;
   }

@@ -13,7 +13,7 @@ namespace winnow::kernels {
 namespace {
 
 double Bound(int rows, int cols, const std::vector<float>& values) {
-  std::vector<float> workspace(SpectralNormFloats(rows), -1);
+  std::vector<float> workspace(SpectralNormFloats(rows, cols), -1);
   return SpectralNormBound(rows, cols, values, workspace.data());
 }
 
