@@ -46,7 +46,7 @@ RoundedCode RoundCode(int magnitude, int exponent, int extra_bits) {
   const float value = DecodeE4m3(static_cast<uint8_t>(std::min(magnitude, kLargestFinite)));
   const float steps =
       std::min(value / E4m3Step(exponent, extra_bits), static_cast<float>(15 << extra_bits));
-  const float level = std::nearbyint(steps);
+  const float level = Nearest(steps);
   return {static_cast<uint8_t>(level), (steps - level) * (steps - level)};
 }
 

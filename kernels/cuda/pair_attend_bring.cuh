@@ -18,6 +18,19 @@ struct PairHalf {
   WINNOW_DEVICE bool BeginsPair() const { return number % 4 == 0; }
 };
 
+// 16 bytes from `at` on of a row that may lie anywhere, or nowhere.
+WINNOW_DEVICE EightValues LoadLine(uint64_t row, int at) {
+  if (row == 0) return {};
+  const auto* words = reinterpret_cast<const uint32_t*>(row + at);
+  return {{words[0], words[1], words[2], words[3]}};
+}
+// Of one at a multiple of 16, or nowhere.
+WINNOW_DEVICE EightValues LoadAlignedLine(uint64_t row, int at) {
+  EightValues line;
+  simt::LoadGlobal16OrZero(line.words, reinterpret_cast<const std::byte*>(row) + at, row != 0);
+  return line;
+}
+
 // Brings rows for PairAttendRows, by the four warps of a group of its own, each of which has 16
 // rows of every block. Eight lanes write a tile, of 8 rows, and so meet no bank twice. Rows that
 // are not there become zero.
@@ -76,6 +89,30 @@ struct PairAttendBringer {
     return tiles + first_row / 8 * L::kTileBytes + simt::Lane() % 8 * 16;
   }
 
+  // Begins to copy kBytes of each of the warp's rows from `at` on to tiles, 8 dims of bf16 a line.
+  template <bool kAligned, int kBytes>
+  WINNOW_DEVICE void Copy(PairHalf half, int at, std::byte* tiles) const {
+    constexpr int kLineBytes = 16;
+    const int column = simt::Lane() / 8;
+    std::byte* const line = LineIn(tiles) + column * L::kHalfBytes;
+    const std::byte* const any = reinterpret_cast<const std::byte*>(source.rows[0]);
+    WINNOW_UNROLL
+    for (int pass = 0; pass < kPasses; ++pass) {
+      const uint64_t row = RowOf(half, pass);
+      const std::byte* from = row != 0 ? reinterpret_cast<const std::byte*>(row) : any;
+      WINNOW_UNROLL
+      for (int i = 0; i < kBytes / kLineBytes / kLanesOfRow; ++i) {
+        const int offset = at + (column + i * kLanesOfRow) * kLineBytes;
+        std::byte* to = line + pass * L::kTileBytes + i * kLanesOfRow * L::kHalfBytes;
+        if constexpr (kAligned) {
+          simt::CopyAsync16OrZero(to, from + offset, row != 0);
+        } else {
+          *reinterpret_cast<EightValues*>(to) = LoadLine(row, offset);
+        }
+      }
+    }
+  }
+
   WINNOW_DEVICE static bool IsEmpty(PairHalf half) {
     const int block = half.Block();
     if (block < 2) return true;
@@ -97,19 +134,6 @@ struct PairAttendBringer {
     simt::CopyBarrierArrive(PairAttendRows::Full(half.Block(), half.Half()), 0);
   }
 };
-
-// 16 bytes from `at` on of a row that may lie anywhere, or nowhere.
-WINNOW_DEVICE EightValues LoadLine(uint64_t row, int at) {
-  if (row == 0) return {};
-  const auto* words = reinterpret_cast<const uint32_t*>(row + at);
-  return {{words[0], words[1], words[2], words[3]}};
-}
-// Of one at a multiple of 16, or nowhere.
-WINNOW_DEVICE EightValues LoadAlignedLine(uint64_t row, int at) {
-  EightValues line;
-  simt::LoadGlobal16OrZero(line.words, reinterpret_cast<const std::byte*>(row) + at, row != 0);
-  return line;
-}
 
 }  // namespace winnow::kernels::cuda
 

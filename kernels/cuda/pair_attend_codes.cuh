@@ -89,22 +89,11 @@ struct PairAttendCodes : PairAttendBringer {
   }
 
   WINNOW_DEVICE void BringRope(PairHalf half) const {
-    const int column = simt::Lane() / 8;
-    std::byte* const line = LineIn(PairAttendRows::Rope(half.Block())) + column * L::kHalfBytes;
-    const std::byte* const any = reinterpret_cast<const std::byte*>(source.rows[0]);
-    constexpr int kRopeLines = L::kRope / 8 / kLanesOfRow;
-    WINNOW_UNROLL
-    for (int i = 0; i < kPasses * kRopeLines; ++i) {
-      const uint64_t row = RowOf(half, i / kRopeLines);
-      const int at = kRopeAt + (column + i % kRopeLines * kLanesOfRow) * 16;
-      std::byte* to =
-          line + i / kRopeLines * L::kTileBytes + i % kRopeLines * kLanesOfRow * L::kHalfBytes;
-      if (aligned) {
-        simt::CopyAsync16OrZero(to, (row != 0 ? reinterpret_cast<const std::byte*>(row) : any) + at,
-                                row != 0);
-      } else {
-        *reinterpret_cast<EightValues*>(to) = LoadLine(row, at);
-      }
+    std::byte* const tiles = PairAttendRows::Rope(half.Block());
+    if (aligned) {
+      Copy<true, 2 * L::kRope>(half, kRopeAt, tiles);
+    } else {
+      Copy<false, 2 * L::kRope>(half, kRopeAt, tiles);
     }
     simt::CopyAsyncCommit();
   }

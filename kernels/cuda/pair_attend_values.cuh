@@ -9,8 +9,6 @@ namespace winnow::kernels::cuda {
 // Brings bf16 rows, which are copied to their tiles as they are. One half is on its way while the
 // next is asked for, if there is room for that.
 struct PairAttendValues : PairAttendBringer {
-  static constexpr int kLineBytes = 16;  // 8 dims
-
   WINNOW_DEVICE explicit PairAttendValues(const PairAttendRows& rows)
       : PairAttendBringer(rows, 2 * (L::kLatent + L::kRope)) {}
 
@@ -51,29 +49,6 @@ struct PairAttendValues : PairAttendBringer {
                                PairAttendRows::Half(half.Block(), half.Half()));
     if (!half.HasRope()) return;
     Copy<kAligned, 2 * L::kRope>(half, 2 * L::kLatent, PairAttendRows::Rope(half.Block()));
-  }
-
-  // kBytes of each of the warp's rows from `at` on, to tiles.
-  template <bool kAligned, int kBytes>
-  WINNOW_DEVICE void Copy(PairHalf half, int at, std::byte* tiles) const {
-    const int column = simt::Lane() / 8;
-    std::byte* const line = LineIn(tiles) + column * L::kHalfBytes;
-    const std::byte* const any = reinterpret_cast<const std::byte*>(source.rows[0]);
-    WINNOW_UNROLL
-    for (int pass = 0; pass < kPasses; ++pass) {
-      const uint64_t row = RowOf(half, pass);
-      const std::byte* from = row != 0 ? reinterpret_cast<const std::byte*>(row) : any;
-      WINNOW_UNROLL
-      for (int i = 0; i < kBytes / kLineBytes / kLanesOfRow; ++i) {
-        const int offset = at + (column + i * kLanesOfRow) * kLineBytes;
-        std::byte* to = line + pass * L::kTileBytes + i * kLanesOfRow * L::kHalfBytes;
-        if constexpr (kAligned) {
-          simt::CopyAsync16OrZero(to, from + offset, row != 0);
-        } else {
-          *reinterpret_cast<EightValues*>(to) = LoadLine(row, offset);
-        }
-      }
-    }
   }
 };
 

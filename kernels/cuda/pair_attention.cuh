@@ -109,7 +109,7 @@ WINNOW_DEVICE void PairAttendBody(const AttendArgs& args) {
     simt::TakeRegisters<L::kMultiplierRegisters>();
     LoadPairQueries<kFormat>(args, query, first_head);
     simt::PublishShared();
-    simt::SyncFirst<L::kMultipliers>();
+    PairAttendPlace::Sync();
     const size_t result = (size_t{1} * split * args.queries + query) * args.heads + first_head;
     PairAttendTo<kFormat>(rows, args.outputs + result * L::kLatent, args.lse + result,
                           args.heads - first_head);
