@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "kernels/reference/formats.h"
 #include "kernels/reference/reference_backend.h"
@@ -85,6 +86,16 @@ AttentionInputs RandomInputs(RandomData& random, const AttentionCase& c) {
                         random.Rows(c.format, c.latent_dim, c.rope_dim, most + queries)};
   in.rows.insert(in.rows.begin(), c.first_row_at, std::byte{0});
   return in;
+}
+
+void ScaleBf16(std::vector<std::byte>* values, const std::function<int(size_t)>& exponent) {
+  for (size_t i = 0; i < values->size() / 2; ++i) {
+    uint16_t bits;
+    std::memcpy(&bits, &(*values)[2 * i], sizeof bits);
+    const int field = (bits >> 7 & 0xff) + exponent(i);
+    bits = field > 0 && field < 255 ? static_cast<uint16_t>((bits & 0x807f) | field << 7) : 0;
+    std::memcpy(&(*values)[2 * i], &bits, sizeof bits);
+  }
 }
 
 AttentionResult Evaluate(DeviceApi& device, const CudaBackend& backend, const AttentionCase& c,

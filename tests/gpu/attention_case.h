@@ -2,6 +2,7 @@
 #define WINNOW_TESTS_GPU_ATTENTION_CASE_H_
 
 #include <cstddef>
+#include <functional>
 #include <vector>
 
 #include "kernels/cuda/cuda_backend.h"
@@ -31,6 +32,10 @@ struct AttentionInputs {
 };
 
 AttentionInputs RandomInputs(RandomData& random, const AttentionCase& c);
+
+// Multiplies bf16 values by 2^exponent(number of the value); what would be subnormal, or overflow,
+// becomes zero.
+void ScaleBf16(std::vector<std::byte>* values, const std::function<int(size_t)>& exponent);
 
 AttentionResult Evaluate(DeviceApi& device, const CudaBackend& backend, const AttentionCase& c,
                          const AttentionInputs& in);

@@ -1,8 +1,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstring>
-#include <functional>
 
 #include "tests/gpu/attention_case.h"
 #include "tests/gpu/test_device.h"
@@ -30,17 +28,6 @@ class GpuPairAttentionTest : public GpuKernelTest {
     EXPECT_EQ(Disagreement(c, in, Evaluate(*device_, *backend_, c, in)), "");
   }
   void ExpectAgrees(const AttentionCase& c) { ExpectAgrees(c, RandomInputs(random_, c)); }
-
-  // Multiplies values by 2^exponent(number of the value); what would be subnormal becomes zero.
-  static void Scale(std::vector<std::byte>* values, const std::function<int(size_t)>& exponent) {
-    for (size_t i = 0; i < values->size() / 2; ++i) {
-      uint16_t bits;
-      std::memcpy(&bits, &(*values)[2 * i], sizeof bits);
-      const int field = (bits >> 7 & 0xff) + exponent(i);
-      bits = field > 0 && field < 255 ? static_cast<uint16_t>((bits & 0x807f) | field << 7) : 0;
-      std::memcpy(&(*values)[2 * i], &bits, sizeof bits);
-    }
-  }
 
   RandomData random_{TestSeed()};
 };
@@ -75,7 +62,8 @@ TEST_P(GpuPairAttentionTest, TakesLogitsThatChangeFromBlockToBlock) {
   for (const int sign : {-1, 1}) {
     const AttentionCase c = Case(33, {320, 190}, 0.3f);
     AttentionInputs in = RandomInputs(random_, c);
-    Scale(&in.rows, [&](size_t i) { return sign * static_cast<int>(i / (kLatent + kRope) / 50); });
+    ScaleBf16(&in.rows,
+              [&](size_t i) { return sign * static_cast<int>(i / (kLatent + kRope) / 50); });
     ExpectAgrees(c, in);
   }
 }
@@ -84,8 +72,8 @@ TEST_P(GpuPairAttentionTest, TakesRowsAndQueriesOfAnyMagnitude) {
   for (const int exponent : {-60, -20, 20, 60}) {
     const AttentionCase c = Case(4, {90}, std::ldexp(0.05f, -2 * exponent));
     AttentionInputs in = RandomInputs(random_, c);
-    Scale(&in.rows, [&](size_t) { return exponent; });
-    Scale(&in.queries, [&](size_t) { return exponent; });
+    ScaleBf16(&in.rows, [&](size_t) { return exponent; });
+    ScaleBf16(&in.queries, [&](size_t) { return exponent; });
     ExpectAgrees(c, in);
   }
 }

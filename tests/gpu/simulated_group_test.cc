@@ -85,19 +85,24 @@ TEST(SimulatedGroup, FindsAMissingWait) { EXPECT_LT(SeedsThatPass({.wait = true}
 
 TEST(SimulatedGroup, FindsAMissingCommit) { EXPECT_LT(SeedsThatPass({.commit = true}), 10); }
 
-// Each warp waits for its rows of a product, and writes over its part of the matrix.
-void WriteOverMatrix(bool sync, bool* ok) {
-  cuda::WriteMatrix(simt::SharedMemory(), kColumns, false, cuda::ValueOfB);
-  simt::PublishShared();
-  simt::SyncBlock();
+// A's fragments by the matrix in shared memory, and waits for it.
+void Multiply(float (&d)[4][4]) {
   uint32_t a[4];
   cuda::FragmentOfA(a);
-  float d[4][4];
   simt::GroupBegin();
   simt::MmaGroup(
       d, a, simt::SharedMatrix(simt::SharedMemory(), kHalfBytes, cuda::kProductTileBytes), false);
   simt::GroupCommit();
   simt::GroupWait<0>();
+}
+
+// Each warp waits for its rows of a product, and writes over its part of the matrix.
+void WriteOverMatrix(bool sync, bool* ok) {
+  cuda::WriteMatrix(simt::SharedMemory(), kColumns, false, cuda::ValueOfB);
+  simt::PublishShared();
+  simt::SyncBlock();
+  float d[4][4];
+  Multiply(d);
   if (sync) simt::SyncGroup();
   cuda::WriteMatrix(simt::SharedMemory(), kColumns, false, [](int, int) { return 0.0f; });
   if (cuda::WrongValues(d) != 0) *ok = false;
@@ -155,14 +160,8 @@ std::string ErrorOfTwoOfThree(bool second_publishes) {
     if (group == 0 || second_publishes) simt::PublishShared();
     simt::SyncFirst<256>();
     if (group == 1) return;
-    uint32_t a[4];
-    cuda::FragmentOfA(a);
     float d[4][4];
-    simt::GroupBegin();
-    simt::MmaGroup(
-        d, a, simt::SharedMatrix(simt::SharedMemory(), kHalfBytes, cuda::kProductTileBytes), false);
-    simt::GroupCommit();
-    simt::GroupWait<0>();
+    Multiply(d);
   });
 }
 

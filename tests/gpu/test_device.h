@@ -33,6 +33,12 @@ class GpuTest : public testing::Test {
               "");
   }
 
+  // Last in SetUp, where a test may ask for groups that the device has not.
+  void SkipWithoutGroups() {
+    if (IsSkipped() || !use_groups() || device_->properties().limits.has_groups) return;
+    GTEST_SKIP() << device_->properties().name << " has no groups of warps";
+  }
+
   std::unique_ptr<DeviceApi> device_;
   std::unique_ptr<CudaBackend> backend_;
 };
@@ -43,8 +49,7 @@ class GpuKernelTest : public GpuTest, public testing::WithParamInterface<bool> {
   bool use_groups() const override { return GetParam(); }
   void SetUp() override {
     GpuTest::SetUp();
-    if (IsSkipped() || !use_groups() || device_->properties().limits.has_groups) return;
-    GTEST_SKIP() << device_->properties().name << " has no groups of warps";
+    SkipWithoutGroups();
   }
 };
 
