@@ -23,10 +23,23 @@ using Mask = std::unique_ptr<bitmask, void (*)(bitmask*)>;
 
 bool KnowsNodes() { return numa_available() >= 0; }
 
-// CPUs that the calling thread may run on; of as many as the mask has room for.
-Mask CpusOfThread() {
-  Mask cpus(numa_allocate_cpumask(), numa_free_cpumask);
-  if (numa_sched_getaffinity(0, cpus.get()) < 0) numa_bitmask_clearall(cpus.get());
+constexpr int kMostCpus = 8192;
+constexpr size_t kCpuSetBytes = CPU_ALLOC_SIZE(kMostCpus);
+using CpuSet = std::unique_ptr<cpu_set_t, void (*)(cpu_set_t*)>;
+CpuSet NoCpus() {
+  CpuSet cpus(CPU_ALLOC(kMostCpus), [](cpu_set_t* set) { CPU_FREE(set); });
+  CPU_ZERO_S(kCpuSetBytes, cpus.get());
+  return cpus;
+}
+
+// CPUs that the calling thread may run on; none if the system does not say.
+std::vector<int> CpusOfThread() {
+  const CpuSet set = NoCpus();
+  std::vector<int> cpus;
+  if (sched_getaffinity(0, kCpuSetBytes, set.get()) != 0) return cpus;
+  for (int cpu = 0; cpu < kMostCpus; ++cpu) {
+    if (CPU_ISSET_S(cpu, kCpuSetBytes, set.get())) cpus.push_back(cpu);
+  }
   return cpus;
 }
 
@@ -45,14 +58,11 @@ bool SetPolicy(int mode, const std::vector<int>& nodes) {
 
 // The node's CPUs, as far as the thread may run on them already.
 bool RunOn(int node) {
-  const Mask allowed = CpusOfThread();
-  for (unsigned cpu = 0; cpu < allowed->size; ++cpu) {
-    if (numa_bitmask_isbitset(allowed.get(), cpu) != 0 &&
-        numa_node_of_cpu(static_cast<int>(cpu)) != node) {
-      numa_bitmask_clearbit(allowed.get(), cpu);
-    }
+  const CpuSet of_node = NoCpus();
+  for (const int cpu : CpusOfThread()) {
+    if (numa_node_of_cpu(cpu) == node) CPU_SET_S(cpu, kCpuSetBytes, of_node.get());
   }
-  return numa_sched_setaffinity(0, allowed.get()) == 0;
+  return sched_setaffinity(0, kCpuSetBytes, of_node.get()) == 0;
 }
 
 }  // namespace
@@ -66,11 +76,9 @@ NumaNodes AllowedNumaNodes() {
       nodes.with_memory.push_back(node);
     }
   }
-  const Mask cpus = CpusOfThread();
   std::set<int> with_cpus;
-  for (unsigned cpu = 0; cpu < cpus->size; ++cpu) {
-    if (numa_bitmask_isbitset(cpus.get(), cpu) == 0) continue;
-    if (const int node = numa_node_of_cpu(static_cast<int>(cpu)); node >= 0) with_cpus.insert(node);
+  for (const int cpu : CpusOfThread()) {
+    if (const int node = numa_node_of_cpu(cpu); node >= 0) with_cpus.insert(node);
   }
   nodes.with_cpus.assign(with_cpus.begin(), with_cpus.end());
   return nodes;
@@ -114,13 +122,8 @@ absl::Status Apply(const NumaPlacement& placement) {
 }
 
 int AllowedCpus() {
-  constexpr int kMostCpus = 8192;
-  const size_t bytes = CPU_ALLOC_SIZE(kMostCpus);
-  const std::unique_ptr<cpu_set_t, void (*)(cpu_set_t*)> cpus(
-      CPU_ALLOC(kMostCpus), [](cpu_set_t* set) { CPU_FREE(set); });
-  const bool known = sched_getaffinity(0, bytes, cpus.get()) == 0;
-  return std::max(1, known ? CPU_COUNT_S(bytes, cpus.get())
-                           : static_cast<int>(std::thread::hardware_concurrency()));
+  const auto cpus = static_cast<int>(CpusOfThread().size());
+  return std::max(1, cpus > 0 ? cpus : static_cast<int>(std::thread::hardware_concurrency()));
 }
 
 }  // namespace winnow
