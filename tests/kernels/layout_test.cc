@@ -47,6 +47,32 @@ TEST(Layout, ExtractReturnsWhatArrangeWrote) {
   }
 }
 
+TEST(Layout, ManyKeysAreArrangedAndExtractedAsEachByItself) {
+  RandomData random(TestSeed());
+  for (const KeyFormat format : kFormats) {
+    for (int dim = kMinIndexDim; dim <= kMaxIndexDim; dim += 32) {
+      const size_t key_bytes = KeyBytes(format, dim);
+      const int first = random.Int(0, 40), count = random.Int(16, kPageEntries - first);
+      const std::vector<std::byte> keys = random.Keys(format, dim, count);
+      std::vector<std::byte> together(KeyPageBytes(format, dim), std::byte{0x5a});
+      std::vector<std::byte> one_by_one = together;
+      ArrangeKeys(format, dim, keys.data(), first, count, together.data());
+      for (int i = 0; i < count; ++i) {
+        ArrangeKeys(format, dim, &keys[i * key_bytes], first + i, 1, one_by_one.data());
+      }
+      EXPECT_EQ(together, one_by_one) << "dim " << dim << ", first " << first;
+      std::vector<std::byte> back(keys.size());
+      for (int i = 0; i < count; ++i) {
+        ExtractKeys(format, dim, together.data(), first + i, 1, &back[i * key_bytes]);
+      }
+      EXPECT_EQ(back, keys) << "dim " << dim << ", first " << first;
+      std::ranges::fill(back, std::byte{});
+      ExtractKeys(format, dim, together.data(), first, count, back.data());
+      EXPECT_EQ(back, keys) << "dim " << dim << ", first " << first;
+    }
+  }
+}
+
 TEST(Layout, ArrangeTouchesOnlyItsEntries) {
   RandomData random(TestSeed());
   for (const KeyFormat format : kFormats) {
