@@ -49,6 +49,7 @@ void ForEachScale(size_t code_bytes, size_t scale_bytes, int i, Fn fn) {
 template <size_t kGroup, size_t kScale, typename Fn>
 void ForEachPiece(size_t code_bytes, size_t scale_bytes, int i, Fn fn) {
   const size_t codes = CodesOf(code_bytes, kGroup, i);
+#pragma GCC unroll 8
   for (size_t at = 0; at < code_bytes; at += kGroup) fn(at, codes + at * kLanes, kGroup);
   ForEachScale<kScale>(code_bytes, scale_bytes, i, fn);
 }
@@ -110,23 +111,6 @@ void Extract(size_t code_bytes, size_t scale_bytes, const std::byte* page, int f
   ForEights(first, count, eight, [&](int n) {
     ForEachPiece<kGroup, kScale>(code_bytes, scale_bytes, first + n, copy_to(keys + n * key_bytes));
   });
-}
-
-template <size_t kGroup, size_t kScale>
-void Copy(size_t code_bytes, size_t scale_bytes, const std::byte* from_page, int from,
-          std::byte* to_page, int to) {
-  const std::byte* code = from_page + CodesOf(code_bytes, kGroup, from);
-  std::byte* to_code = to_page + CodesOf(code_bytes, kGroup, to);
-  for (size_t at = 0; at < kLanes * code_bytes; at += kLanes * kGroup) {
-    std::memcpy(to_code + at, code + at, kGroup);
-  }
-  if constexpr (kScale > 0) {
-    const size_t scales = kPageEntries * code_bytes;
-    for (size_t at = scales; at < scales + kPageEntries * scale_bytes;
-         at += kPageEntries * kScale) {
-      std::memcpy(to_page + at + to * kScale, from_page + at + from * kScale, kScale);
-    }
-  }
 }
 
 // Calls fn<G, S>() of the format's layout.
@@ -191,14 +175,6 @@ void ExtractKeys(KeyFormat format, int dim, const std::byte* page, int first, in
   ForGroups(format, [&]<size_t kGroup, size_t kScale>() {
     Extract<kGroup, kScale>(KeyCodeBytes(format, dim), KeyScaleBytes(format, dim), page, first,
                             count, keys);
-  });
-}
-
-void CopyKey(KeyFormat format, int dim, const std::byte* from_page, int from, std::byte* to_page,
-             int to) {
-  ForGroups(format, [&]<size_t kGroup, size_t kScale>() {
-    Copy<kGroup, kScale>(KeyCodeBytes(format, dim), KeyScaleBytes(format, dim), from_page, from,
-                         to_page, to);
   });
 }
 

@@ -60,10 +60,6 @@ void ArrangeKeys(KeyFormat format, int dim, const std::byte* keys, int first, in
 void ExtractKeys(KeyFormat format, int dim, const std::byte* page, int first, int count,
                  std::byte* keys);
 
-// Copies one entry's key from page to page.
-void CopyKey(KeyFormat format, int dim, const std::byte* from_page, int from, std::byte* to_page,
-             int to);
-
 // Index of the first entry that holds a NaN or an infinity (in a code or a scale), or -1.
 // A UE8M0 scale of 255 is NaN.
 int64_t FirstNonFiniteKey(KeyFormat format, int dim, std::span<const std::byte> keys);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -13,30 +14,27 @@ namespace {
 constexpr int kPagesPerTask = 64;
 constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
 
-// Without a branch, so that the compiler compares a vector at a time.
-bool AllBelow(std::span<const float> bounds, float floor) {
-  int below = 1;
-  for (const float bound : bounds) below &= static_cast<int>(bound < floor);
-  return below != 0;
+// Calls fn(i) for each value of a page of which is_sought(value). Those are few, so they are marked
+// first, without a branch: the compiler compares a vector at a time.
+template <typename IsSought, typename Fn>
+void ForEachSought(std::span<const float> values, IsSought is_sought, Fn fn) {
+  static_assert(std::endian::native == std::endian::little);
+  std::array<uint8_t, kPageEntries> marks = {};
+  for (size_t i = 0; i < values.size(); ++i) marks[i] = static_cast<uint8_t>(is_sought(values[i]));
+  for (size_t first = 0; first < marks.size(); first += sizeof(uint64_t)) {
+    uint64_t marked;
+    std::memcpy(&marked, &marks[first], sizeof marked);
+    for (; marked != 0; marked &= marked - 1) fn(first + std::countr_zero(marked) / 8);
+  }
 }
 
-// Offers the scores of a page to the row's best. Few are above the threshold, so those are sought
-// out first, again without a branch.
+// Offers the scores of a page to the row's best.
 void Offer(std::span<const float> scores, uint32_t first_position, TopK* best) {
   const bool takes_all = !best->full();
   const float threshold = best->threshold();
-  std::array<uint8_t, kPageEntries> above = {};
-  for (size_t i = 0; i < scores.size(); ++i) {
-    above[i] = static_cast<uint8_t>(takes_all | (scores[i] > threshold));
-  }
-  for (size_t first = 0; first < above.size(); first += sizeof(uint64_t)) {
-    uint64_t any;
-    std::memcpy(&any, &above[first], sizeof any);
-    if (any == 0) continue;
-    for (size_t i = first; i < first + sizeof any; ++i) {
-      if (above[i] != 0) best->Push(scores[i], first_position + static_cast<uint32_t>(i));
-    }
-  }
+  ForEachSought(
+      scores, [=](float score) { return takes_all | (score > threshold); },
+      [&](size_t i) { best->Push(scores[i], first_position + static_cast<uint32_t>(i)); });
 }
 
 // From so many times k entries on, and so many at all, it pays to prepare a sieve.
@@ -218,15 +216,16 @@ class Scan {
   uint64_t KeepSurvivors(std::span<const float> bounds, const KeyPage& page, int row,
                          Worker* worker) {
     const float floor = memory_.floors[row].floor();
-    if (AllBelow(bounds, floor)) return 0;
     Survivors& survivors = worker->survivors[row];
     uint64_t kept = 0;
-    for (size_t i = 0; i < bounds.size(); ++i) {
-      if (bounds[i] < floor) continue;
-      survivors.Add(page.keys, static_cast<int>(i), page.first_position + static_cast<uint32_t>(i));
-      ++kept;
-      if (survivors.full()) ScoreSurvivors(row, worker);
-    }
+    ForEachSought(
+        bounds, [floor](float bound) { return !(bound < floor); },
+        [&](size_t i) {
+          survivors.Add(page.keys, static_cast<int>(i),
+                        page.first_position + static_cast<uint32_t>(i));
+          ++kept;
+          if (survivors.full()) ScoreSurvivors(row, worker);
+        });
     return kept;
   }
 
@@ -241,10 +240,11 @@ class Scan {
     const ScoreQuery query = RowOf(query_, row);
     std::byte* scratch = worker->scratch.Get(variant_.score_scratch_bytes(query));
     worker->ready = nullptr;
+    std::byte* const page = worker->survivor_page.Get(KeyPageBytes(query.format, query.dim));
+    survivors.ArrangeIn(page);
     alignas(kScratchAlignment) std::array<float, kPageEntries> scores;
     variant_.score_page(query, rows_prepared_ + row * row_bytes_,
-                        {.page = survivors.page(), .next = nullptr, .first = true}, scratch,
-                        scores.data());
+                        {.page = page, .next = nullptr, .first = true}, scratch, scores.data());
     const std::span<const uint32_t> positions = survivors.positions();
     for (size_t i = 0; i < positions.size(); ++i) worker->best[row].Push(scores[i], positions[i]);
     memory_.floors[row].Note(std::span(scores).first(positions.size()));

@@ -26,6 +26,7 @@ struct ScanMemory {
     Scratch sieve_scratch;
     const std::byte* sieve_ready = nullptr;
     std::vector<Survivors> survivors;  // [rows] and more
+    Scratch survivor_page;
     SieveTrial trial;
   };
 

@@ -11,15 +11,17 @@
 
 namespace winnow::kernels {
 
-// Entries of one query row that passed the sieve, side by side in a page of their own so that they
-// are scored as cheaply as those of any page.
+// Keys of entries that passed the sieve of one query row, until there are as many as a page holds,
+// so that they are scored as cheaply as those of any page. Entry-major, because they come one by
+// one: each in a page's order would touch a cache line for every few bytes.
 class Survivors {
  public:
   // Makes ready for keys of this shape; keeps its memory.
   void Reset(const ScoreQuery& query) {
     format_ = query.format;
     dim_ = query.dim;
-    page_ = memory_.Get(KeyPageBytes(format_, dim_));
+    key_bytes_ = KeyBytes(format_, dim_);
+    keys_ = memory_.Get(KeyPageBytes(format_, dim_));
     count_ = 0;
   }
 
@@ -27,13 +29,13 @@ class Survivors {
   bool empty() const { return count_ == 0; }
   // There must be room.
   void Add(const std::byte* page, int entry, uint32_t position) {
-    CopyKey(format_, dim_, page, entry, page_, count_);
+    ExtractKeys(format_, dim_, page, entry, 1, keys_ + count_ * key_bytes_);
     positions_[count_++] = position;
   }
   void Clear() { count_ = 0; }
 
-  // KeyPageBytes; the first positions().size() entries are held.
-  const std::byte* page() const { return page_; }
+  // Writes the keys into a page of KeyPageBytes, as its first entries.
+  void ArrangeIn(std::byte* page) const { ArrangeKeys(format_, dim_, keys_, 0, count_, page); }
   std::span<const uint32_t> positions() const {
     return std::span(positions_).first(static_cast<size_t>(count_));
   }
@@ -41,8 +43,9 @@ class Survivors {
  private:
   KeyFormat format_ = KeyFormat::kFp8E4M3;
   int dim_ = 0;
+  size_t key_bytes_ = 0;
   int count_ = 0;
-  std::byte* page_ = nullptr;
+  std::byte* keys_ = nullptr;  // [64, key_bytes_]
   Scratch memory_;
   std::array<uint32_t, kPageEntries> positions_;
 };

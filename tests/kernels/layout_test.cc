@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "kernels/reference/formats.h"
 #include "tests/kernels/random_data.h"
@@ -86,27 +85,6 @@ TEST(Layout, ArrangeTouchesOnlyItsEntries) {
     std::vector<std::byte> expected = keys;
     std::copy(other.begin(), other.end(), expected.begin() + 17 * KeyBytes(format, 64));
     EXPECT_EQ(back, expected);
-  }
-}
-
-TEST(Layout, CopyMovesOneKeyAndNothingElse) {
-  RandomData random(TestSeed());
-  for (const KeyFormat format : kFormats) {
-    for (int dim = kMinIndexDim; dim <= kMaxIndexDim; dim += 32) {
-      const size_t key_bytes = KeyBytes(format, dim);
-      const std::vector<std::byte> from = random.Keys(format, dim, kPageEntries);
-      std::vector<std::byte> to = random.Keys(format, dim, kPageEntries);
-      std::vector<std::byte> from_page(KeyPageBytes(format, dim)), to_page(from_page.size());
-      ArrangeKeys(format, dim, from.data(), 0, kPageEntries, from_page.data());
-      ArrangeKeys(format, dim, to.data(), 0, kPageEntries, to_page.data());
-      for (const auto& [entry, place] : {std::pair{0, 63}, {17, 4}, {63, 16}}) {
-        CopyKey(format, dim, from_page.data(), entry, to_page.data(), place);
-        std::copy_n(from.begin() + entry * key_bytes, key_bytes, to.begin() + place * key_bytes);
-      }
-      std::vector<std::byte> got(to.size());
-      ExtractKeys(format, dim, to_page.data(), 0, kPageEntries, got.data());
-      EXPECT_EQ(got, to);
-    }
   }
 }
 
