@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <functional>
 
+#include "kernels/cpu/keep_best.h"
+
 namespace winnow::kernels {
 namespace {
 
-// Scores kept before the floor rises again: the fewer, the closer it follows; each of them is moved
-// about this many times on the way.
+// Scores kept before the floor rises again: the fewer, the closer it follows; each of them is
+// looked at about this many times on the way.
 constexpr size_t kMoves = 4;
 
 size_t CapacityFor(size_t k) { return k + k / kMoves + 1; }
@@ -29,10 +31,7 @@ void ScoreFloor::Note(std::span<const float> scores) {
     if (!(score > floor())) continue;
     best_.push_back(score);
     if (best_.size() < CapacityFor(k_)) continue;
-    const auto last = best_.begin() + static_cast<ptrdiff_t>(k_) - 1;
-    std::nth_element(best_.begin(), last, best_.end(), std::greater<>());
-    floor_.store(*last, std::memory_order_relaxed);
-    best_.resize(k_);
+    floor_.store(KeepBest(k_, &best_, std::identity()), std::memory_order_relaxed);
   }
 }
 

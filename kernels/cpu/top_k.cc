@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/cpu/keep_best.h"
+
 namespace winnow::kernels {
 namespace {
 
@@ -20,16 +22,14 @@ void TopK::Reset(int k) {
 }
 
 void TopK::Cut() {
-  std::nth_element(kept_.begin(), kept_.begin() + static_cast<ptrdiff_t>(k_) - 1, kept_.end(),
-                   Better);
-  kept_.resize(k_);
+  threshold_ = KeepBest(k_, &kept_, [](const Candidate& candidate) { return candidate.score; });
   full_ = true;
-  threshold_ = kept_[k_ - 1].score;
 }
 
 const std::vector<Candidate>& TopK::Sorted() {
   if (kept_.size() > k_) Cut();
   std::sort(kept_.begin(), kept_.end(), Better);
+  kept_.resize(std::min(kept_.size(), k_));
   return kept_;
 }
 
