@@ -31,15 +31,16 @@ inline Bytes RoundPair(__m512* first, __m512* second) {
 void SplitProbabilities(const RowShape& shape, const AttendScratch& s, int rows) {
   for (int g = 0; g < shape.groups; ++g) {
     const float* scales = s.scales + g * kRowBlock;
-    std::byte* out = s.probabilities + g * 2 * kProbabilityBytes;
+    std::byte* out = s.probabilities + g * shape.terms * kProbabilityBytes;
     for (int r = 0; r < rows; r += 2) {
       for (int h = 0; h < kAttendHeads; h += 16) {
         const float* p = s.logits + r * kAttendHeads + h;
         __m512 first = _mm512_mul_ps(LoadFloats(p), _mm512_set1_ps(scales[r]));
         __m512 second = _mm512_mul_ps(LoadFloats(p + kAttendHeads), _mm512_set1_ps(scales[r + 1]));
         std::byte* words = out + 2 * r * kAttendHeads + 4 * h;
-        StoreBytes(RoundPair(&first, &second), words);
-        StoreBytes(RoundPair(&first, &second), words + kProbabilityBytes);
+        for (int term = 0; term < shape.terms; ++term) {
+          StoreBytes(RoundPair(&first, &second), words + term * kProbabilityBytes);
+        }
       }
     }
   }
@@ -90,9 +91,9 @@ struct VectorEngine {
   }
 
   // sums += probabilities of kTileHeads heads times values.
-  static inline void AddParts(const Bytes (&value)[kTileVectors], const std::byte* part,
-                              __m512 (&sums)[kTileHeads * kTileVectors]) {
-    const auto* words = reinterpret_cast<const uint32_t*>(part);
+  static inline void AddTerm(const Bytes (&value)[kTileVectors], const std::byte* term,
+                             __m512 (&sums)[kTileHeads * kTileVectors]) {
+    const auto* words = reinterpret_cast<const uint32_t*>(term);
     Bytes broadcast[kTileHeads];
     Unrolled<kTileHeads>([&](auto h) { broadcast[h] = Broadcast(words + h); });
     Unrolled<kTileHeads * kTileVectors>([&](auto i) {
@@ -100,6 +101,7 @@ struct VectorEngine {
     });
   }
 
+  template <int kTerms>
   static void OutputTile(const RowShape& shape, const AttendScratch& s, int head, int dim,
                          int pairs) {
     __m512 sums[kTileHeads * kTileVectors];
@@ -108,26 +110,35 @@ struct VectorEngine {
       sums[i] = LoadFloats(outputs + i / kTileVectors * shape.latent + i % kTileVectors * 16);
     });
     const int group = dim / 2 / shape.group_words;
-    const std::byte* high = s.probabilities + group * 2 * kProbabilityBytes + 4 * head;
+    const std::byte* terms = s.probabilities + group * kTerms * kProbabilityBytes + 4 * head;
     const std::byte* values = s.pairs + size_t{4} * dim;
     for (int p = 0; p < pairs; ++p) {
       Bytes value[kTileVectors];
       Unrolled<kTileVectors>(
           [&](auto v) { value[v] = LoadBytes(values + size_t{4} * p * shape.latent + 64 * v); });
-      const std::byte* part = high + 4 * p * kAttendHeads;
-      Unrolled<2>([&](auto i) { AddParts(value, part + i * kProbabilityBytes, sums); });
+      const std::byte* pair = terms + 4 * p * kAttendHeads;
+      Unrolled<kTerms>([&](auto i) { AddTerm(value, pair + i * kProbabilityBytes, sums); });
     }
     Unrolled<kTileHeads * kTileVectors>([&](auto i) {
       StoreFloats(sums[i], outputs + i / kTileVectors * shape.latent + i % kTileVectors * 16);
     });
   }
 
-  static void AddOutputs(const RowShape& shape, const AttendScratch& s, int rows) {
-    SplitProbabilities(shape, s, rows);
+  template <int kTerms>
+  static void AddTerms(const RowShape& shape, const AttendScratch& s, int rows) {
     for (int dim = 0; dim < shape.latent; dim += 16 * kTileVectors) {
       for (int head = 0; head < kAttendHeads; head += kTileHeads) {
-        OutputTile(shape, s, head, dim, rows / 2);
+        OutputTile<kTerms>(shape, s, head, dim, rows / 2);
       }
+    }
+  }
+
+  static void AddOutputs(const RowShape& shape, const AttendScratch& s, int rows) {
+    SplitProbabilities(shape, s, rows);
+    if (shape.terms == 1) {
+      AddTerms<1>(shape, s, rows);
+    } else {
+      AddTerms<2>(shape, s, rows);
     }
   }
 };

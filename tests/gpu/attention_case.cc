@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <span>
 
-#include "kernels/reference/formats.h"
 #include "kernels/reference/reference_backend.h"
 #include "tests/gpu/device_array.h"
+#include "tests/kernels/output_spread.h"
 
 namespace winnow::kernels::cuda {
 namespace {
@@ -28,48 +29,20 @@ AttentionResult Empty(const AttentionCase& c) {
   return {std::vector<float>(heads * c.latent_dim, kPoison), std::vector<float>(heads, kPoison)};
 }
 
-AttentionResult ByReference(const AttentionCase& c, const AttentionInputs& in) {
-  AttentionResult out = Empty(c);
-  WorkerPool pool(1);
-  for (size_t q = 0; q < c.row_counts.size(); ++q) {
-    const auto rows = RowsOf(c, q, in.rows.data());
-    const size_t head = q * c.heads;
-    ReferenceBackend()->SparseAttention(
-        {.format = c.format,
-         .heads = c.heads,
-         .latent_dim = c.latent_dim,
-         .rope_dim = c.rope_dim,
-         .softmax_scale = c.softmax_scale,
-         .queries = &in.queries[head * (c.latent_dim + c.rope_dim) * 2],
-         .rows = rows.data(),
-         .row_count = c.row_counts[q],
-         .outputs = &out.outputs[head * c.latent_dim],
-         .lse = &out.lse[head]},
-        pool);
-  }
-  return out;
-}
-
-// sqrt(sum over rows of (p c)^2) for each dim of each head of query row q.
-std::vector<double> Spread(const AttentionCase& c, const AttentionInputs& in, size_t q,
-                           const float* lse) {
-  const int width = c.latent_dim + c.rope_dim;
-  std::vector<double> spread(size_t{1} * c.heads * c.latent_dim);
-  std::vector<float> row(width), query(width);
-  for (const std::byte* stored : RowsOf(c, q, in.rows.data())) {
-    DecodeRow(c.format, c.latent_dim, c.rope_dim, stored, row.data());
-    for (int h = 0; h < c.heads; ++h) {
-      double dot = 0;
-      const std::byte* of_head = &in.queries[(q * c.heads + h) * width * 2];
-      for (int d = 0; d < width; ++d) dot += double{DecodeBf16(of_head + 2 * d)} * row[d];
-      const double p = std::exp(c.softmax_scale * dot - lse[h]);
-      for (int d = 0; d < c.latent_dim; ++d) {
-        spread[size_t{1} * h * c.latent_dim + d] += p * row[d] * p * row[d];
-      }
-    }
-  }
-  for (double& value : spread) value = std::sqrt(value);
-  return spread;
+// Query row q, whose results go to `out`.
+AttendParams ParamsOf(const AttentionCase& c, const AttentionInputs& in, size_t q,
+                      std::span<const std::byte* const> rows, AttentionResult* out) {
+  const size_t head = q * c.heads;
+  return {.format = c.format,
+          .heads = c.heads,
+          .latent_dim = c.latent_dim,
+          .rope_dim = c.rope_dim,
+          .softmax_scale = c.softmax_scale,
+          .queries = &in.queries[head * (c.latent_dim + c.rope_dim) * 2],
+          .rows = rows.data(),
+          .row_count = static_cast<int>(rows.size()),
+          .outputs = &out->outputs[head * c.latent_dim],
+          .lse = &out->lse[head]};
 }
 
 bool LseAgrees(float got, float expected, double relative) {
@@ -121,15 +94,20 @@ AttentionResult Evaluate(DeviceApi& device, const CudaBackend& backend, const At
 
 Error Disagreement(const AttentionCase& c, const AttentionInputs& in, const AttentionResult& got,
                    double relative) {
-  const AttentionResult expected = ByReference(c, in);
+  AttentionResult expected = Empty(c);
+  WorkerPool pool(1);
   std::vector<double> spread;
   for (size_t head = 0; head < expected.lse.size(); ++head) {
+    if (head % c.heads == 0) {
+      const size_t q = head / c.heads;
+      const auto rows = RowsOf(c, q, in.rows.data());
+      const AttendParams params = ParamsOf(c, in, q, rows, &expected);
+      ReferenceBackend()->SparseAttention(params, pool);
+      spread = OutputSpread(params);
+    }
     if (!LseAgrees(got.lse[head], expected.lse[head], relative)) {
       return "lse of head " + std::to_string(head) + " is " + std::to_string(got.lse[head]) +
              " instead of " + std::to_string(expected.lse[head]);
-    }
-    if (head % c.heads == 0) {
-      spread = Spread(c, in, head / c.heads, &expected.lse[head]);
     }
     const float* want = &expected.outputs[head * c.latent_dim];
     double largest = 1e-30;

@@ -41,8 +41,7 @@ AttentionResult Evaluate(DeviceApi& device, const CudaBackend& backend, const At
                          const AttentionInputs& in);
 
 // Where a result is not the reference's: an LSE, or an output that is off by more than `relative`
-// of the head's largest, or of four times sqrt(sum of (p c)^2) over its rows, which is what errors
-// of probabilities or rows that are independent of each other add up to. Empty if nowhere.
+// of the head's largest, or of four times the dim's OutputSpread. Empty if nowhere.
 Error Disagreement(const AttentionCase& c, const AttentionInputs& in, const AttentionResult& got,
                    double relative = 2e-3);
 

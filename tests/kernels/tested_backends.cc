@@ -17,6 +17,10 @@ std::vector<const Backend*> TestedBackends() {
   return backends;
 }
 
+bool RoundsProbabilities(const Backend& backend) {
+  return backend.name() == "avx512_bf16" || backend.name().ends_with("amx");
+}
+
 std::vector<const CpuVariant*> SievedVariants() {
   std::vector<const CpuVariant*> all(NativeVariants().begin(), NativeVariants().end());
 #if defined(__x86_64__)

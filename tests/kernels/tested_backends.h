@@ -12,6 +12,9 @@ namespace winnow::kernels {
 // the vector instructions around them: its arithmetic is tested on machines without AMX too.
 std::vector<const Backend*> TestedBackends();
 
+// Whether probabilities of bf16 rows are rounded to bf16; see kernels/README.md.
+bool RoundsProbabilities(const Backend& backend);
+
 // The variants with a sieve that can run here.
 std::vector<const CpuVariant*> SievedVariants();
 

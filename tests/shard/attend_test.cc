@@ -101,7 +101,8 @@ class FastShardAttendTest : public ShardAttendTest {
 TEST_F(FastShardAttendTest, PushDownIsWithinTheVariantsBound) {
   const auto result = shard_.Attend(Call(AttendPath::kPushDown)).value();
   const Attention expected = shard_.sample.Attended(query_, winners_);
-  ExpectClose(result.outputs, expected.outputs, 2e-3f);
+  // Where probabilities are rounded, 2^-8 of averages of what rows hold.
+  ExpectClose(result.outputs, expected.outputs, 6e-3f);
   ExpectClose(result.lse, expected.lse, 2e-3f);
 }
 
