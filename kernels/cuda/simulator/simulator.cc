@@ -126,7 +126,7 @@ void CopyBulk(void* shared, const void* global, size_t bytes, const void* at) {
 }
 
 void CopyBarrierWait(const void* at, uint32_t parity) {
-  constexpr int kMostWaits = 10000;
+  constexpr int kMostWaits = 1000;
   for (int i = 0; !CopyBarrierWaitAWhile(at, parity); ++i) {
     if (i == kMostWaits) Fail("deadlock: copies are waited for that do not come");
   }
