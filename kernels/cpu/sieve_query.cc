@@ -17,20 +17,56 @@ float Nearest(float x) {
   return (x + kUnits) - kUnits;
 }
 
-// One head's levels plus an offset, and what they stand for; returns the step.
-float RoundHead(std::span<const uint8_t> codes, int extra_bits, int offset, std::byte* levels,
-                float* values, float* rounded) {
+// A head's values and the step of their levels; returns whether it can be sieved.
+bool DecodeE4m3Head(std::span<const uint8_t> codes, int extra_bits, float* values, float* step) {
   int exponent = 1;
-  for (const uint8_t code : codes) exponent = std::max(exponent, E4m3Exponent(code));
-  const float step = E4m3Step(exponent, extra_bits);
-  const float inverse = 1 / step;  // of a power of two
   for (size_t d = 0; d < codes.size(); ++d) {
+    exponent = std::max(exponent, E4m3Exponent(codes[d]));
     values[d] = E4m3ToFloat(codes[d]);
+  }
+  *step = E4m3Step(exponent, extra_bits);
+  return true;
+}
+bool DecodeMxFp4Head(std::span<const uint8_t> codes, int dim, int extra_bits, float* values,
+                     float* step) {
+  const std::span<const uint8_t> scales = codes.subspan(dim / 2);
+  const int largest = *std::ranges::max_element(scales);
+  if (largest < kLeastSievedScale || largest > kMostSievedScale) {
+    std::fill_n(values, dim, 0.0f);
+    *step = 1;
+    return false;
+  }
+  for (int d = 0; d < dim; ++d) {
+    const uint8_t code = codes[d / 2];
+    values[d] = DecodeE2m1(d % 2 == 0 ? code & 0xf : code >> 4) * Ue8m0ToFloat(scales[d / 32]);
+  }
+  *step = MxFp4Step(largest, extra_bits);
+  return true;
+}
+
+// Levels plus an offset, and what they stand for.
+void RoundHead(std::span<const float> values, float step, int offset, std::byte* levels,
+               float* rounded) {
+  const float inverse = 1 / step;  // of a power of two
+  for (size_t d = 0; d < values.size(); ++d) {
     const float level = Nearest(values[d] * inverse);
     levels[d] = static_cast<std::byte>(static_cast<int>(level) + offset);
     rounded[d] = level * step;
   }
-  return step;
+}
+
+// Whether sums of scores stay far from what fp32 holds: of fp8 keys they always do before the
+// weights, and those are told by sums of levels, which overflow with them. An MXFP4 key that is
+// sieved has values up to 6 * 2^40.
+bool StaysFinite(const ScoreQuery& query, const float* weights, const float* values) {
+  if (query.format != KeyFormat::kMxFp4) return true;
+  double sum = 0;
+  for (int head = 0; head < query.heads; ++head) {
+    for (int d = 0; d < query.dim; ++d) {
+      sum += std::abs(double{weights[head]} * values[head * query.dim + d]);
+    }
+  }
+  return sum * std::ldexp(6.0, kMostSievedScale - 127) < 0x1p126;
 }
 
 }  // namespace
@@ -39,6 +75,10 @@ int E4m3Exponent(uint8_t code) { return std::max(1, (code & 0x7f) >> 3); }
 
 float E4m3Step(int exponent, int extra_bits) {
   return std::ldexp(1.0f, exponent - 10 - extra_bits);
+}
+
+float MxFp4Step(int scale_code, int extra_bits) {
+  return std::ldexp(1.0f, scale_code - 127 - 1 - extra_bits);
 }
 
 RoundedCode RoundCode(int magnitude, int exponent, int extra_bits) {
@@ -63,6 +103,7 @@ LevelledLayout::LevelledLayout(const ScoreQuery& query)
 void PrepareLevelled(const ScoreQuery& query, int extra_bits, int offset, std::byte* prepared) {
   const LevelledLayout layout(query);
   const auto dim = static_cast<size_t>(query.dim);
+  const size_t head_bytes = QueryBytes(query.format, query.dim);
   auto* const errors = reinterpret_cast<ScoreError*>(prepared + layout.errors_at);
   auto* const values = reinterpret_cast<float*>(prepared + layout.workspace_at);
   float* const rounded = values + layout.row_values;
@@ -70,19 +111,22 @@ void PrepareLevelled(const ScoreQuery& query, int extra_bits, int offset, std::b
   const float* from_weights = query.weights;
   const auto* codes = reinterpret_cast<const uint8_t*>(query.queries);
   for (int row = 0; row < query.rows; ++row) {
-    bool exact = true;  // that weights times steps are
-    for (int head = 0; head < query.heads; ++head) {
+    bool exact = true;  // that weights times steps are, of heads that can be sieved
+    for (int head = 0; head < query.heads; ++head, codes += head_bytes) {
       const size_t at = head * dim;
-      const float step = RoundHead({codes + at, dim}, extra_bits, offset, prepared + at,
-                                   values + at, rounded + at);
+      float step;
+      exact &= query.format == KeyFormat::kMxFp4
+                   ? DecodeMxFp4Head({codes, head_bytes}, query.dim, extra_bits, values + at, &step)
+                   : DecodeE4m3Head({codes, head_bytes}, extra_bits, values + at, &step);
       weights[head] = from_weights[head] * step;
-      exact = exact && weights[head] / step == from_weights[head];
+      exact &= weights[head] / step == from_weights[head];
+      RoundHead({values + at, dim}, step, offset, prepared + at, rounded + at);
     }
+    exact &= StaysFinite(query, from_weights, values);
     const RoundedRow rounded_row = {query.heads, query.dim, values, rounded, from_weights};
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
     errors[row] = exact ? BoundScoreError(rounded_row, rounded + layout.row_values)
                         : ScoreError{kInfinity, kInfinity};
-    codes += layout.row_values;
     prepared += layout.row_values;
     weights += query.heads;
     from_weights += query.heads;

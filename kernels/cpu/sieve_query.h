@@ -9,9 +9,11 @@
 
 namespace winnow::kernels {
 
-// e4m3 values as integers, for a sieve to multiply: an exponent e bounds some values by 2^(e + 1),
-// and they are rounded to multiples of a step, which are their levels. A level has the four bits of
-// a value's significand and `extra_bits` more, so that values of 2^(e - extra_bits) and above lose
+// Values of fp8 and MXFP4 as integers, for a sieve to multiply: they are rounded to multiples of a
+// step, which are their levels. Of e4m3, an exponent e bounds some values by 2^(e + 1); a level has
+// the four bits of a value's significand and `extra_bits` more, so that values of
+// 2^(e - extra_bits) and above lose nothing. Of MXFP4, a level has the bits of twice an E2M1 value
+// and `extra_bits` more, so that blocks of a scale of 2^-extra_bits of the largest and above lose
 // nothing.
 
 // The exponent field of a code, that of the subnormals as the one above it.
@@ -27,6 +29,13 @@ struct RoundedCode {
   float lost_square;  // 0..1/4
 };
 RoundedCode RoundCode(int magnitude, int exponent, int extra_bits);
+
+// Of blocks whose scale is the largest of a key or of a head of a query, 2^(scale_code - 127). Of
+// codes from kLeastSievedScale to kMostSievedScale scores neither overflow nor underflow on the
+// way, whatever rounds them; others are not sieved.
+float MxFp4Step(int scale_code, int extra_bits);
+inline constexpr int kLeastSievedScale = 127 - 40;
+inline constexpr int kMostSievedScale = 127 + 40;
 
 // What a bound is increased by: far above what sums and products lose below the normal numbers, and
 // far below all others.
@@ -45,7 +54,7 @@ struct LevelledLayout {
   size_t bytes;         // of all
 };
 
-// Rounds an fp8 query; there are at most 15 << extra_bits levels of either sign.
+// Rounds a query of fp8 or MXFP4; there are at most 15 << extra_bits levels of either sign.
 //   prepared  LevelledLayout::bytes
 void PrepareLevelled(const ScoreQuery& query, int extra_bits, int offset, std::byte* prepared);
 

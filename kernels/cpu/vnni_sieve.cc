@@ -19,7 +19,8 @@
 namespace winnow::kernels {
 namespace {
 
-#include "kernels/cpu/avx512_levels.inc"
+#include "kernels/cpu/avx512_e2m1_levels.inc"
+#include "kernels/cpu/avx512_e4m3_levels.inc"
 #include "kernels/cpu/avx512_tiles.inc"
 
 constexpr int kQueryOffset = 128;
@@ -30,7 +31,9 @@ bool RunsHere() {
          __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni");
 }
 
-bool Suits(const ScoreQuery& query) { return query.format == KeyFormat::kFp8E4M3; }
+bool Suits(const ScoreQuery& query) {
+  return query.format == KeyFormat::kFp8E4M3 || query.format == KeyFormat::kMxFp4;
+}
 
 size_t PreparedBytes(const ScoreQuery& query) { return LevelledLayout(query).bytes; }
 
@@ -43,42 +46,42 @@ size_t ScratchBytes(const ScoreQuery& query) {
   return kPageEntries * (size_t{1} * query.dim + sizeof(int32_t));
 }
 
-// A vector's levels to words [dim / 4, 16 entries], and what its sums start at.
-Bytes RoundVector(const std::byte* codes, int dim, KeyRounder& rounder, std::byte* words) {
-  Bytes sums = _mm512_setzero_si512();
-  for (int at = 0; at < dim * 16; at += 64) {
-    const Bytes levels = rounder.Round(codes + at);
-    StoreBytes(levels, words + at);
-    sums = AddDotBytes(sums, _mm512_set1_epi8(static_cast<char>(kQueryOffset)), levels);
-  }
-  return _mm512_sub_epi32(_mm512_setzero_si512(), sums);
-}
-
-void BoundPage(const ScoreQuery& query, const std::byte* prepared, const PageTurn& turn,
-               std::byte* scratch, float* bounds) {
+template <typename Rounder>
+void BoundPageOf(const ScoreQuery& query, const std::byte* prepared, const PageTurn& turn,
+                 std::byte* scratch, float* bounds) {
   const LevelledLayout layout(query);
   const auto* const errors = reinterpret_cast<const ScoreError*>(prepared + layout.errors_at);
-  const size_t code_bytes = size_t{kPageEntries} * query.dim;
-  auto* const starts = reinterpret_cast<int32_t*>(scratch + code_bytes);
-  KeyRounder rounder(LargestExponent(turn.page, code_bytes));
+  auto* const starts = reinterpret_cast<int32_t*>(scratch + size_t{kPageEntries} * query.dim);
+  const std::byte* codes = turn.page;
+  std::byte* levels = scratch;
+  Rounder rounder(turn.page, query.dim);
   RoundedPage rounded;
-  rounded.step = rounder.step();
-  for (int v = 0; v < kEntryVectors; ++v) {
-    const int first = 16 * v;
-    StoreBytes(
-        RoundVector(turn.page + first * query.dim, query.dim, rounder, scratch + first * query.dim),
-        starts + first);
-    rounder.Take(rounded.norms + first, rounded.residuals + first);
+  for (int first = 0; first < kPageEntries; first += 16) {
+    const std::byte* const words = levels;
+    for (; levels < words + 16 * query.dim; levels += Rounder::kLevels, codes += 64) {
+      rounder.Round(codes, levels);
+    }
+    StoreBytes(StartOf(words, query.dim / 4, kQueryOffset), starts + first);
+    rounder.Take(first, &rounded);
   }
+  const std::byte* const scales = Rounder::Scales(turn.page, query.dim);
   const Int8Tile tile = {.queries = reinterpret_cast<const uint32_t*>(prepared),
                          .keys = scratch,
                          .starts = starts,
                          .words = query.dim / 4};
   SumRows(query.rows, query.heads, reinterpret_cast<const float*>(prepared + layout.weights_at),
           tile, turn.next, KeyPageBytes(query.format, query.dim), [&](int row, int v, __m512 sum) {
-            StoreBounds(sum, rounded, errors[row], turn.page + code_bytes, 16 * v,
-                        bounds + row * kPageEntries);
+            StoreBounds(sum, rounded, errors[row], scales, 16 * v, bounds + row * kPageEntries);
           });
+}
+
+void BoundPage(const ScoreQuery& query, const std::byte* prepared, const PageTurn& turn,
+               std::byte* scratch, float* bounds) {
+  if (query.format == KeyFormat::kMxFp4) {
+    BoundPageOf<E2m1Rounder>(query, prepared, turn, scratch, bounds);
+  } else {
+    BoundPageOf<E4m3Rounder>(query, prepared, turn, scratch, bounds);
+  }
 }
 
 }  // namespace

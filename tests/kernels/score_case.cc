@@ -117,6 +117,14 @@ void SetScales(ScoreCase* c, float scale) {
   }
 }
 
+void SetMxFp4Scales(int dim, const std::function<int()>& code, std::vector<std::byte>* values) {
+  const size_t code_bytes = KeyCodeBytes(KeyFormat::kMxFp4, dim);
+  for (size_t i = 0; i < values->size(); ++i) {
+    if (i % KeyBytes(KeyFormat::kMxFp4, dim) < code_bytes) continue;
+    (*values)[i] = static_cast<std::byte>(code());
+  }
+}
+
 std::vector<KeyPage> Pages(const PagedKeys& paged, uint32_t first_position) {
   std::vector<KeyPage> pages;
   for (size_t i = 0; i < paged.pages(); ++i) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -39,6 +40,9 @@ ScoreCase NormalScoreCase(RandomData& random, int dim, int heads, int rows, int 
 
 // Sets the fp32 scale of every key.
 void SetScales(ScoreCase* c, float scale);
+
+// Sets the UE8M0 scale of every block of MXFP4 keys or queries.
+void SetMxFp4Scales(int dim, const std::function<int()>& code, std::vector<std::byte>* values);
 
 std::vector<KeyPage> Pages(const PagedKeys& paged, uint32_t first_position = 0);
 ScoreTopKParams Params(const ScoreCase& c, std::span<const KeyPage> pages);

@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,6 +23,7 @@ class SieveTest : public testing::TestWithParam<const CpuVariant*> {
  protected:
   // Scores every entry where all are selected.
   const Backend& plain() const { return *plain_; }
+  std::array<const Backend*, 2> both() const { return {plain_.get(), ChooseBackend("reference")}; }
 
   RandomData random_{TestSeed()};
 
@@ -74,7 +78,20 @@ std::vector<float> BoundsOf(RandomData& random, const CpuVariant& variant, const
   return bounds;
 }
 
-TEST_P(SieveTest, NoScoreIsAboveItsBound) {
+void ExpectNoScoreAboveItsBound(RandomData& random, const CpuVariant& variant,
+                                std::span<const Backend* const> backends, const ScoreCase& c) {
+  const std::vector<float> bounds = BoundsOf(random, variant, c);
+  for (const Backend* backend : backends) {
+    const std::vector<float> scores = ScoresOf(*backend, c);
+    for (size_t i = 0; i < scores.size(); ++i) {
+      ASSERT_FALSE(bounds[i] < scores[i])
+          << backend->name() << " " << c.dim << " x " << c.heads << ", entry " << i << ": "
+          << scores[i] << " above " << bounds[i];
+    }
+  }
+}
+
+TEST_P(SieveTest, NoScoreOfFp8IsAboveItsBound) {
   for (int round = 0; round < 60; ++round) {
     const int dim = 32 * random_.Int(1, 8), heads = random_.Int(1, 128);
     if (!GetParam()->sieve->suits({.format = KeyFormat::kFp8E4M3, .dim = dim})) continue;
@@ -91,16 +108,106 @@ TEST_P(SieveTest, NoScoreIsAboveItsBound) {
     for (size_t i = 0; i < c.entries(); i += 1 + random_.Int(0, 3)) {
       PutFloat(random_.Float(-2, 2), &c.keys[i * (dim + 4) + dim]);
     }
-    const std::vector<float> bounds = BoundsOf(random_, *GetParam(), c);
-    for (const Backend* backend : {&plain(), ChooseBackend("reference")}) {
-      const std::vector<float> scores = ScoresOf(*backend, c);
-      for (size_t i = 0; i < scores.size(); ++i) {
-        ASSERT_FALSE(bounds[i] < scores[i])
-            << backend->name() << " " << dim << " x " << heads << ", entry " << i << ": "
-            << scores[i] << " above " << bounds[i];
-      }
+    ExpectNoScoreAboveItsBound(random_, *GetParam(), both(), c);
+  }
+}
+
+// Of scales within 2^12, of some that are alike, of some beyond all that is sieved, of keys or
+// heads of which each has its own size, and of heads that are all of one.
+TEST_P(SieveTest, NoScoreOfMxFp4IsAboveItsBound) {
+  for (int round = 0; round < 90; ++round) {
+    const int dim = 32 * random_.Int(1, 8), heads = random_.Int(1, 128);
+    if (!GetParam()->sieve->suits({.format = KeyFormat::kMxFp4, .dim = dim})) continue;
+    ScoreCase c = RandomScoreCase(random_, KeyFormat::kMxFp4, dim, heads, 1, 300, 1);
+    int size = 127, blocks = 0;
+    const int one_size = random_.Int(0, 250);
+    const auto of_any_size = [&] {
+      if (blocks++ % (dim / 32) == 0) size = random_.Int(0, 1) == 0 ? random_.Int(0, 250) : 127;
+      return size + random_.Int(0, 4);
+    };
+    const auto some_far = [&] { return random_.Int(0, 9) > 0 ? 127 : random_.Int(0, 254); };
+    if (round % 6 == 1)
+      SetMxFp4Scales(
+          dim, [&] { return random_.Int(126, 128); }, &c.keys);
+    if (round % 6 == 2) SetMxFp4Scales(dim, some_far, &c.keys);
+    if (round % 6 == 3) SetMxFp4Scales(dim, of_any_size, &c.keys);
+    if (round % 6 == 4) SetMxFp4Scales(dim, of_any_size, &c.queries);
+    if (round % 6 == 5) {
+      SetMxFp4Scales(
+          dim, [&] { return one_size + random_.Int(0, 3); }, &c.queries);
+    }
+    ExpectNoScoreAboveItsBound(random_, *GetParam(), both(), c);
+  }
+}
+
+TEST_P(SieveTest, BoundsOfMxFp4WhoseScalesAreNearAreScores) {
+  if (!GetParam()->sieve->suits({.format = KeyFormat::kMxFp4, .dim = 128}))
+    GTEST_SKIP() << "this sieve is not for MXFP4";
+  ScoreCase c = RandomScoreCase(random_, KeyFormat::kMxFp4, 128, 64, 1, 500, 1);
+  for (auto* values : {&c.keys, &c.queries}) {
+    SetMxFp4Scales(
+        c.dim, [&] { return random_.Int(100, 103); }, values);
+  }
+  for (float& weight : c.weights) weight = random_.Float(0.5f, 1.5f);
+  // What the first 16 of each page lose is theirs alone.
+  const auto loses = [](size_t entry) { return entry % kPageEntries < 16; };
+  const size_t key_bytes = KeyBytes(c.format, c.dim);
+  for (size_t i = 0; i < c.entries(); ++i) {
+    if (loses(i)) c.keys[(i + 1) * key_bytes - 1] = std::byte{90};
+  }
+  const std::vector<float> scores = ScoresOf(plain(), c);
+  const std::vector<float> bounds = BoundsOf(random_, *GetParam(), c);
+  const float largest = *std::ranges::max_element(scores);
+  for (size_t i = 0; i < scores.size(); ++i) {
+    if (loses(i)) continue;
+    EXPECT_LE(bounds[i] - scores[i], 2e-3f * largest) << i;
+  }
+}
+
+// A key whose second block is so far below the first that levels of it lose something, or all.
+TEST_P(SieveTest, ABoundOfMxFp4IsMetWhereAllLossesAddUp) {
+  if (!GetParam()->sieve->suits({.format = KeyFormat::kMxFp4, .dim = 64}))
+    GTEST_SKIP() << "this sieve is not for MXFP4";
+  const std::byte ones{0x22}, six{0x07}, largest{0x77}, threes{0x33};  // 1, 6, 6 and 1.5
+  for (const bool is_large : {false, true}) {
+    for (int below = 1; below < 12; ++below) {
+      ScoreCase c = RandomScoreCase(random_, KeyFormat::kMxFp4, 64, 1, 1, 1, 1);
+      c.keys.assign(c.keys.size(), is_large ? largest : threes);
+      std::fill_n(c.keys.begin(), 16, std::byte{0});
+      c.keys[5] = six;
+      c.keys[32] = std::byte{127};
+      c.keys[33] = static_cast<std::byte>(127 - below);
+      c.queries.assign(c.queries.size(), ones);
+      c.queries[32] = c.queries[33] = std::byte{127};
+      c.weights = {1};
+      const float score = 6 + std::ldexp(is_large ? 6.0f : 1.5f, 5 - below);
+      ASSERT_EQ(ScoresOf(plain(), c), std::vector<float>{score});
+      const float bound = BoundsOf(random_, *GetParam(), c)[0];
+      EXPECT_GE(bound, score) << below;
+      // The query's length times that of a step in 32 dims.
+      const float lost = below > 3 ? 8 * std::sqrt(32.0f) / 16 : 0;
+      EXPECT_LE(bound, (score + lost) * 1.01f) << below;
     }
   }
+}
+
+// Two heads overflow together, which the third takes back too late; or each does before its weight.
+TEST_P(SieveTest, AScoreOfMxFp4ThatOverflowsOnTheWayIsNotAboveItsBound) {
+  if (!GetParam()->sieve->suits({.format = KeyFormat::kMxFp4, .dim = 64}))
+    GTEST_SKIP() << "this sieve is not for MXFP4";
+  ScoreCase c = RandomScoreCase(random_, KeyFormat::kMxFp4, 64, 3, 1, 100, 1);
+  for (size_t i = 0; i < 2 * c.queries.size() / 3; ++i) {
+    c.queries[c.queries.size() / 3 + i] = c.queries[i];
+  }
+  for (auto* values : {&c.keys, &c.queries})
+    SetMxFp4Scales(
+        64, [] { return 127 + 40; }, values);
+  c.weights = {1e14f, 1e14f, -1.999e14f};
+  ExpectNoScoreAboveItsBound(random_, *GetParam(), std::array{&plain()}, c);
+  SetMxFp4Scales(
+      64, [] { return 250; }, &c.queries);
+  c.weights = {1e-30f, 1e-30f, 1e-30f};
+  ExpectNoScoreAboveItsBound(random_, *GetParam(), std::array{&plain()}, c);
 }
 
 // One head and one key whose small values all lose as much in the same direction.

@@ -56,6 +56,20 @@ TEST_P(SievedScanTest, SelectsTheSameOnRandomShapes) {
   }
 }
 
+TEST_P(SievedScanTest, SelectsTheSameOfMxFp4) {
+  for (int round = 0; round < 10; ++round) {
+    ScoreCase c =
+        RandomScoreCase(random_, KeyFormat::kMxFp4, 32 * random_.Int(1, 8), random_.Int(1, 128),
+                        random_.Int(1, 3), random_.Int(4096, 9000), random_.Int(1, 256));
+    pair_.ExpectAlike(c, random_.Int(1, 5));
+    const auto some_far = [&] { return random_.Int(0, 99) > 0 ? 120 : random_.Int(0, 254); };
+    SetMxFp4Scales(c.dim, some_far, &c.keys);
+    pair_.ExpectAlike(c);
+    for (float& weight : c.weights) weight *= 1e36f;
+    pair_.ExpectAlike(c);
+  }
+}
+
 TEST_P(SievedScanTest, SelectsTheSameOnNormalKeys) {
   for (const int heads : {1, 16, 64, 128}) {
     pair_.ExpectAlike(NormalScoreCase(random_, 128, heads, 2, 20000, 100));
