@@ -17,31 +17,39 @@ float Nearest(float x) {
   return (x + kUnits) - kUnits;
 }
 
-// A head's values and the step of their levels; returns whether it can be sieved.
-bool DecodeE4m3Head(std::span<const uint8_t> codes, int extra_bits, float* values, float* step) {
+// A head's values; returns the step of their levels.
+float DecodeE4m3Head(std::span<const uint8_t> codes, int extra_bits, float* values) {
   int exponent = 1;
   for (size_t d = 0; d < codes.size(); ++d) {
     exponent = std::max(exponent, E4m3Exponent(codes[d]));
     values[d] = E4m3ToFloat(codes[d]);
   }
-  *step = E4m3Step(exponent, extra_bits);
-  return true;
+  return E4m3Step(exponent, extra_bits);
 }
-bool DecodeMxFp4Head(std::span<const uint8_t> codes, int dim, int extra_bits, float* values,
-                     float* step) {
-  const std::span<const uint8_t> scales = codes.subspan(dim / 2);
-  const int largest = *std::ranges::max_element(scales);
-  if (largest < kLeastSievedScale || largest > kMostSievedScale) {
-    std::fill_n(values, dim, 0.0f);
-    *step = 1;
-    return false;
-  }
+
+// Of dim / 2 bytes of codes, then the scales.
+float DecodeMxFp4Head(std::span<const uint8_t> head, int dim, int extra_bits, float* values) {
+  const std::span<const uint8_t> scales = head.subspan(dim / 2);
   for (int d = 0; d < dim; ++d) {
-    const uint8_t code = codes[d / 2];
+    const uint8_t code = head[d / 2];
     values[d] = DecodeE2m1(d % 2 == 0 ? code & 0xf : code >> 4) * Ue8m0ToFloat(scales[d / 32]);
   }
-  *step = MxFp4Step(largest, extra_bits);
-  return true;
+  return MxFp4Step(*std::ranges::max_element(scales), extra_bits);
+}
+
+// Whether the scales of all values but zeros can be sieved, and the largest of all.
+bool HasSievedScales(std::span<const uint8_t> head, int dim) {
+  constexpr size_t kBlockBytes = 32 / 2;
+  constexpr uint8_t kMagnitudes = 0x77;
+  const std::span<const uint8_t> scales = head.subspan(dim / 2);
+  for (size_t block = 0; block < scales.size(); ++block) {
+    const bool has_values =
+        std::ranges::any_of(head.subspan(block * kBlockBytes, kBlockBytes),
+                            [](uint8_t pair) { return (pair & kMagnitudes) != 0; });
+    if (scales[block] > kMostSievedScale) return false;
+    if (has_values && scales[block] < kLeastSievedScale) return false;
+  }
+  return *std::ranges::max_element(scales) >= kLeastSievedScale;
 }
 
 // Levels plus an offset, and what they stand for.
@@ -55,18 +63,20 @@ void RoundHead(std::span<const float> values, float step, int offset, std::byte*
   }
 }
 
-// Whether sums of scores stay far from what fp32 holds: of fp8 keys they always do before the
-// weights, and those are told by sums of levels, which overflow with them. An MXFP4 key that is
-// sieved has values up to 6 * 2^40.
-bool StaysFinite(const ScoreQuery& query, const float* weights, const float* values) {
-  if (query.format != KeyFormat::kMxFp4) return true;
+// Whether weights times a row's values are neither so large that sums of a key's scores could
+// overflow on the way where sums of levels do not, nor so small that a bound's terms vanish.
+bool HasSievedWeights(const ScoreQuery& query, const float* weights, const float* values) {
+  constexpr float kMostOfE4m3 = 448;
+  const double most_of_key = query.format == KeyFormat::kMxFp4
+                                 ? std::ldexp(6.0, kMostSievedScale - 127)
+                                 : double{kMostOfE4m3};
   double sum = 0;
   for (int head = 0; head < query.heads; ++head) {
     for (int d = 0; d < query.dim; ++d) {
       sum += std::abs(double{weights[head]} * values[head * query.dim + d]);
     }
   }
-  return sum * std::ldexp(6.0, kMostSievedScale - 127) < 0x1p126;
+  return sum == 0 || (sum > 0x1p-60 && sum * most_of_key < 0x1p126);
 }
 
 }  // namespace
@@ -114,15 +124,21 @@ void PrepareLevelled(const ScoreQuery& query, int extra_bits, int offset, std::b
     bool exact = true;  // that weights times steps are, of heads that can be sieved
     for (int head = 0; head < query.heads; ++head, codes += head_bytes) {
       const size_t at = head * dim;
-      float step;
-      exact &= query.format == KeyFormat::kMxFp4
-                   ? DecodeMxFp4Head({codes, head_bytes}, query.dim, extra_bits, values + at, &step)
-                   : DecodeE4m3Head({codes, head_bytes}, extra_bits, values + at, &step);
+      const std::span<const uint8_t> head_codes(codes, head_bytes);
+      float step = 1;
+      if (query.format == KeyFormat::kFp8E4M3) {
+        step = DecodeE4m3Head(head_codes, extra_bits, values + at);
+      } else if (HasSievedScales(head_codes, query.dim)) {
+        step = DecodeMxFp4Head(head_codes, query.dim, extra_bits, values + at);
+      } else {
+        std::fill_n(values + at, dim, 0.0f);
+        exact = false;
+      }
       weights[head] = from_weights[head] * step;
       exact &= weights[head] / step == from_weights[head];
       RoundHead({values + at, dim}, step, offset, prepared + at, rounded + at);
     }
-    exact &= StaysFinite(query, from_weights, values);
+    exact &= HasSievedWeights(query, from_weights, values);
     const RoundedRow rounded_row = {query.heads, query.dim, values, rounded, from_weights};
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
     errors[row] = exact ? BoundScoreError(rounded_row, rounded + layout.row_values)

@@ -30,10 +30,12 @@ struct RoundedCode {
 };
 RoundedCode RoundCode(int magnitude, int exponent, int extra_bits);
 
-// Of blocks whose scale is the largest of a key or of a head of a query, 2^(scale_code - 127). Of
-// codes from kLeastSievedScale to kMostSievedScale scores neither overflow nor underflow on the
-// way, whatever rounds them; others are not sieved.
+// Of blocks whose scale is the largest of a key or of a head of a query, 2^(scale_code - 127).
 float MxFp4Step(int scale_code, int extra_bits);
+
+// Keys and heads with scales beyond these are not sieved, so that products of values are far from
+// what fp32 cannot hold. Blocks of zeros may have smaller scales, and so may blocks of a key beside
+// one that has not: its levels lose them.
 inline constexpr int kLeastSievedScale = 127 - 40;
 inline constexpr int kMostSievedScale = 127 + 40;
 

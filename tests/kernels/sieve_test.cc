@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -226,6 +227,62 @@ TEST_P(SieveTest, ABoundIsMetWhereAllLossesAddUp) {
     EXPECT_GE(bound, kScore);
     EXPECT_LE(bound, kScore * 1.02f);
   }
+}
+
+// Two heads overflow together, which the third takes back too late.
+TEST_P(SieveTest, AScoreOfFp8ThatOverflowsOnTheWayIsNotAboveItsBound) {
+  ScoreCase c = RandomScoreCase(random_, KeyFormat::kFp8E4M3, 128, 3, 1, 1, 1);
+  std::ranges::fill(c.keys, std::byte{0});
+  std::ranges::fill(c.queries, std::byte{0});
+  c.keys[0] = std::byte{0x7e};                                                   // 448
+  for (int head = 0; head < 3; ++head) c.queries[head * 128] = std::byte{0x38};  // 1
+  SetScales(&c, 1);
+  const float weight = 0.6f * std::numeric_limits<float>::max() / 448;
+  c.weights = {weight, weight, -1.999f * weight};
+  ExpectNoScoreAboveItsBound(random_, *GetParam(), std::array{&plain()}, c);
+}
+
+// Values that levels lose, times a weight, are below all that fp32 holds.
+TEST_P(SieveTest, AScoreOfSubnormalWeightsIsNotAboveItsBound) {
+  ScoreCase c = RandomScoreCase(random_, KeyFormat::kFp8E4M3, 128, 1, 1, 1, 1);
+  std::fill_n(c.keys.begin(), 128, std::byte{0x7e});  // 448
+  c.keys[0] = std::byte{0};
+  std::ranges::fill(c.queries, std::byte{0x2c});  // 0.375
+  c.queries[0] = std::byte{0x68};                 // 64
+  SetScales(&c, 1);
+  c.weights = {0x1p-149f};
+  ExpectNoScoreAboveItsBound(random_, *GetParam(), both(), c);
+}
+
+TEST_P(SieveTest, AScoreOfMxFp4OfSmallValuesIsNotAboveItsBound) {
+  if (!GetParam()->sieve->suits({.format = KeyFormat::kMxFp4, .dim = 256})) {
+    GTEST_SKIP() << "this sieve is not for MXFP4";
+  }
+  // What a level loses, times the weight, is below all that fp32 holds.
+  ScoreCase c = RandomScoreCase(random_, KeyFormat::kMxFp4, 256, 1, 1, 1, 1);
+  std::fill_n(c.queries.begin(), 16, std::byte{0});
+  std::fill_n(c.queries.begin() + 16, 112, std::byte{0x77});  // 6
+  int block = 0;
+  SetMxFp4Scales(
+      256, [&] { return block++ == 0 ? 87 : 79; }, &c.queries);
+  std::fill_n(c.keys.begin(), 128, std::byte{0x77});
+  SetMxFp4Scales(
+      256, [] { return 167; }, &c.keys);
+  c.weights = {0x1p-105f};
+  ExpectNoScoreAboveItsBound(random_, *GetParam(), both(), c);
+  // A product of values is below all that fp32 holds, but not times the weight.
+  c = RandomScoreCase(random_, KeyFormat::kMxFp4, 64, 1, 1, 1, 1);
+  std::fill_n(c.queries.begin(), 32, std::byte{0});
+  c.queries[16] = std::byte{0x03};  // 1.5
+  block = 0;
+  SetMxFp4Scales(
+      64, [&] { return block++ == 0 ? 87 : 17; }, &c.queries);
+  std::fill_n(c.keys.begin(), 32, std::byte{0});
+  c.keys[16] = std::byte{0x02};  // 1
+  SetMxFp4Scales(
+      64, [] { return 87; }, &c.keys);
+  c.weights = {0x1p127f};
+  ExpectNoScoreAboveItsBound(random_, *GetParam(), std::array{&plain()}, c);
 }
 
 TEST_P(SieveTest, FewNormalKeysPass) {
