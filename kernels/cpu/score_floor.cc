@@ -8,11 +8,9 @@
 namespace winnow::kernels {
 namespace {
 
-// Scores kept before the floor rises again: the fewer, the closer it follows; each of them is
-// looked at about this many times on the way.
-constexpr size_t kMoves = 4;
-
-size_t CapacityFor(size_t k) { return k + k / kMoves + 1; }
+// Scores kept before the floor rises again: the fewer, the closer it follows, and the more often
+// each of them is looked at. More than KeepBest leaves.
+size_t CapacityFor(size_t k) { return k + k / 4 + 1; }
 
 }  // namespace
 

@@ -17,7 +17,8 @@ class ScoreFloor {
   // Makes ready for a new scan; keeps its memory.
   void Reset(int k);
 
-  // An entry with a score below it is not among the best k. Rises; -inf until k scores are known.
+  // An entry with a score below it is not among the best k. Rises; -inf until some more than k
+  // scores are known.
   float floor() const { return floor_.load(std::memory_order_relaxed); }
 
   // Takes note of scores of entries that were not noted before. They must not be NaN.
