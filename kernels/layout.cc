@@ -34,36 +34,35 @@ size_t CodesOf(size_t code_bytes, size_t group, int i) {
   return static_cast<size_t>(i / kLanes) * kLanes * code_bytes + i % kLanes * group;
 }
 
-// Calls fn(place in entry-major key, place in page, size) for each scale of entry i.
-template <size_t kScale, typename Fn>
-void ForEachScale(size_t code_bytes, size_t scale_bytes, int i, Fn fn) {
-  if constexpr (kScale > 0) {
-    for (size_t s = 0; s < scale_bytes / kScale; ++s) {
-      fn(code_bytes + s * kScale,
-         kPageEntries * code_bytes + (s * kPageEntries + static_cast<size_t>(i)) * kScale, kScale);
-    }
-  }
-}
-
-// And for each piece of entry i.
-template <size_t kGroup, size_t kScale, typename Fn>
-void ForEachPiece(size_t code_bytes, size_t scale_bytes, int i, Fn fn) {
-  const size_t codes = CodesOf(code_bytes, kGroup, i);
-#pragma GCC unroll 8
-  for (size_t at = 0; at < code_bytes; at += kGroup) fn(at, codes + at * kLanes, kGroup);
-  ForEachScale<kScale>(code_bytes, scale_bytes, i, fn);
-}
-
-// Calls eight(n) for every eight keys whose places begin at a multiple of eight, and one(n) for
-// each other key: of those n are the first.
-template <typename EightFn, typename OneFn>
-void ForEights(int first, int count, EightFn eight, OneFn one) {
+// Walks through `count` entry-major keys whose places in the page begin at `first`. Calls
+// eight(in keys, in page) for the codes of 16 bytes of eight keys whose places begin at a multiple
+// of eight, and piece(in keys, in page, size) for each piece of what is left.
+template <size_t kGroup, size_t kScale, typename EightFn, typename PieceFn>
+void ForEachPiece(size_t code_bytes, size_t scale_bytes, int first, int count, EightFn eight,
+                  PieceFn piece) {
+  const size_t key_bytes = code_bytes + scale_bytes;
   for (int n = 0; n < count;) {
+    const size_t key = n * key_bytes;
+    const size_t codes = CodesOf(code_bytes, kGroup, first + n);
     if ((first + n) % kTransposedEntries == 0 && count - n >= kTransposedEntries) {
-      eight(n);
+      for (size_t at = 0; at < code_bytes; at += kTransposedBytes) {
+        eight(key + at, codes + at * kLanes);
+      }
       n += kTransposedEntries;
     } else {
-      one(n++);
+#pragma GCC unroll 8
+      for (size_t at = 0; at < code_bytes; at += kGroup) {
+        piece(key + at, codes + at * kLanes, kGroup);
+      }
+      ++n;
+    }
+  }
+  if constexpr (kScale > 0) {
+    for (int n = 0; n < count; ++n) {
+      const size_t scale = kPageEntries * code_bytes + (first + n) * kScale;
+      for (size_t at = 0; at < scale_bytes; at += kScale) {
+        piece(n * key_bytes + code_bytes + at, scale + at * kPageEntries, kScale);
+      }
     }
   }
 }
@@ -71,46 +70,23 @@ void ForEights(int first, int count, EightFn eight, OneFn one) {
 template <size_t kGroup, size_t kScale>
 void Arrange(size_t code_bytes, size_t scale_bytes, const std::byte* keys, int first, int count,
              std::byte* page) {
-  const size_t key_bytes = code_bytes + scale_bytes;
-  const auto copy_from = [page](const std::byte* key) {
-    return [=](size_t at, size_t to, size_t size) { std::memcpy(page + to, key + at, size); };
-  };
-  const auto eight = [&](int n) {
-    const std::byte* key = keys + n * key_bytes;
-    std::byte* to = page + CodesOf(code_bytes, kGroup, first + n);
-    for (size_t at = 0; at < code_bytes; at += kTransposedBytes) {
-      GroupEntries<kGroup>(key + at, key_bytes, to + at * kLanes, kLanes * kGroup);
-    }
-    for (int i = 0; i < kTransposedEntries; ++i, key += key_bytes) {
-      ForEachScale<kScale>(code_bytes, scale_bytes, first + n + i, copy_from(key));
-    }
-  };
-  ForEights(first, count, eight, [&](int n) {
-    ForEachPiece<kGroup, kScale>(code_bytes, scale_bytes, first + n,
-                                 copy_from(keys + n * key_bytes));
-  });
+  ForEachPiece<kGroup, kScale>(
+      code_bytes, scale_bytes, first, count,
+      [=](size_t from, size_t to) {
+        GroupEntries<kGroup>(keys + from, code_bytes + scale_bytes, page + to, kLanes * kGroup);
+      },
+      [=](size_t from, size_t to, size_t size) { std::memcpy(page + to, keys + from, size); });
 }
 
 template <size_t kGroup, size_t kScale>
 void Extract(size_t code_bytes, size_t scale_bytes, const std::byte* page, int first, int count,
              std::byte* keys) {
-  const size_t key_bytes = code_bytes + scale_bytes;
-  const auto copy_to = [page](std::byte* key) {
-    return [=](size_t at, size_t from, size_t size) { std::memcpy(key + at, page + from, size); };
-  };
-  const auto eight = [&](int n) {
-    std::byte* key = keys + n * key_bytes;
-    const std::byte* from = page + CodesOf(code_bytes, kGroup, first + n);
-    for (size_t at = 0; at < code_bytes; at += kTransposedBytes) {
-      UngroupEntries<kGroup>(from + at * kLanes, kLanes * kGroup, key + at, key_bytes);
-    }
-    for (int i = 0; i < kTransposedEntries; ++i, key += key_bytes) {
-      ForEachScale<kScale>(code_bytes, scale_bytes, first + n + i, copy_to(key));
-    }
-  };
-  ForEights(first, count, eight, [&](int n) {
-    ForEachPiece<kGroup, kScale>(code_bytes, scale_bytes, first + n, copy_to(keys + n * key_bytes));
-  });
+  ForEachPiece<kGroup, kScale>(
+      code_bytes, scale_bytes, first, count,
+      [=](size_t to, size_t from) {
+        UngroupEntries<kGroup>(page + from, kLanes * kGroup, keys + to, code_bytes + scale_bytes);
+      },
+      [=](size_t to, size_t from, size_t size) { std::memcpy(keys + to, page + from, size); });
 }
 
 // Calls fn<G, S>() of the format's layout.

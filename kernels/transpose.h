@@ -49,16 +49,20 @@ inline void Shuffle(TransposedVectors& vectors) {
   }
 }
 
-// Groups of 8 entries are half a vector, one or two.
+// Where vector i of the groups lies: groups of 8 entries are half a vector, one or two.
+template <size_t G>
+inline size_t PlaceOfVector(size_t i, size_t stride) {
+  return i * 2 / G * stride + i * 2 % G / 2 * 16;
+}
+
 template <size_t G>
 inline TransposedVectors LoadGroups(const std::byte* groups, size_t stride) {
   TransposedVectors vectors;
   for (size_t i = 0; i < vectors.kCount; ++i) {
+    const std::byte* from = groups + PlaceOfVector<G>(i, stride);
     if constexpr (G == 1) {
-      const std::byte* from = groups + 2 * i * stride;
       vectors.of[i] = _mm_unpacklo_epi64(_mm_loadu_si64(from), _mm_loadu_si64(from + stride));
     } else {
-      const std::byte* from = groups + i * 2 / G * stride + i * 2 % G / 2 * 16;
       vectors.of[i] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
     }
   }
@@ -67,12 +71,11 @@ inline TransposedVectors LoadGroups(const std::byte* groups, size_t stride) {
 template <size_t G>
 inline void StoreGroups(const TransposedVectors& vectors, std::byte* groups, size_t stride) {
   for (size_t i = 0; i < vectors.kCount; ++i) {
+    std::byte* to = groups + PlaceOfVector<G>(i, stride);
     if constexpr (G == 1) {
-      std::byte* to = groups + 2 * i * stride;
       _mm_storeu_si64(to, vectors.of[i]);
       _mm_storeu_si64(to + stride, _mm_unpackhi_epi64(vectors.of[i], vectors.of[i]));
     } else {
-      std::byte* to = groups + i * 2 / G * stride + i * 2 % G / 2 * 16;
       _mm_storeu_si128(reinterpret_cast<__m128i*>(to), vectors.of[i]);
     }
   }
@@ -101,24 +104,28 @@ inline void UngroupEntries(const std::byte* groups, size_t group_stride, std::by
 
 #else
 
-template <size_t G>
-inline void GroupEntries(const std::byte* entries, size_t entry_stride, std::byte* groups,
-                         size_t group_stride) {
+// Calls copy(in entries, in groups) for each group of each entry.
+template <size_t G, typename CopyFn>
+inline void ForEachGroup(size_t entry_stride, size_t group_stride, CopyFn copy) {
   for (size_t i = 0; i < kTransposedEntries; ++i) {
     for (size_t g = 0; g < kTransposedBytes / G; ++g) {
-      std::memcpy(groups + g * group_stride + i * G, entries + i * entry_stride + g * G, G);
+      copy(i * entry_stride + g * G, g * group_stride + i * G);
     }
   }
 }
 
 template <size_t G>
+inline void GroupEntries(const std::byte* entries, size_t entry_stride, std::byte* groups,
+                         size_t group_stride) {
+  ForEachGroup<G>(entry_stride, group_stride,
+                  [=](size_t from, size_t to) { std::memcpy(groups + to, entries + from, G); });
+}
+
+template <size_t G>
 inline void UngroupEntries(const std::byte* groups, size_t group_stride, std::byte* entries,
                            size_t entry_stride) {
-  for (size_t i = 0; i < kTransposedEntries; ++i) {
-    for (size_t g = 0; g < kTransposedBytes / G; ++g) {
-      std::memcpy(entries + i * entry_stride + g * G, groups + g * group_stride + i * G, G);
-    }
-  }
+  ForEachGroup<G>(entry_stride, group_stride,
+                  [=](size_t to, size_t from) { std::memcpy(entries + to, groups + from, G); });
 }
 
 #endif
