@@ -4,15 +4,14 @@
 #include <vector>
 
 #include "kernels/backend.h"
+#include "kernels/score_order.h"
 
 namespace winnow::kernels {
 namespace {
 
 // A number that is larger for the better candidate, and above 0 for any.
 uint64_t RankOf(const Candidate& candidate) {
-  constexpr uint32_t kSign = 0x80000000;
-  const auto bits = std::bit_cast<uint32_t>(candidate.score + 0.0f);  // -0 becomes 0
-  const uint32_t ordered = (bits & kSign) != 0 ? ~bits : bits | kSign;
+  const uint32_t ordered = OrderedBits(candidate.score + 0.0f);  // -0 becomes 0
   return uint64_t{ordered} << 32 | static_cast<uint32_t>(~candidate.position);
 }
 

@@ -6,20 +6,11 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <vector>
 
-namespace winnow::kernels {
+#include "kernels/score_order.h"
 
-// Integers in the order of scores, which are not NaN; -0 comes before 0.
-inline uint32_t OrderedBits(float score) {
-  const auto bits = std::bit_cast<int32_t>(score);
-  return static_cast<uint32_t>(bits ^ (bits >> 31 | std::numeric_limits<int32_t>::min()));
-}
-inline float ScoreOfOrderedBits(uint32_t ordered) {
-  const auto bits = static_cast<int32_t>(ordered);
-  return std::bit_cast<float>(bits ^ (~bits >> 31 | std::numeric_limits<int32_t>::min()));
-}
+namespace winnow::kernels {
 
 // Drops values that are not among the best k, but for up to k / 8 that come next; of equals the
 // later go, and what stays keeps its order. Counting scores by intervals is several times cheaper
