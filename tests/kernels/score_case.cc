@@ -117,7 +117,7 @@ void SetScales(ScoreCase* c, float scale) {
   }
 }
 
-void SetMxFp4Scales(int dim, const std::function<int()>& code, std::vector<std::byte>* values) {
+void SetMxFp4Scales(int dim, std::vector<std::byte>* values, const std::function<int()>& code) {
   const size_t code_bytes = KeyCodeBytes(KeyFormat::kMxFp4, dim);
   for (size_t i = 0; i < values->size(); ++i) {
     if (i % KeyBytes(KeyFormat::kMxFp4, dim) < code_bytes) continue;

@@ -42,7 +42,7 @@ ScoreCase NormalScoreCase(RandomData& random, int dim, int heads, int rows, int 
 void SetScales(ScoreCase* c, float scale);
 
 // Sets the UE8M0 scale of every block of MXFP4 keys or queries.
-void SetMxFp4Scales(int dim, const std::function<int()>& code, std::vector<std::byte>* values);
+void SetMxFp4Scales(int dim, std::vector<std::byte>* values, const std::function<int()>& code);
 
 std::vector<KeyPage> Pages(const PagedKeys& paged, uint32_t first_position = 0);
 ScoreTopKParams Params(const ScoreCase& c, std::span<const KeyPage> pages);

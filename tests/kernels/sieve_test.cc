@@ -26,6 +26,10 @@ class SieveTest : public testing::TestWithParam<const CpuVariant*> {
   const Backend& plain() const { return *plain_; }
   std::array<const Backend*, 2> both() const { return {plain_.get(), ChooseBackend("reference")}; }
 
+  bool SuitsMxFp4(int dim) const {
+    return GetParam()->sieve->suits({.format = KeyFormat::kMxFp4, .dim = dim});
+  }
+
   RandomData random_{TestSeed()};
 
  private:
@@ -118,7 +122,7 @@ TEST_P(SieveTest, NoScoreOfFp8IsAboveItsBound) {
 TEST_P(SieveTest, NoScoreOfMxFp4IsAboveItsBound) {
   for (int round = 0; round < 90; ++round) {
     const int dim = 32 * random_.Int(1, 8), heads = random_.Int(1, 128);
-    if (!GetParam()->sieve->suits({.format = KeyFormat::kMxFp4, .dim = dim})) continue;
+    if (!SuitsMxFp4(dim)) continue;
     ScoreCase c = RandomScoreCase(random_, KeyFormat::kMxFp4, dim, heads, 1, 300, 1);
     int size = 127, blocks = 0;
     const int one_size = random_.Int(0, 250);
@@ -127,27 +131,22 @@ TEST_P(SieveTest, NoScoreOfMxFp4IsAboveItsBound) {
       return size + random_.Int(0, 4);
     };
     const auto some_far = [&] { return random_.Int(0, 9) > 0 ? 127 : random_.Int(0, 254); };
-    if (round % 6 == 1)
-      SetMxFp4Scales(
-          dim, [&] { return random_.Int(126, 128); }, &c.keys);
-    if (round % 6 == 2) SetMxFp4Scales(dim, some_far, &c.keys);
-    if (round % 6 == 3) SetMxFp4Scales(dim, of_any_size, &c.keys);
-    if (round % 6 == 4) SetMxFp4Scales(dim, of_any_size, &c.queries);
+    if (round % 6 == 1) SetMxFp4Scales(dim, &c.keys, [&] { return random_.Int(126, 128); });
+    if (round % 6 == 2) SetMxFp4Scales(dim, &c.keys, some_far);
+    if (round % 6 == 3) SetMxFp4Scales(dim, &c.keys, of_any_size);
+    if (round % 6 == 4) SetMxFp4Scales(dim, &c.queries, of_any_size);
     if (round % 6 == 5) {
-      SetMxFp4Scales(
-          dim, [&] { return one_size + random_.Int(0, 3); }, &c.queries);
+      SetMxFp4Scales(dim, &c.queries, [&] { return one_size + random_.Int(0, 3); });
     }
     ExpectNoScoreAboveItsBound(random_, *GetParam(), both(), c);
   }
 }
 
 TEST_P(SieveTest, BoundsOfMxFp4WhoseScalesAreNearAreScores) {
-  if (!GetParam()->sieve->suits({.format = KeyFormat::kMxFp4, .dim = 128}))
-    GTEST_SKIP() << "this sieve is not for MXFP4";
+  if (!SuitsMxFp4(128)) GTEST_SKIP() << "this sieve is not for MXFP4";
   ScoreCase c = RandomScoreCase(random_, KeyFormat::kMxFp4, 128, 64, 1, 500, 1);
   for (auto* values : {&c.keys, &c.queries}) {
-    SetMxFp4Scales(
-        c.dim, [&] { return random_.Int(100, 103); }, values);
+    SetMxFp4Scales(c.dim, values, [&] { return random_.Int(100, 103); });
   }
   for (float& weight : c.weights) weight = random_.Float(0.5f, 1.5f);
   // What the first 16 of each page lose is theirs alone.
@@ -167,8 +166,7 @@ TEST_P(SieveTest, BoundsOfMxFp4WhoseScalesAreNearAreScores) {
 
 // A key whose second block is so far below the first that levels of it lose something, or all.
 TEST_P(SieveTest, ABoundOfMxFp4IsMetWhereAllLossesAddUp) {
-  if (!GetParam()->sieve->suits({.format = KeyFormat::kMxFp4, .dim = 64}))
-    GTEST_SKIP() << "this sieve is not for MXFP4";
+  if (!SuitsMxFp4(64)) GTEST_SKIP() << "this sieve is not for MXFP4";
   const std::byte ones{0x22}, six{0x07}, largest{0x77}, threes{0x33};  // 1, 6, 6 and 1.5
   for (const bool is_large : {false, true}) {
     for (int below = 1; below < 12; ++below) {
@@ -194,19 +192,17 @@ TEST_P(SieveTest, ABoundOfMxFp4IsMetWhereAllLossesAddUp) {
 
 // Two heads overflow together, which the third takes back too late; or each does before its weight.
 TEST_P(SieveTest, AScoreOfMxFp4ThatOverflowsOnTheWayIsNotAboveItsBound) {
-  if (!GetParam()->sieve->suits({.format = KeyFormat::kMxFp4, .dim = 64}))
-    GTEST_SKIP() << "this sieve is not for MXFP4";
+  if (!SuitsMxFp4(64)) GTEST_SKIP() << "this sieve is not for MXFP4";
   ScoreCase c = RandomScoreCase(random_, KeyFormat::kMxFp4, 64, 3, 1, 100, 1);
   for (size_t i = 0; i < 2 * c.queries.size() / 3; ++i) {
     c.queries[c.queries.size() / 3 + i] = c.queries[i];
   }
-  for (auto* values : {&c.keys, &c.queries})
-    SetMxFp4Scales(
-        64, [] { return 127 + 40; }, values);
+  for (auto* values : {&c.keys, &c.queries}) {
+    SetMxFp4Scales(64, values, [] { return 127 + 40; });
+  }
   c.weights = {1e14f, 1e14f, -1.999e14f};
   ExpectNoScoreAboveItsBound(random_, *GetParam(), std::array{&plain()}, c);
-  SetMxFp4Scales(
-      64, [] { return 250; }, &c.queries);
+  SetMxFp4Scales(64, &c.queries, [] { return 250; });
   c.weights = {1e-30f, 1e-30f, 1e-30f};
   ExpectNoScoreAboveItsBound(random_, *GetParam(), std::array{&plain()}, c);
 }
@@ -255,19 +251,15 @@ TEST_P(SieveTest, AScoreOfSubnormalWeightsIsNotAboveItsBound) {
 }
 
 TEST_P(SieveTest, AScoreOfMxFp4OfSmallValuesIsNotAboveItsBound) {
-  if (!GetParam()->sieve->suits({.format = KeyFormat::kMxFp4, .dim = 256})) {
-    GTEST_SKIP() << "this sieve is not for MXFP4";
-  }
+  if (!SuitsMxFp4(256)) GTEST_SKIP() << "this sieve is not for MXFP4";
   // What a level loses, times the weight, is below all that fp32 holds.
   ScoreCase c = RandomScoreCase(random_, KeyFormat::kMxFp4, 256, 1, 1, 1, 1);
   std::fill_n(c.queries.begin(), 16, std::byte{0});
   std::fill_n(c.queries.begin() + 16, 112, std::byte{0x77});  // 6
   int block = 0;
-  SetMxFp4Scales(
-      256, [&] { return block++ == 0 ? 87 : 79; }, &c.queries);
+  SetMxFp4Scales(256, &c.queries, [&] { return block++ == 0 ? 87 : 79; });
   std::fill_n(c.keys.begin(), 128, std::byte{0x77});
-  SetMxFp4Scales(
-      256, [] { return 167; }, &c.keys);
+  SetMxFp4Scales(256, &c.keys, [] { return 167; });
   c.weights = {0x1p-105f};
   ExpectNoScoreAboveItsBound(random_, *GetParam(), both(), c);
   // A product of values is below all that fp32 holds, but not times the weight.
@@ -275,12 +267,10 @@ TEST_P(SieveTest, AScoreOfMxFp4OfSmallValuesIsNotAboveItsBound) {
   std::fill_n(c.queries.begin(), 32, std::byte{0});
   c.queries[16] = std::byte{0x03};  // 1.5
   block = 0;
-  SetMxFp4Scales(
-      64, [&] { return block++ == 0 ? 87 : 17; }, &c.queries);
+  SetMxFp4Scales(64, &c.queries, [&] { return block++ == 0 ? 87 : 17; });
   std::fill_n(c.keys.begin(), 32, std::byte{0});
   c.keys[16] = std::byte{0x02};  // 1
-  SetMxFp4Scales(
-      64, [] { return 87; }, &c.keys);
+  SetMxFp4Scales(64, &c.keys, [] { return 87; });
   c.weights = {0x1p127f};
   ExpectNoScoreAboveItsBound(random_, *GetParam(), std::array{&plain()}, c);
 }

@@ -63,7 +63,7 @@ TEST_P(SievedScanTest, SelectsTheSameOfMxFp4) {
                         random_.Int(1, 3), random_.Int(4096, 9000), random_.Int(1, 256));
     pair_.ExpectAlike(c, random_.Int(1, 5));
     const auto some_far = [&] { return random_.Int(0, 99) > 0 ? 120 : random_.Int(0, 254); };
-    SetMxFp4Scales(c.dim, some_far, &c.keys);
+    SetMxFp4Scales(c.dim, &c.keys, some_far);
     pair_.ExpectAlike(c);
     for (float& weight : c.weights) weight *= 1e36f;
     pair_.ExpectAlike(c);
