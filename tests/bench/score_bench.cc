@@ -40,15 +40,23 @@ constexpr Format kFormats[] = {{"fp8", KeyFormat::kFp8E4M3, Operand::kBf16},
 // Finite fp32 scales near one, as keys of about equal length have.
 float ScaleOf(uint64_t random) { return 0.75f + static_cast<float>(random % 1024) / 2048; }
 
-// e4m3 codes of values as a normal distribution gives them, the largest of a key about 448: what
-// the quantisation of a key that was rotated leaves. How much of the keys a scan can leave out
-// depends on it.
+// Whether keys have one fp32 scale, and codes that the largest of their values uses in full.
+bool IsScaledAsAWhole(KeyFormat format) {
+  return format == KeyFormat::kFp8E4M3 || format == KeyFormat::kInt8;
+}
+
+// Codes of such a format, of values as a normal distribution gives them: what the quantisation of a
+// key that was rotated leaves. How much of the keys a scan can leave out depends on it.
 class NormalCodes {
  public:
-  NormalCodes() {
+  explicit NormalCodes(KeyFormat format) {
     std::mt19937 random(1);
-    std::normal_distribution<float> normal(0, 448.0f / 3);
-    for (std::byte& code : table_) code = Nearest(normal(random));
+    const float largest = format == KeyFormat::kInt8 ? 127 : 448;
+    std::normal_distribution<float> normal(0, largest / 3);
+    for (std::byte& code : table_) {
+      const float value = normal(random);
+      code = format == KeyFormat::kInt8 ? NearestInt8(value) : NearestE4m3(value);
+    }
   }
 
   void Fill(std::byte* codes, size_t count) {
@@ -65,7 +73,11 @@ class NormalCodes {
   static constexpr size_t kTable = 4096;
   static constexpr size_t kPerDraw = 5;  // of 12 bits
 
-  static std::byte Nearest(float value) {
+  static std::byte NearestInt8(float value) {
+    return static_cast<std::byte>(std::lround(std::clamp(value, -127.0f, 127.0f)));
+  }
+
+  static std::byte NearestE4m3(float value) {
     int nearest = 0;
     for (int code = 0; code < 0x7f; ++code) {
       const auto distance = [&](int c) {
@@ -94,7 +106,7 @@ class Keys {
   Keys(KeyFormat format, uint32_t entries)
       : format_(format), memory_(entries / kPageEntries * kernels::KeyPageBytes(format, kDim)) {
     const size_t page_bytes = kernels::KeyPageBytes(format, kDim);
-    if (format == KeyFormat::kFp8E4M3) MakeNormal(page_bytes);
+    if (IsScaledAsAWhole(format)) MakeNormal(page_bytes);
     if (format == KeyFormat::kMxFp4) MakeBlockScales(page_bytes);
     for (uint32_t first = 0; first < entries; first += kPageEntries) {
       pages_.push_back({.keys = memory_.data() + first / kPageEntries * page_bytes,
@@ -119,7 +131,7 @@ class Keys {
  private:
   void MakeNormal(size_t page_bytes) {
     constexpr size_t kCodes = size_t{kPageEntries} * kDim;
-    NormalCodes normal;
+    NormalCodes normal(format_);
     for (size_t at = 0; at < memory_.bytes().size(); at += page_bytes) {
       std::byte* const page = memory_.data() + at;
       normal.Fill(page, kCodes);
@@ -148,8 +160,8 @@ void ScoreTopK(benchmark::State& state, const Setup& setup, const Format& format
   const Keys& keys = Keys::Of(format.format, entries);
   const size_t query_bytes = kernels::QueryBytes(format.format, kDim);
   RandomMemory queries(rows * kHeads * query_bytes);
-  if (format.format == KeyFormat::kFp8E4M3) {
-    NormalCodes().Fill(queries.data(), rows * kHeads * query_bytes);
+  if (IsScaledAsAWhole(format.format)) {
+    NormalCodes(format.format).Fill(queries.data(), rows * kHeads * query_bytes);
   }
   if (format.format == KeyFormat::kMxFp4) {
     const size_t codes = kernels::KeyCodeBytes(format.format, kDim);
