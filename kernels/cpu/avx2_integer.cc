@@ -14,24 +14,23 @@
 namespace winnow::kernels::avx2_integer {
 namespace {
 
-#include "kernels/cpu/avx2_tiles.inc"
+#include "kernels/cpu/avx2_e2m1.inc"
 
-// Of doubled E2M1 values, blocks of 32 dims at a time. Their products add up to at most 8 * 2 * 28
-// * 12 in an int16 lane.
+// Of doubled E2M1 values, a scale's 32 dims at a time. Their products add up to at most 16 * 12 *
+// 12 in an int16.
 struct MxFp4Tile {
-  static constexpr int kTileHeads = 2;
-  static constexpr int kScaledWords = 8;
+  static constexpr int kTileHeads = 4;
   const uint32_t* queries;     // [rows * heads, words], each byte kE2m1Offset too large
   const float* query_factors;  // [rows * heads, words / 8]
   const std::byte* keys;       // [words, 16 entries]
-  const int32_t* starts;       // [words / 8, 16 entries]: -kE2m1Offset times the sum of the keys
+  const std::byte* starts;     // [words / 8, 16 entries][2] int16
   const float* factors;        // [words / 8, 16 entries]
   int words;
 
   template <int kHeads>
   __attribute__((noinline)) void Dots(int first_head, __m256 (&dots)[kHeads * kVectors]) const {
     Unrolled<kHeads * kVectors>([&](auto i) { dots[i] = _mm256_setzero_ps(); });
-    const int scales = words / kScaledWords;
+    const int scales = words / kSummedWords;
     const uint32_t* query = queries + static_cast<size_t>(first_head) * words;
     const float* query_factor = query_factors + static_cast<size_t>(first_head) * scales;
     for (int s = 0; s < scales; ++s) AddScaled<kHeads>(s, query, query_factor + s, dots);
@@ -41,14 +40,13 @@ struct MxFp4Tile {
   void AddScaled(int s, const uint32_t* query, const float* query_factor,
                  __m256 (&dots)[kHeads * kVectors]) const {
     Bytes sums[kHeads * kVectors];
-    ByteDots<kHeads, kScaledWords>(query + s * kScaledWords, words,
-                                   keys + s * kScaledWords * 4 * kBlockEntries, sums);
+    ByteDots<kHeads>(query + s * kSummedWords, words, keys + s * kSummedBytes,
+                     starts + s * kStartBytes, sums);
     Unrolled<kHeads * kVectors>([&](auto i) {
       const int entries = s * kBlockEntries + i % kVectors * 8;
-      const Bytes sum = _mm256_add_epi32(sums[i], LoadBytes(starts + entries));
       const __m256 scaled =
-          _mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_loadu_ps(factors + entries));
-      const __m256 factor = _mm256_set1_ps(query_factor[i / kVectors * (words / kScaledWords)]);
+          _mm256_mul_ps(_mm256_cvtepi32_ps(sums[i]), _mm256_loadu_ps(factors + entries));
+      const __m256 factor = _mm256_set1_ps(query_factor[i / kVectors * (words / kSummedWords)]);
       dots[i] = _mm256_fmadd_ps(scaled, factor, dots[i]);
     });
   }
@@ -101,48 +99,6 @@ void ScoreInt8(const ScoreQuery& query, const std::byte* prepared, const PageTur
   }
 }
 
-// Twice the values of the E2M1 codes in the low halves of bytes, whatever is in the high ones.
-Bytes DoubledE2m1(Bytes codes) {
-  const Bytes values = _mm256_broadcastsi128_si256(
-      _mm_setr_epi8(0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12));
-  return _mm256_shuffle_epi8(values, _mm256_and_si256(codes, _mm256_set1_epi8(0xf)));
-}
-
-// Pairs [4, 16 entries] of E2M1 codes to words [2, 16 entries] of doubled values.
-void DecodeE2m1Pairs(const std::byte* pairs, std::byte* words) {
-  // Pairs 0 and 2, or 1 and 3, in the halves of a vector: what comes of a half stays in it.
-  Bytes low[2], high[2];  // entries 0..7 and 8..15 as [8 entries][2 dims]
-  for (int odd = 0; odd < 2; ++odd) {
-    const auto* from = reinterpret_cast<const __m128i*>(pairs) + odd;
-    const Bytes codes = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128(from)),
-                                                _mm_loadu_si128(from + 2), 1);
-    const Bytes first = DoubledE2m1(codes);
-    const Bytes second = DoubledE2m1(_mm256_srli_epi16(codes, 4));
-    low[odd] = _mm256_unpacklo_epi8(first, second);
-    high[odd] = _mm256_unpackhi_epi8(first, second);
-  }
-  const auto store = [words](const Bytes(&both)[2], int at) {
-    const Bytes first = _mm256_unpacklo_epi16(both[0], both[1]);  // entries at + 0..3
-    const Bytes second = _mm256_unpackhi_epi16(both[0], both[1]);
-    StoreBytes(_mm256_permute2x128_si256(first, second, 0x20), words + 4 * at);
-    StoreBytes(_mm256_permute2x128_si256(first, second, 0x31), words + 64 + 4 * at);
-  };
-  store(low, 0);
-  store(high, 8);
-}
-
-// -kE2m1Offset times the sums of keys, [8 entries] of a word each for the words of a scale.
-void StoreStarts(const std::byte* words, int32_t* starts) {
-  for (int v = 0; v < kVectors; ++v) {
-    Bytes sums = _mm256_setzero_si256();
-    for (int w = 0; w < MxFp4Tile::kScaledWords; ++w) {
-      sums = _mm256_add_epi16(sums, _mm256_maddubs_epi16(_mm256_set1_epi8(kE2m1Offset),
-                                                         LoadBytes(words + 64 * w + 32 * v)));
-    }
-    StoreBytes(_mm256_madd_epi16(sums, _mm256_set1_epi16(-1)), starts + 8 * v);
-  }
-}
-
 // 2^(code - 127 - kMxFp4Shift) for UE8M0 codes of a block's entries.
 void StoreFactors(const std::byte* codes, float* factors) {
   constexpr float kShift = 1.0f / (1 << kMxFp4Shift);
@@ -159,8 +115,8 @@ void StoreFactors(const std::byte* codes, float* factors) {
 void ScoreMxFp4(const ScoreQuery& query, const std::byte* prepared, const PageTurn& turn,
                 std::byte* scratch, float* scores) {
   const int scales = query.dim / 32;
-  auto* const starts = reinterpret_cast<int32_t*>(scratch + kBlockEntries * query.dim);
-  auto* const factors = reinterpret_cast<float*>(starts + scales * kBlockEntries);
+  std::byte* const starts = scratch + kBlockEntries * query.dim;
+  auto* const factors = reinterpret_cast<float*>(starts + scales * kStartBytes);
   const std::byte* const scale_codes = turn.page + kPageEntries * query.dim / 2;
   NextPage next(turn.next, KeyPageBytes(query.format, query.dim), AskingsOf<MxFp4Tile>(query));
   const MxFp4Tile tile = {
@@ -170,12 +126,16 @@ void ScoreMxFp4(const ScoreQuery& query, const std::byte* prepared, const PageTu
       .starts = starts,
       .factors = factors,
       .words = query.dim / 4};
+  const __m128i doubled = _mm_setr_epi8(0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12);
   for (int block = 0; block < kBlocks; ++block) {
     const int first = block * kBlockEntries;
     const std::byte* const pairs = turn.page + first * query.dim / 2;
-    for (int d = 0; d < query.dim; d += 8) DecodeE2m1Pairs(pairs + 8 * d, scratch + 16 * d);
+    for (int d = 0; d < query.dim; d += 8) {
+      ForE2m1Words(pairs + 8 * d, doubled,
+                   [&](int, Bytes values, int to) { StoreBytes(values, scratch + 16 * d + to); });
+    }
     for (int s = 0; s < scales; ++s) {
-      StoreStarts(scratch + s * 32 * kBlockEntries, starts + s * kBlockEntries);
+      StoreStarts(scratch + s * kSummedBytes, kE2m1Offset, starts + s * kStartBytes);
       StoreFactors(scale_codes + s * kPageEntries + first, factors + s * kBlockEntries);
     }
     SumRows(query, query.weights, tile, &next, [&](int row, int v, __m256 sum) {
@@ -201,7 +161,7 @@ void Prepare(const ScoreQuery& query, std::byte* prepared) {
 size_t ScoreScratchBytes(const ScoreQuery& query) {
   const size_t entries = kBlockEntries;
   if (query.format == KeyFormat::kMxFp4) {
-    return entries * (query.dim + query.dim / 32 * (sizeof(int32_t) + sizeof(float)));
+    return entries * (query.dim + query.dim / 32 * sizeof(float)) + query.dim / 32 * kStartBytes;
   }
   return entries * query.dim * sizeof(int16_t);
 }

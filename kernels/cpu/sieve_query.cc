@@ -52,6 +52,34 @@ bool HasSievedScales(std::span<const uint8_t> head, int dim) {
   return *std::ranges::max_element(scales) >= kLeastSievedScale;
 }
 
+// Whole numbers, of which a query whose steps are 1 loses nothing.
+float DecodeInt8Head(std::span<const uint8_t> codes, float* values) {
+  for (size_t d = 0; d < codes.size(); ++d) values[d] = static_cast<int8_t>(codes[d]);
+  return 1;
+}
+
+// Of magnitudes of levels; see LevelRange::most_in_sum.
+float MostInSum(std::span<const float> values, float step) {
+  constexpr size_t kSummedDims = 32;
+  const float inverse = 1 / step;
+  float most = 0;
+  for (size_t first = 0; first < values.size(); first += kSummedDims) {
+    float sums[2] = {};
+    for (size_t d = first; d < first + kSummedDims; ++d) {
+      sums[d / 2 % 2] += std::abs(Nearest(values[d] * inverse));
+    }
+    most = std::max({most, sums[0], sums[1]});
+  }
+  return most;
+}
+
+// The step, or a multiple of it that makes levels small enough.
+float FittingStep(std::span<const float> values, float step, const LevelRange& range) {
+  if (range.most_in_sum == std::numeric_limits<int>::max()) return step;
+  while (MostInSum(values, step) > static_cast<float>(range.most_in_sum)) step *= 2;
+  return step;
+}
+
 // Levels plus an offset, and what they stand for.
 void RoundHead(std::span<const float> values, float step, int offset, std::byte* levels,
                float* rounded) {
@@ -69,7 +97,7 @@ bool HasSievedWeights(const ScoreQuery& query, const float* weights, const float
   constexpr float kMostOfE4m3 = 448;
   const double most_of_key = query.format == KeyFormat::kMxFp4
                                  ? std::ldexp(6.0, kMostSievedScale - 127)
-                                 : double{kMostOfE4m3};
+                                 : double{kMostOfE4m3};  // and of int8
   double sum = 0;
   for (int head = 0; head < query.heads; ++head) {
     for (int d = 0; d < query.dim; ++d) {
@@ -110,7 +138,7 @@ LevelledLayout::LevelledLayout(const ScoreQuery& query)
       bytes(workspace_at +
             sizeof(float) * (2 * row_values + ScoreErrorFloats(query.heads, query.dim))) {}
 
-void PrepareLevelled(const ScoreQuery& query, int extra_bits, int offset, std::byte* prepared) {
+void PrepareLevelled(const ScoreQuery& query, const LevelRange& range, std::byte* prepared) {
   const LevelledLayout layout(query);
   const auto dim = static_cast<size_t>(query.dim);
   const size_t head_bytes = QueryBytes(query.format, query.dim);
@@ -127,16 +155,19 @@ void PrepareLevelled(const ScoreQuery& query, int extra_bits, int offset, std::b
       const std::span<const uint8_t> head_codes(codes, head_bytes);
       float step = 1;
       if (query.format == KeyFormat::kFp8E4M3) {
-        step = DecodeE4m3Head(head_codes, extra_bits, values + at);
+        step = DecodeE4m3Head(head_codes, range.extra_bits, values + at);
+      } else if (query.format == KeyFormat::kInt8) {
+        step = DecodeInt8Head(head_codes, values + at);
       } else if (HasSievedScales(head_codes, query.dim)) {
-        step = DecodeMxFp4Head(head_codes, query.dim, extra_bits, values + at);
+        step = DecodeMxFp4Head(head_codes, query.dim, range.extra_bits, values + at);
       } else {
         std::fill_n(values + at, dim, 0.0f);
         exact = false;
       }
+      step = FittingStep({values + at, dim}, step, range);
       weights[head] = from_weights[head] * step;
       exact &= weights[head] / step == from_weights[head];
-      RoundHead({values + at, dim}, step, offset, prepared + at, rounded + at);
+      RoundHead({values + at, dim}, step, range.offset, prepared + at, rounded + at);
     }
     exact &= HasSievedWeights(query, from_weights, values);
     const RoundedRow rounded_row = {query.heads, query.dim, values, rounded, from_weights};

@@ -3,17 +3,18 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "kernels/backend.h"
 #include "kernels/cpu/score_error.h"
 
 namespace winnow::kernels {
 
-// Values of fp8 and MXFP4 as integers, for a sieve to multiply: they are rounded to multiples of a
-// step, which are their levels. Of e4m3, an exponent e bounds some values by 2^(e + 1); a level has
-// the four bits of a value's significand and `extra_bits` more, so that values of
-// 2^(e - extra_bits) and above lose nothing. Of MXFP4, a level has the bits of twice an E2M1 value
-// and `extra_bits` more, so that blocks of a scale of 2^-extra_bits of the largest and above lose
+// Values of fp8, MXFP4 and int8 as integers, for a sieve to multiply: they are rounded to multiples
+// of a step, which are their levels. Of e4m3, an exponent e bounds some values by 2^(e + 1); a
+// level has the four bits of a value's significand and `extra_bits` more, so that values of 2^(e -
+// extra_bits) and above lose nothing. Of MXFP4, a level has the bits of twice an E2M1 value and
+// `extra_bits` more, so that blocks of a scale of 2^-extra_bits of the largest and above lose
 // nothing.
 
 // The exponent field of a code, that of the subnormals as the one above it.
@@ -56,9 +57,19 @@ struct LevelledLayout {
   size_t bytes;         // of all
 };
 
-// Rounds a query of fp8 or MXFP4; there are at most 15 << extra_bits levels of either sign.
+// What instructions take.
+struct LevelRange {
+  int extra_bits;
+  int offset;
+  // Of the magnitudes of levels, in each 32 dims, of those of words' first two and last two dims: a
+  // head of more has a larger step.
+  int most_in_sum = std::numeric_limits<int>::max();
+};
+
+// Rounds a query of fp8, MXFP4 or int8; there are at most 15 << extra_bits levels of either sign,
+// and of int8 as many as values.
 //   prepared  LevelledLayout::bytes
-void PrepareLevelled(const ScoreQuery& query, int extra_bits, int offset, std::byte* prepared);
+void PrepareLevelled(const ScoreQuery& query, const LevelRange& range, std::byte* prepared);
 
 }  // namespace winnow::kernels
 

@@ -38,7 +38,7 @@ bool Suits(const ScoreQuery& query) {
 size_t PreparedBytes(const ScoreQuery& query) { return LevelledLayout(query).bytes; }
 
 void Prepare(const ScoreQuery& query, std::byte* prepared) {
-  PrepareLevelled(query, kExtraBits, kQueryOffset, prepared);
+  PrepareLevelled(query, {.extra_bits = kExtraBits, .offset = kQueryOffset}, prepared);
 }
 
 // Scratch: levels [4 vectors, words, 16 entries], then sums' starts [64] int32.

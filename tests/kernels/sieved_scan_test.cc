@@ -56,6 +56,15 @@ TEST_P(SievedScanTest, SelectsTheSameOnRandomShapes) {
   }
 }
 
+TEST_P(SievedScanTest, SelectsTheSameOfInt8) {
+  for (int round = 0; round < 10; ++round) {
+    pair_.ExpectAlike(
+        RandomScoreCase(random_, KeyFormat::kInt8, 32 * random_.Int(1, 8), random_.Int(1, 128),
+                        random_.Int(1, 3), random_.Int(4096, 9000), random_.Int(1, 256)),
+        random_.Int(1, 5));
+  }
+}
+
 TEST_P(SievedScanTest, SelectsTheSameOfMxFp4) {
   for (int round = 0; round < 10; ++round) {
     ScoreCase c =
