@@ -61,8 +61,8 @@ bool Suits(const ScoreQuery& query) { return query.format != KeyFormat::kBf16; }
 
 size_t PreparedBytes(const ScoreQuery& query) { return LevelledLayout(query).bytes; }
 
-void Prepare(const ScoreQuery& query, std::byte* prepared) {
-  PrepareLevelled(query, kQueryLevels, prepared);
+void PrepareRow(const ScoreQuery& query, int row, std::byte* prepared, std::byte* scratch) {
+  PrepareLevelledRow(query, row, kQueryLevels, prepared, scratch);
 }
 
 // Scratch: a block's levels [dim / 4 words, 16 entries], then what their sums start at.
@@ -117,7 +117,8 @@ const Sieve& Avx2Sieve() {
   static constexpr Sieve sieve = {.runs_here = RunsHere,
                                   .suits = Suits,
                                   .prepared_bytes = PreparedBytes,
-                                  .prepare = Prepare,
+                                  .prepare_scratch_bytes = LevelledWorkspaceBytes,
+                                  .prepare_row = PrepareRow,
                                   .scratch_bytes = ScratchBytes,
                                   .bound_page = BoundPage};
   return sieve;

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstdint>
-#include <cstring>
 #include <limits>
+
+#include "kernels/cpu/for_each_sought.h"
 
 namespace winnow::kernels {
 namespace {
@@ -13,20 +13,6 @@ namespace {
 // Pages that a thread claims at once: 4096 keys, about half a megabyte.
 constexpr int kPagesPerTask = 64;
 constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
-
-// Calls fn(i) for each value of a page of which is_sought(value). Those are few, so they are marked
-// first, without a branch: the compiler compares a vector at a time.
-template <typename IsSought, typename Fn>
-void ForEachSought(std::span<const float> values, IsSought is_sought, Fn fn) {
-  static_assert(std::endian::native == std::endian::little);
-  std::array<uint8_t, kPageEntries> marks = {};
-  for (size_t i = 0; i < values.size(); ++i) marks[i] = static_cast<uint8_t>(is_sought(values[i]));
-  for (size_t first = 0; first < marks.size(); first += sizeof(uint64_t)) {
-    uint64_t marked;
-    std::memcpy(&marked, &marks[first], sizeof marked);
-    for (; marked != 0; marked &= marked - 1) fn(first + std::countr_zero(marked) / 8);
-  }
-}
 
 // Offers the scores of a page to the row's best.
 void Offer(std::span<const float> scores, uint32_t first_position, TopK* best) {
@@ -83,17 +69,26 @@ PageTurn Follow(PageTurn turn, const std::byte** ready) {
 
 class Scan {
  public:
-  Scan(const CpuVariant& variant, const ScoreTopKParams& params, int workers, ScanMemory* memory)
+  Scan(const CpuVariant& variant, const ScoreTopKParams& params, WorkerPool& pool,
+       ScanMemory* memory)
       : variant_(variant),
         params_(params),
         query_(params.query),
         sieve_(SieveFor(variant, params)),
         memory_(*memory) {
+    const auto workers = static_cast<size_t>(pool.threads());
+    if (memory_.workers.size() < workers) memory_.workers.resize(workers);
+    for (Worker& worker : memory_.workers) worker.used = false;
     prepared_ = memory_.prepared.Get(variant.prepared_bytes(query_));
-    variant.prepare(query_, prepared_);
-    if (sieve_ != nullptr) PrepareSieve();
-    if (memory_.workers.size() < static_cast<size_t>(workers)) memory_.workers.resize(workers);
-    for (ScanMemory::Worker& worker : memory_.workers) worker.used = false;
+    if (sieve_ != nullptr) ReserveSieve();
+    // The query as a whole, then each row for the sieve and what passes it.
+    pool.ParallelFor(sieve_ == nullptr ? 1 : 1 + query_.rows, [this](int task, int worker) {
+      if (task == 0) {
+        variant_.prepare(query_, prepared_);
+      } else {
+        PrepareRow(task - 1, &memory_.workers[worker]);
+      }
+    });
   }
 
   void ScanTask(int first_page, int last_page, int worker_number) {
@@ -116,40 +111,46 @@ class Scan {
     }
   }
 
-  bool has_sieve() const { return sieve_ != nullptr; }
-
-  // Scores what is left of a worker's survivors; for a scan with a sieve, once it is over.
+  // Scores what is left of a worker's survivors and sorts its best; once all tasks are over.
   void Finish(int worker_number) {
     Worker& worker = memory_.workers[worker_number];
     if (!worker.used) return;
-    const Entered entered(variant_, query_);
-    ScoreAllSurvivors(&worker);
+    if (sieve_ != nullptr) {
+      const Entered entered(variant_, query_);
+      ScoreAllSurvivors(&worker);
+    }
+    for (int row = 0; row < query_.rows; ++row) {
+      worker.best[row].Sort(sieve_ == nullptr ? kNoFloor : memory_.floors[row].floor());
+    }
   }
 
-  void Merge(ScoreTopKResult* result) {
-    for (int row = 0; row < query_.rows; ++row) {
-      memory_.lists.clear();
-      for (Worker& worker : memory_.workers) {
-        if (worker.used) memory_.lists.emplace_back(worker.best[row].Sorted());
-      }
-      MergeCandidates(memory_.lists, params_.k, &result->selected[row]);
+  // The best of all workers, which have finished.
+  void Merge(int row, int worker_number, std::vector<Candidate>* best) {
+    std::vector<std::span<const Candidate>>& lists = memory_.workers[worker_number].lists;
+    lists.clear();
+    for (const Worker& worker : memory_.workers) {
+      if (worker.used) lists.push_back(worker.best[row].sorted());
     }
+    MergeCandidates(lists, params_.k, best);
   }
 
  private:
   using Worker = ScanMemory::Worker;
 
-  void PrepareSieve() {
+  void ReserveSieve() {
     sieve_prepared_ = memory_.sieve_prepared.Get(sieve_->prepared_bytes(query_));
-    sieve_->prepare(query_, sieve_prepared_);
     row_bytes_ = variant_.prepared_bytes(RowOf(query_, 0));
     row_bytes_ = (row_bytes_ + kScratchAlignment - 1) / kScratchAlignment * kScratchAlignment;
-    rows_prepared_ = memory_.rows_prepared.Get(query_.rows * row_bytes_);
+    rows_prepared_ =
+        query_.rows == 1 ? prepared_ : memory_.rows_prepared.Get(query_.rows * row_bytes_);
     while (memory_.floors.size() < static_cast<size_t>(query_.rows)) memory_.floors.emplace_back();
-    for (int row = 0; row < query_.rows; ++row) {
-      variant_.prepare(RowOf(query_, row), rows_prepared_ + row * row_bytes_);
-      memory_.floors[row].Reset(params_.k);
-    }
+  }
+
+  void PrepareRow(int row, Worker* worker) {
+    std::byte* scratch = worker->sieve_scratch.Get(sieve_->prepare_scratch_bytes(query_));
+    sieve_->prepare_row(query_, row, sieve_prepared_, scratch);
+    if (query_.rows > 1) variant_.prepare(RowOf(query_, row), rows_prepared_ + row * row_bytes_);
+    memory_.floors[row].Reset(params_.k);
   }
 
   void Begin(Worker* worker) {
@@ -270,7 +271,7 @@ void ScanPages(const CpuVariant& variant, const ScoreTopKParams& params, WorkerP
                ScanMemory* memory, ScoreTopKResult* result) {
   result->selected.resize(params.query.rows);
   for (std::vector<Candidate>& row : result->selected) row.clear();
-  Scan scan(variant, params, pool.threads(), memory);
+  Scan scan(variant, params, pool, memory);
   const auto pages = static_cast<int>(params.pages.size());
   const auto cancelled = [&params] {
     return params.cancelled != nullptr && params.cancelled->load(std::memory_order_relaxed);
@@ -280,11 +281,11 @@ void ScanPages(const CpuVariant& variant, const ScoreTopKParams& params, WorkerP
     const int first = task * kPagesPerTask;
     scan.ScanTask(first, std::min(pages, first + kPagesPerTask), worker);
   });
-  if (scan.has_sieve() && !cancelled()) {
-    pool.ParallelFor(pool.threads(), [&](int number, int) { scan.Finish(number); });
-  }
   result->complete = !cancelled();
-  if (result->complete) scan.Merge(result);
+  if (!result->complete) return;
+  pool.ParallelFor(pool.threads(), [&](int number, int) { scan.Finish(number); });
+  pool.ParallelFor(params.query.rows,
+                   [&](int row, int worker) { scan.Merge(row, worker, &result->selected[row]); });
 }
 
 }  // namespace winnow::kernels

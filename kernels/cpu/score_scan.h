@@ -21,6 +21,7 @@ struct ScanMemory {
     Scratch scratch;
     const std::byte* ready = nullptr;  // the page that `scratch` is ready for; may be null
     std::vector<TopK> best;            // [rows] and more
+    std::vector<std::span<const Candidate>> lists;  // of the workers, of a row that it merges
     bool used = false;
     // Of a scan with a sieve.
     Scratch sieve_scratch;
@@ -32,7 +33,6 @@ struct ScanMemory {
 
   Scratch prepared;
   std::vector<Worker> workers;  // [threads] and more
-  std::vector<std::span<const Candidate>> lists;
   // Of a scan with a sieve.
   Scratch sieve_prepared;
   Scratch rows_prepared;

@@ -22,9 +22,12 @@ struct Sieve {
   // Whether there are bounds for such queries.
   bool (*suits)(const ScoreQuery& query);
 
-  // As those of CpuVariant.
+  // As those of CpuVariant, but that a query is prepared row by row, in any order and by several
+  // threads at once: a row takes longer than some pages do.
+  //   scratch  [prepare_scratch_bytes], of any content
   size_t (*prepared_bytes)(const ScoreQuery& query);
-  void (*prepare)(const ScoreQuery& query, std::byte* prepared);
+  size_t (*prepare_scratch_bytes)(const ScoreQuery& query);
+  void (*prepare_row)(const ScoreQuery& query, int row, std::byte* prepared, std::byte* scratch);
   size_t (*scratch_bytes)(const ScoreQuery& query);
 
   // Into `bounds` [rows, 64]: no variant's score of an entry that the page holds is above its

@@ -128,56 +128,56 @@ RoundedCode RoundCode(int magnitude, int exponent, int extra_bits) {
   return {static_cast<uint8_t>(level), (steps - level) * (steps - level)};
 }
 
-// The workspace: a row's values and what they are rounded to, [2, heads, dim] fp32, and
-// ScoreErrorFloats.
 LevelledLayout::LevelledLayout(const ScoreQuery& query)
     : row_values(size_t{1} * query.heads * query.dim),
       weights_at(query.rows * row_values),
       errors_at(weights_at + sizeof(float) * query.rows * query.heads),
-      workspace_at(errors_at + sizeof(ScoreError) * query.rows),
-      bytes(workspace_at +
-            sizeof(float) * (2 * row_values + ScoreErrorFloats(query.heads, query.dim))) {}
+      bytes(errors_at + sizeof(ScoreError) * query.rows) {}
 
-void PrepareLevelled(const ScoreQuery& query, const LevelRange& range, std::byte* prepared) {
+// A row's values and what they are rounded to, [2, heads, dim] fp32, and ScoreErrorFloats.
+size_t LevelledWorkspaceBytes(const ScoreQuery& query) {
+  return sizeof(float) *
+         (2 * LevelledLayout(query).row_values + ScoreErrorFloats(query.heads, query.dim));
+}
+
+void PrepareLevelledRow(const ScoreQuery& query, int row, const LevelRange& range,
+                        std::byte* prepared, std::byte* workspace) {
   const LevelledLayout layout(query);
   const auto dim = static_cast<size_t>(query.dim);
   const size_t head_bytes = QueryBytes(query.format, query.dim);
-  auto* const errors = reinterpret_cast<ScoreError*>(prepared + layout.errors_at);
-  auto* const values = reinterpret_cast<float*>(prepared + layout.workspace_at);
+  const size_t first_head = size_t{1} * row * query.heads;
+  auto* const values = reinterpret_cast<float*>(workspace);
   float* const rounded = values + layout.row_values;
-  auto* weights = reinterpret_cast<float*>(prepared + layout.weights_at);
-  const float* from_weights = query.weights;
-  const auto* codes = reinterpret_cast<const uint8_t*>(query.queries);
-  for (int row = 0; row < query.rows; ++row) {
-    bool exact = true;  // that weights times steps are, of heads that can be sieved
-    for (int head = 0; head < query.heads; ++head, codes += head_bytes) {
-      const size_t at = head * dim;
-      const std::span<const uint8_t> head_codes(codes, head_bytes);
-      float step = 1;
-      if (query.format == KeyFormat::kFp8E4M3) {
-        step = DecodeE4m3Head(head_codes, range.extra_bits, values + at);
-      } else if (query.format == KeyFormat::kInt8) {
-        step = DecodeInt8Head(head_codes, values + at);
-      } else if (HasSievedScales(head_codes, query.dim)) {
-        step = DecodeMxFp4Head(head_codes, query.dim, range.extra_bits, values + at);
-      } else {
-        std::fill_n(values + at, dim, 0.0f);
-        exact = false;
-      }
-      step = FittingStep({values + at, dim}, step, range);
-      weights[head] = from_weights[head] * step;
-      exact &= weights[head] / step == from_weights[head];
-      RoundHead({values + at, dim}, step, range.offset, prepared + at, rounded + at);
+  auto* const weights = reinterpret_cast<float*>(prepared + layout.weights_at) + first_head;
+  const float* const from_weights = query.weights + first_head;
+  std::byte* const levels = prepared + row * layout.row_values;
+  const auto* codes = reinterpret_cast<const uint8_t*>(query.queries + first_head * head_bytes);
+  bool exact = true;  // that weights times steps are, of heads that can be sieved
+  for (int head = 0; head < query.heads; ++head, codes += head_bytes) {
+    const size_t at = head * dim;
+    const std::span<const uint8_t> head_codes(codes, head_bytes);
+    float step = 1;
+    if (query.format == KeyFormat::kFp8E4M3) {
+      step = DecodeE4m3Head(head_codes, range.extra_bits, values + at);
+    } else if (query.format == KeyFormat::kInt8) {
+      step = DecodeInt8Head(head_codes, values + at);
+    } else if (HasSievedScales(head_codes, query.dim)) {
+      step = DecodeMxFp4Head(head_codes, query.dim, range.extra_bits, values + at);
+    } else {
+      std::fill_n(values + at, dim, 0.0f);
+      exact = false;
     }
-    exact &= HasSievedWeights(query, from_weights, values);
-    const RoundedRow rounded_row = {query.heads, query.dim, values, rounded, from_weights};
-    constexpr float kInfinity = std::numeric_limits<float>::infinity();
-    errors[row] = exact ? BoundScoreError(rounded_row, rounded + layout.row_values)
-                        : ScoreError{kInfinity, kInfinity};
-    prepared += layout.row_values;
-    weights += query.heads;
-    from_weights += query.heads;
+    step = FittingStep({values + at, dim}, step, range);
+    weights[head] = from_weights[head] * step;
+    exact &= weights[head] / step == from_weights[head];
+    RoundHead({values + at, dim}, step, range.offset, levels + at, rounded + at);
   }
+  exact &= HasSievedWeights(query, from_weights, values);
+  const RoundedRow rounded_row = {query.heads, query.dim, values, rounded, from_weights};
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  reinterpret_cast<ScoreError*>(prepared + layout.errors_at)[row] =
+      exact ? BoundScoreError(rounded_row, rounded + layout.row_values)
+            : ScoreError{kInfinity, kInfinity};
 }
 
 }  // namespace winnow::kernels

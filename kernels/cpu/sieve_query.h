@@ -50,11 +50,10 @@ inline constexpr float kUnderflow = 0x1p-140f;
 struct LevelledLayout {
   explicit LevelledLayout(const ScoreQuery& query);
 
-  size_t row_values;    // heads * dim
-  size_t weights_at;    // [rows * heads] fp32: the query's times the steps
-  size_t errors_at;     // [rows] ScoreErrors of what rounding does to scores of rounded keys
-  size_t workspace_at;  // of PrepareLevelled
-  size_t bytes;         // of all
+  size_t row_values;  // heads * dim
+  size_t weights_at;  // [rows * heads] fp32: the query's times the steps
+  size_t errors_at;   // [rows] ScoreErrors of what rounding does to scores of rounded keys
+  size_t bytes;       // of all
 };
 
 // What instructions take.
@@ -66,10 +65,13 @@ struct LevelRange {
   int most_in_sum = std::numeric_limits<int>::max();
 };
 
-// Rounds a query of fp8, MXFP4 or int8; there are at most 15 << extra_bits levels of either sign,
-// and of int8 as many as values.
-//   prepared  LevelledLayout::bytes
-void PrepareLevelled(const ScoreQuery& query, const LevelRange& range, std::byte* prepared);
+// Rounds a row of a query of fp8, MXFP4 or int8; there are at most 15 << extra_bits levels of
+// either sign, and of int8 as many as values.
+//   prepared   LevelledLayout::bytes
+//   workspace  LevelledWorkspaceBytes, of any content
+void PrepareLevelledRow(const ScoreQuery& query, int row, const LevelRange& range,
+                        std::byte* prepared, std::byte* workspace);
+size_t LevelledWorkspaceBytes(const ScoreQuery& query);
 
 }  // namespace winnow::kernels
 

@@ -26,11 +26,11 @@ void TopK::Cut() {
   full_ = true;
 }
 
-const std::vector<Candidate>& TopK::Sorted() {
+void TopK::Sort(float floor) {
+  std::erase_if(kept_, [floor](const Candidate& candidate) { return candidate.score < floor; });
   if (kept_.size() > k_) Cut();
   std::sort(kept_.begin(), kept_.end(), Better);
   kept_.resize(std::min(kept_.size(), k_));
-  return kept_;
 }
 
 }  // namespace winnow::kernels

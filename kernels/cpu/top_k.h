@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "kernels/candidate.h"
@@ -30,8 +31,10 @@ class TopK {
     if (kept_.size() == capacity_) Cut();
   }
 
-  // The best k, best first. Call once per stream.
-  const std::vector<Candidate>& Sorted();
+  // Ends the stream: sorts the best k but for those whose score is below `floor`.
+  void Sort(float floor);
+  // Best first; after Sort.
+  std::span<const Candidate> sorted() const { return kept_; }
 
  private:
   void Cut();

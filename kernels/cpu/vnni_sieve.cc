@@ -37,8 +37,9 @@ bool Suits(const ScoreQuery& query) {
 
 size_t PreparedBytes(const ScoreQuery& query) { return LevelledLayout(query).bytes; }
 
-void Prepare(const ScoreQuery& query, std::byte* prepared) {
-  PrepareLevelled(query, {.extra_bits = kExtraBits, .offset = kQueryOffset}, prepared);
+void PrepareRow(const ScoreQuery& query, int row, std::byte* prepared, std::byte* scratch) {
+  PrepareLevelledRow(query, row, {.extra_bits = kExtraBits, .offset = kQueryOffset}, prepared,
+                     scratch);
 }
 
 // Scratch: levels [4 vectors, words, 16 entries], then sums' starts [64] int32.
@@ -90,7 +91,8 @@ const Sieve& VnniSieve() {
   static constexpr Sieve sieve = {.runs_here = RunsHere,
                                   .suits = Suits,
                                   .prepared_bytes = PreparedBytes,
-                                  .prepare = Prepare,
+                                  .prepare_scratch_bytes = LevelledWorkspaceBytes,
+                                  .prepare_row = PrepareRow,
                                   .scratch_bytes = ScratchBytes,
                                   .bound_page = BoundPage};
   return sieve;

@@ -30,7 +30,10 @@ std::vector<float> SieveTest::BoundsOf(const ScoreCase& c) {
   };
   const auto prepared = memory(sieve.prepared_bytes(query));
   const auto scratch = memory(sieve.scratch_bytes(query));
-  sieve.prepare(query, prepared.get());
+  const auto prepare_scratch = memory(sieve.prepare_scratch_bytes(query));
+  for (int row = query.rows; row-- > 0;) {
+    sieve.prepare_row(query, row, prepared.get(), prepare_scratch.get());
+  }
   if (variant.enter != nullptr) variant.enter(query);
   std::vector<float> bounds;
   bool ready = false;

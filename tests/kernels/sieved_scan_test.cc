@@ -156,6 +156,9 @@ struct CountingSieve {
 
   static bool Yes() { return true; }
   static bool Suits(const ScoreQuery&) { return true; }
+  static void PrepareRow(const ScoreQuery& query, int row, std::byte* prepared, std::byte*) {
+    if (row == 0) PortableVariant().prepare(query, prepared);  // all rows
+  }
   static void Bound(const ScoreQuery& query, const std::byte* prepared, const PageTurn& turn,
                     std::byte* scratch, float* bounds) {
     ++bounded;
@@ -173,7 +176,8 @@ class CountedScan {
     sieve_ = {.runs_here = CountingSieve::Yes,
               .suits = CountingSieve::Suits,
               .prepared_bytes = portable.prepared_bytes,
-              .prepare = portable.prepare,
+              .prepare_scratch_bytes = [](const ScoreQuery&) -> size_t { return 0; },
+              .prepare_row = CountingSieve::PrepareRow,
               .scratch_bytes = portable.score_scratch_bytes,
               .bound_page = CountingSieve::Bound};
     variant_ = portable;
