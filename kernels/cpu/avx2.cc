@@ -60,15 +60,11 @@ size_t PreparedBytes(const ScoreQuery& query) {
   return FloatsAt(query) + (query.format == KeyFormat::kInt8 ? 0 : FloatQueryBytes(query));
 }
 
-// Whether a query whose integers are prepared is multiplied as such.
-bool IsInIntegers(const ScoreQuery& query, const std::byte* prepared) {
-  return query.format == KeyFormat::kInt8 ||
-         (query.format == KeyFormat::kMxFp4 && !HasLargeScales(query, prepared));
-}
-
 void Prepare(const ScoreQuery& query, std::byte* prepared) {
   if (avx2_integer::Suits(query.format)) avx2_integer::Prepare(query, prepared);
-  if (!IsInIntegers(query, prepared)) PrepareFloatQuery(query, prepared + FloatsAt(query));
+  if (query.format == KeyFormat::kInt8) return;
+  if (query.format == KeyFormat::kMxFp4 && CountLargeScales(query, prepared) == 0) return;
+  PrepareFloatQuery(query, prepared + FloatsAt(query));
 }
 
 size_t ScratchBytes(const ScoreQuery& query) {
@@ -77,10 +73,21 @@ size_t ScratchBytes(const ScoreQuery& query) {
 
 void ScoreAnyPage(const ScoreQuery& query, const std::byte* prepared, const PageTurn& turn,
                   std::byte* scratch, float* scores) {
-  if (IsInIntegers(query, prepared)) {
-    return avx2_integer::ScorePage(query, prepared, turn, scratch, scores);
+  const auto by_integers = [&](float* to) {
+    avx2_integer::ScorePage(query, prepared, turn, scratch, to);
+  };
+  const auto by_floats = [&](float* to) {
+    ScorePage(query, prepared + FloatsAt(query), turn, scratch, to);
+  };
+  switch (query.format) {
+    case KeyFormat::kInt8:
+      return by_integers(scores);
+    case KeyFormat::kMxFp4:
+      return ScoreByScales(query, prepared, scores, by_integers, by_floats);
+    case KeyFormat::kFp8E4M3:
+    case KeyFormat::kBf16:
+      return by_floats(scores);
   }
-  ScorePage(query, prepared + FloatsAt(query), turn, scratch, scores);
 }
 
 bool RunsHere() {

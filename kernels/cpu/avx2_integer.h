@@ -17,7 +17,7 @@ size_t PreparedBytes(const ScoreQuery& query);
 void Prepare(const ScoreQuery& query, std::byte* prepared);
 size_t ScoreScratchBytes(const ScoreQuery& query);
 
-// MXFP4 queries must not have large scales (HasLargeScales).
+// Of MXFP4 queries, scores of rows with large scales (HasLargeScales) are worth nothing.
 void ScorePage(const ScoreQuery& query, const std::byte* prepared, const PageTurn& turn,
                std::byte* scratch, float* scores);
 

@@ -174,9 +174,10 @@ void ScorePage(const ScoreQuery& query, const std::byte* prepared, const PageTur
           turn.next, scales, scores);
     }
     case KeyFormat::kMxFp4:
-      return HasLargeScales(query, prepared)
-                 ? ScoreMxFp4<true>(query, prepared, turn, scratch, scores)
-                 : ScoreMxFp4<false>(query, prepared, turn, scratch, scores);
+      return ScoreByScales(
+          query, prepared, scores,
+          [&](float* to) { ScoreMxFp4<false>(query, prepared, turn, scratch, to); },
+          [&](float* to) { ScoreMxFp4<true>(query, prepared, turn, scratch, to); });
   }
 }
 

@@ -1,8 +1,8 @@
 #include "kernels/cpu/mxfp4_query.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 
 #include "kernels/reference/formats.h"
 
@@ -14,7 +14,7 @@ MxFp4Layout::MxFp4Layout(const ScoreQuery& query) {
   exponents_at = heads * query.dim;
   factors_at = exponents_at + scale_bytes;
   large_scales_at = factors_at + scale_bytes;
-  bytes = large_scales_at + sizeof(uint32_t);
+  bytes = large_scales_at + query.rows * sizeof(uint32_t);
 }
 
 void PrepareMxFp4(const ScoreQuery& query, std::byte* prepared) {
@@ -24,7 +24,8 @@ void PrepareMxFp4(const ScoreQuery& query, std::byte* prepared) {
   const MxFp4Layout layout(query);
   auto* exponents = reinterpret_cast<float*>(prepared + layout.exponents_at);
   auto* factors = reinterpret_cast<float*>(prepared + layout.factors_at);
-  uint32_t has_large_scales = 0;
+  auto* has_large_scales = reinterpret_cast<uint32_t*>(prepared + layout.large_scales_at);
+  std::fill_n(has_large_scales, query.rows, 0);
   for (int head = 0; head < heads; ++head) {
     const auto* codes = reinterpret_cast<const uint8_t*>(query.queries) + head * query_bytes;
     std::byte* values = prepared + size_t{1} * head * query.dim;
@@ -38,17 +39,22 @@ void PrepareMxFp4(const ScoreQuery& query, std::byte* prepared) {
       const float factor = std::ldexp(1.0f, exponent + 127 + kMxFp4Shift);
       exponents[head * blocks + b] = static_cast<float>(exponent);
       factors[head * blocks + b] = factor;
-      if (!std::isfinite(factor)) has_large_scales = 1;
+      if (!std::isfinite(factor)) has_large_scales[head / query.heads] = 1;
     }
   }
-  std::memcpy(prepared + layout.large_scales_at, &has_large_scales, sizeof has_large_scales);
 }
 
-bool HasLargeScales(const ScoreQuery& query, const std::byte* prepared) {
-  uint32_t has_large_scales;
-  std::memcpy(&has_large_scales, prepared + MxFp4Layout(query).large_scales_at,
-              sizeof has_large_scales);
-  return has_large_scales != 0;
+bool HasLargeScales(const ScoreQuery& query, const std::byte* prepared, int row) {
+  const std::byte* const large_scales = prepared + MxFp4Layout(query).large_scales_at;
+  return reinterpret_cast<const uint32_t*>(large_scales)[row] != 0;
+}
+
+int CountLargeScales(const ScoreQuery& query, const std::byte* prepared) {
+  int count = 0;
+  for (int row = 0; row < query.rows; ++row) {
+    count += static_cast<int>(HasLargeScales(query, prepared, row));
+  }
+  return count;
 }
 
 }  // namespace winnow::kernels

@@ -79,6 +79,26 @@ TEST_P(SievedScanTest, SelectsTheSameOfMxFp4) {
   }
 }
 
+// A row whose scales are so large that it is scored in another way, beside rows that are not: sums
+// that round differently where half of the dims are far below the others.
+TEST_P(SievedScanTest, SelectsTheSameOfMxFp4BesideARowOfLargeScales) {
+  ScoreCase c = RandomScoreCase(random_, KeyFormat::kMxFp4, 64, 1, 8, 8192, 20);
+  const size_t key_bytes = KeyBytes(c.format, c.dim);
+  for (size_t i = 0; i < c.keys.size(); ++i) {
+    const size_t at = i % key_bytes;
+    c.keys[i] = at == 0 ? std::byte{6} : at < 16 ? std::byte{0} : std::byte{0x11};  // 4, 0, 0.5
+  }
+  int block = 0;
+  SetMxFp4Scales(c.dim, &c.keys, [&] { return block++ % 2 == 0 ? 149 : 127; });
+  std::ranges::fill(c.queries, std::byte{0x22});  // 1
+  std::fill_n(c.queries.begin(), key_bytes, std::byte{0});
+  block = 0;
+  SetMxFp4Scales(c.dim, &c.queries, [&] { return block++ < 2 ? 245 : 127; });
+  c.weights.assign(8, 1);
+  c.visible.assign(8, 8192);
+  pair_.ExpectAlike(c);
+}
+
 TEST_P(SievedScanTest, SelectsTheSameOnNormalKeys) {
   for (const int heads : {1, 16, 64, 128}) {
     pair_.ExpectAlike(NormalScoreCase(random_, 128, heads, 2, 20000, 100));
