@@ -31,7 +31,7 @@ struct Profile {
   int rope_dim = 0;
   int query_heads = 0;
   int top_k = 0;
-  float softmax_scale = 0;
+  float softmax_scale = 0;  // of logits, with what YaRN makes of it
   std::vector<LayerKind> layers;
 
   size_t key_bytes() const { return kernels::KeyBytes(key_format, index_dim); }
@@ -54,8 +54,9 @@ absl::Status ValidateProfile(const Profile& profile);
 // profiles. The profile must be valid.
 std::string Fingerprint(const Profile& profile);
 
-// Shapes of published models: "deepseek-v3.2" (and -Exp), "glm-5" (and 5.1), "glm-5.2" (and 5.3),
-// "deepseek-v4-flash", "deepseek-v4-pro". NOT_FOUND lists the names.
+// Shapes of published models and their softmax scales: "deepseek-v3.2" (and -Exp), "glm-5"
+// (and 5.1), "glm-5.2" (and 5.3), "deepseek-v4-flash", "deepseek-v4-pro". NOT_FOUND lists the
+// names.
 absl::StatusOr<Profile> PresetProfile(std::string_view name);
 std::vector<std::string> PresetNames();
 
