@@ -25,8 +25,8 @@ namespace {
 constexpr int kQueryBits = 3;
 constexpr int kQueryOffset = 128;  // makes levels of queries unsigned
 
-// Two products must fit an int16, and so must sums of them, in which levels of keys are at most
-// kLargestKey. On the way to it they may overflow.
+// Two products are added with saturation, so they must fit an int16. Sums of these are modulo 2^16:
+// only what they end at must fit, where levels of keys are at most kLargestKey.
 constexpr int kMostInInt16 = (1 << 15) - 1;
 constexpr LevelRange kQueryLevels = {
     .extra_bits = kQueryBits, .offset = kQueryOffset, .most_in_sum = kMostInInt16 / kLargestKey};

@@ -97,7 +97,7 @@ bool HasSievedWeights(const ScoreQuery& query, const float* weights, const float
   constexpr float kMostOfE4m3 = 448;
   const double most_of_key = query.format == KeyFormat::kMxFp4
                                  ? std::ldexp(6.0, kMostSievedScale - 127)
-                                 : double{kMostOfE4m3};  // and of int8
+                                 : double{kMostOfE4m3};  // more than int8's
   double sum = 0;
   for (int head = 0; head < query.heads; ++head) {
     for (int d = 0; d < query.dim; ++d) {

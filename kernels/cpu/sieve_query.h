@@ -45,8 +45,8 @@ inline constexpr int kMostSievedScale = 127 + 40;
 inline constexpr float kUnderflow = 0x1p-140f;
 
 // A query of levels, prepared for instructions that multiply unsigned by signed bytes. Where its
-// parts lie, in bytes after its levels plus an offset that leaves none negative, [rows * heads,
-// dim]; each head has a step of its own.
+// parts lie, in bytes after its levels plus an offset, [rows * heads, dim];
+// each head has a step of its own.
 struct LevelledLayout {
   explicit LevelledLayout(const ScoreQuery& query);
 
@@ -60,13 +60,13 @@ struct LevelledLayout {
 struct LevelRange {
   int extra_bits;
   int offset;
-  // Of the magnitudes of levels, in each 32 dims, of those of words' first two and last two dims: a
-  // head of more has a larger step.
+  // Of the sums of levels' magnitudes over each 32 dims' 4 i and 4 i + 1, and their 4 i + 2 and
+  // 4 i + 3, which add up in one int16: a head of more has a larger step.
   int most_in_sum = std::numeric_limits<int>::max();
 };
 
-// Rounds a row of a query of fp8, MXFP4 or int8; there are at most 15 << extra_bits levels of
-// either sign, and of int8 as many as values.
+// Rounds a row of a query of fp8, MXFP4 or int8. Levels are of magnitudes up to 15 << extra_bits,
+// or those of int8.
 //   prepared   LevelledLayout::bytes
 //   workspace  LevelledWorkspaceBytes, of any content
 void PrepareLevelledRow(const ScoreQuery& query, int row, const LevelRange& range,
