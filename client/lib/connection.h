@@ -29,7 +29,7 @@ class Connection {
   ~Connection();
 
   // Runs one unary call under the client's timeout. A call that found nobody is tried again, with
-  // growing pauses, while there is time: all calls are idempotent.
+  // growing pauses, while there is time: calls may be repeated.
   absl::Status Call(const std::function<grpc::Status(grpc::ClientContext*)>& rpc) const;
 
   absl::Time Deadline() const;

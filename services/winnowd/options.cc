@@ -112,7 +112,8 @@ void AddLimits(CLI::App& app, Options* o) {
         return ParseSize(text, 0, size_t{1} << 50, &o->device_memory_bytes);
       });
   Add(app, "--memory-budget", "WINNOW_MEMORY_BUDGET",
-      "memory for pages of each shard; 0 for no limit", "0", [o](const std::string& text) {
+      "memory of each shard for pages, write buffers and caches; 0 for no limit", "0",
+      [o](const std::string& text) {
         return ParseSize(text, 0, size_t{1} << 50, &o->memory_budget_bytes);
       });
   Add(app, "--max-message", "WINNOW_MAX_MESSAGE", "largest message to accept", "64MiB",

@@ -14,9 +14,8 @@
 namespace winnow::client {
 
 struct ClientOptions {
-  std::string tenant;                           // empty: "default"
-  absl::Duration timeout = absl::Seconds(30);   // of each call and each decode step
-  size_t max_message_bytes = size_t{64} << 20;  // the server's --max-message
+  std::string tenant;                          // empty: "default"
+  absl::Duration timeout = absl::Seconds(30);  // of each call and each decode step
 };
 
 // A connection to a coordinator, shared by the contexts and sessions made from it. Thread-safe.
@@ -26,7 +25,8 @@ struct ClientOptions {
 // when the service cannot be reached.
 class Client {
  public:
-  // Connects in the background; the first call fails if nobody is there. address is host:port.
+  // Connects in the background. A call that finds nobody is tried again for three seconds, but for
+  // asynchronous ones and those of a DecodeSession, and then fails. address is host:port.
   explicit Client(const std::string& address, ClientOptions options = {});
   // The last of the client, its contexts and sessions waits for asynchronous calls under way.
   ~Client();
@@ -37,7 +37,8 @@ class Client {
   absl::StatusOr<std::string> RegisterProfile(const Profile& profile);
   absl::StatusOr<std::vector<RegisteredProfile>> ListProfiles();
 
-  // With an id of the caller's choice this is idempotent; with none the service chooses one.
+  // With an id of the caller's choice this is idempotent. With none the service chooses one; where
+  // its reply is lost, a context is left that nobody knows, so give contexts a ttl or an id.
   absl::StatusOr<Context> CreateContext(const std::string& profile_fingerprint,
                                         const std::string& context_id = "",
                                         const ContextOptions& options = {});

@@ -73,8 +73,10 @@ struct CallStats {
 };
 
 struct Selection {
-  uint64_t selection_id = 0;  // for later calls, for about a minute after its last use
-  uint32_t rows = 0;          // T
+  // For later calls, until the shards' --selection-ttl (60 s) after its last use, or until they
+  // have kept --max-selections (4,096) newer ones.
+  uint64_t selection_id = 0;
+  uint32_t rows = 0;  // T
   uint32_t top_k = 0;
   std::vector<int32_t> positions;  // [rows, top_k] best first, padded with -1; may be empty
   std::vector<float> scores;       // [rows, top_k] padded with -inf; may be empty
