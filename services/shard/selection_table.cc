@@ -9,6 +9,19 @@
 
 namespace winnow::shard {
 
+namespace {
+
+size_t BytesOf(const Selection::Rows& rows) {
+  size_t bytes = sizeof(Selection) + rows.size() * sizeof(rows[0]);
+  for (const auto& row : rows) bytes += row.size() * sizeof(row[0]);
+  return bytes;
+}
+
+}  // namespace
+
+Selection::Selection(std::weak_ptr<const Context> context, Rows candidates)
+    : context_(std::move(context)), bytes_(BytesOf(candidates)), rows_(std::move(candidates)) {}
+
 absl::StatusOr<Selection::Rows> Selection::FixWinners(
     const std::vector<kernels::Candidate>& thresholds) {
   absl::MutexLock lock(&mu_);
@@ -35,10 +48,13 @@ absl::StatusOr<Selection::Rows> Selection::FixWinners(
 }
 
 void SelectionTable::DropExpired(absl::Time now) {
-  while (!by_use_.empty() && by_use_.front().used + ttl_ < now) {
-    by_id_.erase(by_use_.front().id);
-    by_use_.pop_front();
-  }
+  while (!by_use_.empty() && by_use_.front().used + ttl_ < now) DropLeastRecentlyUsed();
+}
+
+void SelectionTable::DropLeastRecentlyUsed() {
+  bytes_ -= by_use_.front().selection->bytes();
+  by_id_.erase(by_use_.front().id);
+  by_use_.pop_front();
 }
 
 absl::Status SelectionTable::Insert(uint64_t id, std::shared_ptr<Selection> selection) {
@@ -48,9 +64,9 @@ absl::Status SelectionTable::Insert(uint64_t id, std::shared_ptr<Selection> sele
   if (by_id_.contains(id)) {
     return InvalidField("selection_id", absl::StrCat(id), "one that is not in use");
   }
-  if (by_use_.size() == max_selections_) {
-    by_id_.erase(by_use_.front().id);
-    by_use_.pop_front();
+  bytes_ += selection->bytes();
+  while (!by_use_.empty() && (by_use_.size() >= max_selections_ || bytes_ > max_bytes_)) {
+    DropLeastRecentlyUsed();
   }
   by_use_.push_back({.id = id, .used = now, .selection = std::move(selection)});
   by_id_[id] = std::prev(by_use_.end());

@@ -113,6 +113,28 @@ TEST(SelectionTable, HoldsTheMostRecentlyUsedAsAModelDoes) {
   }
 }
 
+TEST(SelectionTable, MakesRoomForAllThatALargeOneTakes) {
+  const auto context = NewContext("a");
+  const auto of_size = [&](size_t candidates) {
+    return std::make_shared<Selection>(
+        context, Selection::Rows{std::vector<Candidate>(candidates, Candidate{1, 0})});
+  };
+  SelectionTable table(10, absl::InfiniteDuration(), 3 * of_size(100)->bytes());
+  for (const uint64_t id : {1, 2, 3}) ASSERT_TRUE(table.Insert(id, of_size(100)).ok());
+  ASSERT_TRUE(table.Find(1, *context).ok());
+  ASSERT_TRUE(table.Insert(4, of_size(150)).ok());
+  for (const uint64_t id : {2, 3}) {
+    ExpectError(table.Find(id, *context).status(), StatusCode::kNotFound, "SELECTION_EXPIRED");
+  }
+  ASSERT_TRUE(table.Find(1, *context).ok());
+  ASSERT_TRUE(table.Insert(5, of_size(1000)).ok());
+  ASSERT_TRUE(table.Find(5, *context).ok());
+  ASSERT_TRUE(table.Insert(6, of_size(10)).ok());
+  for (const uint64_t id : {1, 4, 5}) EXPECT_FALSE(table.Find(id, *context).ok()) << id;
+  for (const uint64_t id : {7, 8}) ASSERT_TRUE(table.Insert(id, of_size(100)).ok());
+  for (const uint64_t id : {6, 7, 8}) EXPECT_TRUE(table.Find(id, *context).ok()) << id;
+}
+
 TEST(SelectionTable, ForgetsWhatWasNotUsedForItsTimeToLive) {
   const auto context = NewContext("a");
   SelectionTable table(10, absl::Seconds(1));

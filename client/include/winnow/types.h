@@ -74,7 +74,7 @@ struct CallStats {
 
 struct Selection {
   // For later calls, until the shards' --selection-ttl (60 s) after its last use, or until they
-  // have kept --max-selections (4,096) newer ones.
+  // have kept --max-selections (4,096) newer ones or 256 MiB of them.
   uint64_t selection_id = 0;
   uint32_t rows = 0;  // T
   uint32_t top_k = 0;
