@@ -40,22 +40,24 @@ constexpr Format kFormats[] = {{"fp8", KeyFormat::kFp8E4M3, Operand::kBf16},
 // Finite fp32 scales near one, as keys of about equal length have.
 float ScaleOf(uint64_t random) { return 0.75f + static_cast<float>(random % 1024) / 2048; }
 
-// Whether keys have one fp32 scale, and codes that the largest of their values uses in full.
-bool IsScaledAsAWhole(KeyFormat format) {
-  return format == KeyFormat::kFp8E4M3 || format == KeyFormat::kInt8;
-}
-
-// Codes of such a format, of values as a normal distribution gives them: what the quantisation of a
-// key that was rotated leaves. How much of the keys a scan can leave out depends on it.
+// Bytes of codes, of values as a normal distribution gives them: what the quantisation of a key
+// that was rotated leaves. How much of the keys a scan can leave out depends on it. Not of bf16.
 class NormalCodes {
  public:
   explicit NormalCodes(KeyFormat format) {
     std::mt19937 random(1);
-    const float largest = format == KeyFormat::kInt8 ? 127 : 448;
-    std::normal_distribution<float> normal(0, largest / 3);
-    for (std::byte& code : table_) {
-      const float value = normal(random);
-      code = format == KeyFormat::kInt8 ? NearestInt8(value) : NearestE4m3(value);
+    std::normal_distribution<float> normal;
+    for (std::byte& codes : table_) {
+      switch (format) {
+        case KeyFormat::kInt8:
+          codes = NearestInt8(127.0f / 3 * normal(random));
+          break;
+        case KeyFormat::kMxFp4:  // whose scale brings the largest of 32 to 4..6
+          codes = NearestE2m1(2.4f * normal(random)) | NearestE2m1(2.4f * normal(random)) << 4;
+          break;
+        default:
+          codes = NearestE4m3(448.0f / 3 * normal(random));
+      }
     }
   }
 
@@ -67,7 +69,6 @@ class NormalCodes {
       }
     }
   }
-  uint64_t Draw() { return random_.Next(); }
 
  private:
   static constexpr size_t kTable = 4096;
@@ -78,25 +79,31 @@ class NormalCodes {
   }
 
   static std::byte NearestE4m3(float value) {
+    return Nearest(value, 0x7f, 0x80, kernels::DecodeE4m3);
+  }
+  static std::byte NearestE2m1(float value) { return Nearest(value, 8, 8, kernels::DecodeE2m1); }
+
+  // Of `codes` magnitudes.
+  static std::byte Nearest(float value, int codes, int sign, float (*decode)(uint8_t)) {
     int nearest = 0;
-    for (int code = 0; code < 0x7f; ++code) {
+    for (int code = 0; code < codes; ++code) {
       const auto distance = [&](int c) {
-        return std::abs(std::abs(value) - kernels::DecodeE4m3(static_cast<uint8_t>(c)));
+        return std::abs(std::abs(value) - decode(static_cast<uint8_t>(c)));
       };
       if (distance(code) < distance(nearest)) nearest = code;
     }
-    return static_cast<std::byte>(nearest | (value < 0 ? 0x80 : 0));
+    return static_cast<std::byte>(nearest | (value < 0 ? sign : 0));
   }
 
   std::array<std::byte, kTable> table_;
   SplitMix random_{2};
 };
 
-// UE8M0 codes of blocks whose largest values are between 2^-4 and 2^3, as a normalised key's are.
-// Codes far from 127 make products that are subnormal, which takes another path of the processor.
+// UE8M0 codes of blocks of a rotated key, whose largest values are about the same. Codes far from
+// 127 would make products that are subnormal, which takes another path of the processor.
 void FillBlockScales(SplitMix& random, std::byte* scales, size_t count) {
   for (size_t i = 0; i < count; ++i) {
-    scales[i] = static_cast<std::byte>(121 + random.Next() % 8);
+    scales[i] = static_cast<std::byte>(125 + random.Next() % 2);
   }
 }
 
@@ -106,8 +113,7 @@ class Keys {
   Keys(KeyFormat format, uint32_t entries)
       : format_(format), memory_(entries / kPageEntries * kernels::KeyPageBytes(format, kDim)) {
     const size_t page_bytes = kernels::KeyPageBytes(format, kDim);
-    if (IsScaledAsAWhole(format)) MakeNormal(page_bytes);
-    if (format == KeyFormat::kMxFp4) MakeBlockScales(page_bytes);
+    if (format != KeyFormat::kBf16) MakeNormal(page_bytes);
     for (uint32_t first = 0; first < entries; first += kPageEntries) {
       pages_.push_back({.keys = memory_.data() + first / kPageEntries * page_bytes,
                         .first_position = first,
@@ -130,23 +136,20 @@ class Keys {
 
  private:
   void MakeNormal(size_t page_bytes) {
-    constexpr size_t kCodes = size_t{kPageEntries} * kDim;
+    const size_t code_bytes = kPageEntries * kernels::KeyCodeBytes(format_, kDim);
     NormalCodes normal(format_);
-    for (size_t at = 0; at < memory_.bytes().size(); at += page_bytes) {
-      std::byte* const page = memory_.data() + at;
-      normal.Fill(page, kCodes);
-      for (int i = 0; i < kPageEntries; ++i) {
-        const float scale = ScaleOf(normal.Draw());
-        std::memcpy(page + kCodes + i * sizeof scale, &scale, sizeof scale);
-      }
-    }
-  }
-
-  void MakeBlockScales(size_t page_bytes) {
-    const size_t codes = kPageEntries * kernels::KeyCodeBytes(format_, kDim);
     SplitMix random{3};
     for (size_t at = 0; at < memory_.bytes().size(); at += page_bytes) {
-      FillBlockScales(random, memory_.data() + at + codes, page_bytes - codes);
+      std::byte* const scales = memory_.data() + at + code_bytes;
+      normal.Fill(memory_.data() + at, code_bytes);
+      if (format_ == KeyFormat::kMxFp4) {
+        FillBlockScales(random, scales, page_bytes - code_bytes);
+        continue;
+      }
+      for (int i = 0; i < kPageEntries; ++i) {
+        const float scale = ScaleOf(random.Next());
+        std::memcpy(scales + i * sizeof scale, &scale, sizeof scale);
+      }
     }
   }
 
@@ -160,7 +163,7 @@ void ScoreTopK(benchmark::State& state, const Setup& setup, const Format& format
   const Keys& keys = Keys::Of(format.format, entries);
   const size_t query_bytes = kernels::QueryBytes(format.format, kDim);
   RandomMemory queries(rows * kHeads * query_bytes);
-  if (IsScaledAsAWhole(format.format)) {
+  if (format.format != KeyFormat::kBf16) {
     NormalCodes(format.format).Fill(queries.data(), rows * kHeads * query_bytes);
   }
   if (format.format == KeyFormat::kMxFp4) {
