@@ -47,7 +47,7 @@ class CallStream {
     // Of the error when the stream breaks, and the facts that go with it.
     std::string unavailable_reason;
     std::pair<std::string, std::string> fact;
-    // Calls under way; more are refused with UNAVAILABLE.
+    // Calls under way; more are refused with RESOURCE_EXHAUSTED TOO_MANY_CALLS.
     size_t max_pending = 1024;
   };
 
@@ -93,8 +93,7 @@ class CallStream<Traits>::Core : public std::enable_shared_from_this<Core> {
   void Expire(uint64_t id);
   absl::Status Unavailable(const std::string& why) const {
     return Error(absl::StatusCode::kUnavailable, options_.unavailable_reason,
-                 options_.peer + " is unavailable: " + why,
-                 {{options_.fact.first, options_.fact.second}});
+                 options_.peer + " is unavailable: " + why, {options_.fact});
   }
   bool NothingRuns() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return active_ == 0; }
 
@@ -189,7 +188,9 @@ void CallStream<Traits>::Core::Start(Request request, absl::Time deadline, Done 
     if (closed_) {
       refusal = Unavailable("this end is closing");
     } else if (pending_.size() >= options_.max_pending) {
-      refusal = Unavailable(std::to_string(pending_.size()) + " calls are waiting for it already");
+      refusal = Error(absl::StatusCode::kResourceExhausted, "TOO_MANY_CALLS",
+                      std::to_string(pending_.size()) + " calls are waiting for " + options_.peer,
+                      {options_.fact});
     } else {
       const uint64_t id = next_id_++;
       Traits::SetId(&request, id);
@@ -234,8 +235,7 @@ void CallStream<Traits>::Core::Expire(uint64_t id) {
     ++active_;
   }
   late.done(Error(absl::StatusCode::kDeadlineExceeded, "DEADLINE",
-                  options_.peer + " did not answer before the deadline",
-                  {{options_.fact.first, options_.fact.second}}));
+                  options_.peer + " did not answer before the deadline", {options_.fact}));
   late.done = nullptr;
   Leave();
 }

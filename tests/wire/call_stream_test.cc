@@ -138,7 +138,11 @@ TEST(CallStream, CallsAboveTheBoundAreRefused) {
   });
   Caller caller(peer.address(), /*max_pending=*/2);
   Caller::Answer first = caller.Call(1, kLong), second = caller.Call(2, kLong);
-  ExpectUnavailable(caller.Call(3, kLong).get().status(), "2 calls are waiting");
+  const absl::Status refusal = caller.Call(3, kLong).get().status();
+  EXPECT_EQ(refusal.code(), absl::StatusCode::kResourceExhausted) << refusal;
+  EXPECT_EQ(ErrorReason(refusal), "TOO_MANY_CALLS");
+  EXPECT_EQ(ErrorFacts(refusal)["peer"], "7");
+  EXPECT_THAT(std::string(refusal.message()), HasSubstr("2 calls are waiting for the peer"));
   EXPECT_EQ(ValueOf(second.get()), 2u);
   EXPECT_EQ(ValueOf(caller.Call(4, kLong).get()), 4u) << "an answer makes room";
   EXPECT_THAT(peer.received(), ElementsAre(1, 2, 4));
