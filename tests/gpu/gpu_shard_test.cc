@@ -1,8 +1,6 @@
 // A shard whose pages have copies on a GPU of the stand-in: exact answers from hot and warm pages.
 #include <gtest/gtest.h>
 
-#include <cmath>
-#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -12,6 +10,7 @@
 #include "services/shard/gpu_compute.h"
 #include "services/shard/shard.h"
 #include "storage/error.h"
+#include "tests/gpu/expect_selected.h"
 #include "tests/gpu/fake_device.h"
 #include "tests/support/sample.h"
 
@@ -92,24 +91,10 @@ class GpuShardTest : public ::testing::Test {
     const absl::StatusOr<Result> selected = Select(query, id, context);
     ASSERT_TRUE(selected.ok()) << selected.status();
     const CandidateRows& rows = std::get<SelectResult>(*selected).candidates;
-    const CandidateRows all = sample_.Selected(query, 0, kEntries);
-    ASSERT_EQ(rows.size(), all.size());
+    ExpectSelected(sample_, query, rows);
+    if (HasFailure()) return;
     std::vector<kernels::Candidate> thresholds;
-    for (size_t t = 0; t < rows.size(); ++t) {
-      ASSERT_EQ(rows[t].size(), std::min<size_t>(sample_.profile()->top_k, all[t].size()));
-      std::map<uint32_t, float> score_of;
-      float largest = 0;
-      for (const kernels::Candidate& candidate : all[t]) {
-        score_of[candidate.position] = candidate.score;
-        largest = std::max(largest, std::abs(candidate.score));
-      }
-      const float tolerance = 1e-5f * largest + 1e-4f;
-      for (size_t i = 0; i < rows[t].size(); ++i) {
-        EXPECT_NEAR(rows[t][i].score, all[t][i].score, tolerance);
-        EXPECT_NEAR(rows[t][i].score, score_of.at(rows[t][i].position), tolerance);
-      }
-      thresholds.push_back(rows[t].back());
-    }
+    for (const auto& row : rows) thresholds.push_back(row.back());
     const absl::StatusOr<Result> attended = Ask(shard::Attend{.selection_id = id,
                                                               .context_id = context,
                                                               .context_tag = tag(),

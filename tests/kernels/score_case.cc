@@ -10,30 +10,6 @@
 namespace winnow::kernels {
 namespace {
 
-// How far an fp32 score may be from the reference: see kernels/README.md.
-double ScoreBound(const ScoreCase& c, size_t position, int row) {
-  std::vector<float> key(c.dim), query(c.dim);
-  const std::byte* bytes = &c.keys[position * KeyBytes(c.format, c.dim)];
-  DecodeCodes(c.format, c.dim, bytes, key.data());
-  double sum = 0;
-  double flush_slack = 0;
-  for (int head = 0; head < c.heads; ++head) {
-    const int q = row * c.heads + head;
-    DecodeCodes(c.format, c.dim, &c.queries[q * QueryBytes(c.format, c.dim)], query.data());
-    double magnitude = 0;
-    for (int d = 0; d < c.dim; ++d) magnitude += std::abs(double{query[d]} * key[d]);
-    sum += std::abs(double{c.weights[q]}) * magnitude;
-    if (c.format != KeyFormat::kBf16) continue;
-    double flushed = 2.0 * c.dim;
-    for (int d = 0; d < c.dim; ++d) {
-      flushed += std::abs(double{query[d]}) + std::abs(double{key[d]});
-    }
-    flush_slack += std::abs(double{c.weights[q]}) * std::ldexp(flushed, -126);
-  }
-  const double scale = std::abs(DecodeKeyScale(c.format, c.dim, bytes));
-  return (c.dim + c.heads + 4) * std::ldexp(1.0, -24) * sum * scale + flush_slack;
-}
-
 std::string Describe(const char* what, int row, const Candidate& got) {
   return std::string(what) + ": row " + std::to_string(row) + ", position " +
          std::to_string(got.position) + ", score " + std::to_string(got.score);
@@ -90,6 +66,29 @@ void MakeNormal(RandomData& random, int dim, size_t key_bytes, std::vector<std::
 }
 
 }  // namespace
+
+double ScoreBound(const ScoreCase& c, size_t position, int row) {
+  std::vector<float> key(c.dim), query(c.dim);
+  const std::byte* bytes = &c.keys[position * KeyBytes(c.format, c.dim)];
+  DecodeCodes(c.format, c.dim, bytes, key.data());
+  double sum = 0;
+  double flush_slack = 0;
+  for (int head = 0; head < c.heads; ++head) {
+    const int q = row * c.heads + head;
+    DecodeCodes(c.format, c.dim, &c.queries[q * QueryBytes(c.format, c.dim)], query.data());
+    double magnitude = 0;
+    for (int d = 0; d < c.dim; ++d) magnitude += std::abs(double{query[d]} * key[d]);
+    sum += std::abs(double{c.weights[q]}) * magnitude;
+    if (c.format != KeyFormat::kBf16) continue;
+    double flushed = 2.0 * c.dim;
+    for (int d = 0; d < c.dim; ++d) {
+      flushed += std::abs(double{query[d]}) + std::abs(double{key[d]});
+    }
+    flush_slack += std::abs(double{c.weights[q]}) * std::ldexp(flushed, -126);
+  }
+  const double scale = std::abs(DecodeKeyScale(c.format, c.dim, bytes));
+  return (c.dim + c.heads + 4) * std::ldexp(1.0, -24) * sum * scale + flush_slack;
+}
 
 ScoreCase RandomScoreCase(RandomData& random, KeyFormat format, int dim, int heads, int rows,
                           int entries, int k) {

@@ -52,8 +52,11 @@ Selection Evaluate(const Backend& backend, const ScoreCase& c, std::span<const K
                    int threads = 2);
 Selection Evaluate(const Backend& backend, const ScoreCase& c, int threads = 2);
 
-// Where a selection is not the reference's: a score beyond the bound of kernels/README.md, or an
-// entry that should not have been chosen, unless its score is that close. Empty if nowhere.
+// How far an fp32 score may be from the reference: see kernels/README.md.
+double ScoreBound(const ScoreCase& c, size_t position, int row);
+
+// Where a selection is not the reference's: a score beyond its bound, or an entry that should not
+// have been chosen, unless its score is that close. Empty if nowhere.
 std::string Disagreement(const ScoreCase& c, const Selection& got);
 
 }  // namespace winnow::kernels
