@@ -129,16 +129,19 @@ TEST(CallStream, APeerThatIsNotThereIsAnErrorAtOnce) {
 }
 
 TEST(CallStream, CallsAboveTheBoundAreRefused) {
-  Peer peer([](PeerStream* stream) {
+  absl::Notification refused;
+  Peer peer([&refused](PeerStream* stream) {
     v1::ShardRequest request;
     stream->Read(&request);
     stream->Read(&request);
+    refused.WaitForNotification();
     stream->Write(AnswerTo(request));
     return Echo(stream);
   });
   Caller caller(peer.address(), /*max_pending=*/2);
   Caller::Answer first = caller.Call(1, kLong), second = caller.Call(2, kLong);
   const absl::Status refusal = caller.Call(3, kLong).get().status();
+  refused.Notify();
   EXPECT_EQ(refusal.code(), absl::StatusCode::kResourceExhausted) << refusal;
   EXPECT_EQ(ErrorReason(refusal), "TOO_MANY_CALLS");
   EXPECT_EQ(ErrorFacts(refusal)["peer"], "7");
