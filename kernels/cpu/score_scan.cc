@@ -111,10 +111,18 @@ class Scan {
     }
   }
 
-  // Scores what is left of a worker's survivors and sorts its best; once all tasks are over.
-  void Finish(int worker_number) {
-    Worker& worker = memory_.workers[worker_number];
-    if (!worker.used) return;
+  // Returns how many workers had a task; once all are over.
+  int GatherWorkers() {
+    memory_.used.clear();
+    for (Worker& worker : memory_.workers) {
+      if (worker.used) memory_.used.push_back(&worker);
+    }
+    return static_cast<int>(memory_.used.size());
+  }
+
+  // Scores what is left of such a worker's survivors and sorts its best.
+  void Finish(int number) {
+    Worker& worker = *memory_.used[number];
     if (sieve_ != nullptr) {
       const Entered entered(variant_, query_);
       ScoreAllSurvivors(&worker);
@@ -128,9 +136,7 @@ class Scan {
   void Merge(int row, int worker_number, std::vector<Candidate>* best) {
     std::vector<std::span<const Candidate>>& lists = memory_.workers[worker_number].lists;
     lists.clear();
-    for (const Worker& worker : memory_.workers) {
-      if (worker.used) lists.push_back(worker.best[row].sorted());
-    }
+    for (const Worker* worker : memory_.used) lists.push_back(worker->best[row].sorted());
     MergeCandidates(lists, params_.k, best);
   }
 
@@ -283,9 +289,12 @@ void ScanPages(const CpuVariant& variant, const ScoreTopKParams& params, WorkerP
   });
   result->complete = !cancelled();
   if (!result->complete) return;
-  pool.ParallelFor(pool.threads(), [&](int number, int) { scan.Finish(number); });
-  pool.ParallelFor(params.query.rows,
-                   [&](int row, int worker) { scan.Merge(row, worker, &result->selected[row]); });
+  const int workers = scan.GatherWorkers();
+  pool.ParallelFor(workers, [&](int number, int) { scan.Finish(number); });
+  const auto merge = [&](int row, int worker) { scan.Merge(row, worker, &result->selected[row]); };
+  // What one worker found is not worth waking others.
+  if (workers > 1) return pool.ParallelFor(params.query.rows, merge);
+  for (int row = 0; row < params.query.rows; ++row) merge(row, 0);
 }
 
 }  // namespace winnow::kernels

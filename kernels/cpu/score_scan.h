@@ -33,6 +33,7 @@ struct ScanMemory {
 
   Scratch prepared;
   std::vector<Worker> workers;  // [threads] and more
+  std::vector<Worker*> used;    // of these, once a scan's tasks are over
   // Of a scan with a sieve.
   Scratch sieve_prepared;
   Scratch rows_prepared;
