@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "services/winnowd/cpu_quota.h"
 #include "services/winnowd/log.h"
 #include "services/winnowd/numa.h"
 #include "services/winnowd/options.h"
@@ -68,7 +69,7 @@ int Run(Options options) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   InitLogging(options.log_level, options.log_format);
   if (!Place(&options.numa)) return EXIT_FAILURE;
-  if (options.threads == 0) options.threads = AllowedCpus();
+  if (options.threads == 0) options.threads = ThreadsFor(AllowedCpus(), CpuQuota(""));
   absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(options);
   if (!server.ok()) {
     Log(LogLevel::kError, "cannot start", {{"message", std::string(server.status().message())}});

@@ -92,7 +92,7 @@ void AddServing(CLI::App& app, Options* o) {
 
 void AddLimits(CLI::App& app, Options* o) {
   Add(app, "--threads", "WINNOW_THREADS",
-      "threads that score and attend; 0 for all cores that it may run on", "0",
+      "threads that score and attend; 0 for as many as it has CPUs, or quota of CPU time", "0",
       [o](const std::string& text) {
         return ParseInteger<int>(text, 0, kMaxThreads, &o->threads);
       });

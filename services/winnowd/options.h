@@ -24,7 +24,7 @@ struct Options {
   std::string port_file;
   uint32_t shards = 4;                           // standalone
   std::vector<std::string> shard_addresses;      // coordinator, by shard number
-  int threads = 0;                               // 0: all cores that it may run on
+  int threads = 0;                               // 0: as CPUs and quota allow
   NumaPlacement numa;                            // of the process
   std::string kernels;                           // empty: the fastest
   std::string device = "cpu";                    // auto, cpu or cuda:N
