@@ -126,14 +126,17 @@ absl::Status Context::CheckNotSealed() const {
                absl::StrCat("context ", id(), " is sealed and takes no more entries"));
 }
 
+absl::Status Context::CheckNotRemoved() const {
+  if (!removed_) return absl::OkStatus();
+  return Error(absl::StatusCode::kNotFound, "UNKNOWN_CONTEXT",
+               absl::StrCat("there is no context ", id()));
+}
+
 absl::StatusOr<AppendResult> Context::Append(const shard::Append& call) {
   if (absl::Status status = CheckAppend(call); !status.ok()) return status;
   // Nothing may be stored once the record is gone: nobody would free it.
   absl::ReaderMutexLock lock(&update_mu_);
-  if (removed_) {
-    return Error(absl::StatusCode::kNotFound, "UNKNOWN_CONTEXT",
-                 absl::StrCat("there is no context ", id()));
-  }
+  if (absl::Status status = CheckNotRemoved(); !status.ok()) return status;
   if (absl::Status status = CheckNotSealed(); !status.ok()) return status;
   if (call.check_only) {
     if (absl::Status status = CheckHeld(call); !status.ok()) return status;
@@ -199,10 +202,10 @@ ContextRecord Context::record() const {
 
 absl::Status Context::Update(const std::function<void(ContextRecord*)>& change) {
   absl::MutexLock update(&update_mu_);
+  // One that was removed meanwhile must not come back.
+  if (absl::Status status = CheckNotRemoved(); !status.ok()) return status;
   ContextRecord next = record();
   change(&next);
-  // One that was removed meanwhile must not come back.
-  if (removed_) return absl::OkStatus();
   if (store() != nullptr && next.durability != Durability::kMemory) {
     if (absl::Status status = store()->UpdateContext(next); !status.ok()) return status;
   }
@@ -225,6 +228,18 @@ absl::Status Context::Pin(absl::Time until) {
 
 absl::Status Context::Remove() {
   absl::MutexLock update(&update_mu_);
+  return RemoveOnce();
+}
+
+absl::StatusOr<bool> Context::RemoveIfExpired() {
+  absl::MutexLock update(&update_mu_);
+  if (!expired()) return false;
+  if (absl::Status status = RemoveOnce(); !status.ok()) return status;
+  return true;
+}
+
+absl::Status Context::RemoveOnce() {
+  if (removed_) return absl::OkStatus();
   if (store() != nullptr) {
     if (absl::Status status = store()->RemoveContext(record()); !status.ok()) return status;
   }

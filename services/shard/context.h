@@ -37,11 +37,14 @@ class Context {
   // Checks the call against the profile, then appends; see the messages for errors.
   absl::StatusOr<AppendResult> Append(const shard::Append& call);
 
+  // NOT_FOUND UNKNOWN_CONTEXT if it was removed meanwhile, as all that changes it.
   absl::Status Seal();
   absl::Status Renew(absl::Time expires_at);
   absl::Status Pin(absl::Time until);
-  // Forgets what the store keeps.
+  // Forgets what the store keeps, once.
   absl::Status Remove();
+  // The same if its time is over, and nothing if it was renewed. Returns whether it is removed.
+  absl::StatusOr<bool> RemoveIfExpired();
   ContextState Describe() const;
 
   // Null if nothing of the stripe is held.
@@ -87,6 +90,8 @@ class Context {
   absl::Status CheckNotSealed() const;
   std::shared_ptr<Stripe> FindOrAddStripe(uint32_t stripe);
   absl::Status Update(const std::function<void(ContextRecord*)>& change);
+  absl::Status CheckNotRemoved() const ABSL_SHARED_LOCKS_REQUIRED(update_mu_);
+  absl::Status RemoveOnce() ABSL_EXCLUSIVE_LOCKS_REQUIRED(update_mu_);
   uint32_t NextStripe(uint32_t number) const;
 
   // Constant once the context is shared.

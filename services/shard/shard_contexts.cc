@@ -108,9 +108,14 @@ void Shard::Impl::Insert(std::shared_ptr<Context> context) {
 
 absl::Status Shard::Impl::Remove(const std::shared_ptr<Context>& context) {
   if (absl::Status status = context->Remove(); !status.ok()) return status;
-  absl::MutexLock lock(&mu_);
-  contexts_.erase(context->id());
+  Forget(*context);
   return absl::OkStatus();
+}
+
+void Shard::Impl::Forget(const Context& context) {
+  absl::MutexLock lock(&mu_);
+  const auto it = contexts_.find(context.id());
+  if (it != contexts_.end() && it->second.get() == &context) contexts_.erase(it);
 }
 
 absl::StatusOr<bool> Shard::Impl::Holds(const ContextRecord& record) {
@@ -121,8 +126,10 @@ absl::StatusOr<bool> Shard::Impl::Holds(const ContextRecord& record) {
     if (it == contexts_.end()) return false;
     held = it->second;
   }
-  if (held->expired()) {
-    if (absl::Status status = Remove(held); !status.ok()) return status;
+  const absl::StatusOr<bool> expired = held->RemoveIfExpired();
+  if (!expired.ok()) return expired.status();
+  if (*expired) {
+    Forget(*held);
     return false;
   }
   if (held->IsLike(record)) return true;
@@ -199,8 +206,8 @@ void Shard::Impl::Reap() {
     for (const std::shared_ptr<Context>& context : AllContexts()) {
       if (!context->expired()) continue;
       absl::MutexLock lock(&catalog_mu_);
-      // It may have been renewed or removed meanwhile; what the disk refuses is tried again.
-      if (context->expired()) Remove(context).IgnoreError();
+      // What the disk refuses is tried again.
+      if (context->RemoveIfExpired().value_or(false)) Forget(*context);
     }
   }
 }

@@ -68,6 +68,8 @@ class Shard::Impl {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(catalog_mu_);
   absl::Status Remove(const std::shared_ptr<Context>& context)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(catalog_mu_);
+  // Unless another one has its name by now.
+  void Forget(const Context& context);
   void Insert(std::shared_ptr<Context> context);
   absl::StatusOr<Durability> Resolve(Durability asked) const;
   ContextStorage NewStorage(ContextRecord record, std::shared_ptr<const Profile> profile);
