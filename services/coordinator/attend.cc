@@ -5,46 +5,11 @@
 #include "services/coordinator/coordinator_impl.h"
 #include "services/coordinator/stopwatch.h"
 #include "services/coordinator/validate.h"
+#include "services/coordinator/winners.h"
+#include "services/shard/gather_limit.h"
 
 namespace winnow::coordinator {
 namespace {
-
-// A winner and where its KV row was received.
-struct Row {
-  kernels::Candidate winner;
-  const std::byte* bytes;
-};
-
-// The rows of one query row over all shards, best first: the order does not depend on the sharding,
-// so neither do the sums of an attention over them.
-std::vector<std::vector<Row>> OrderedRows(const std::vector<shard::AttendResult>& results,
-                                          size_t row_bytes) {
-  std::vector<std::vector<Row>> rows(results.front().winners.size());
-  for (const shard::AttendResult& result : results) {
-    const std::byte* next = result.kv_rows.data();
-    for (size_t row = 0; row < result.winners.size(); ++row) {
-      for (const kernels::Candidate& winner : result.winners[row]) {
-        rows[row].push_back({winner, next});
-        next += row_bytes;
-      }
-    }
-  }
-  for (std::vector<Row>& row : rows) {
-    std::sort(row.begin(), row.end(),
-              [](const Row& a, const Row& b) { return kernels::Better(a.winner, b.winner); });
-  }
-  return rows;
-}
-
-CandidateRows MergeWinners(const std::vector<shard::AttendResult>& results) {
-  CandidateRows merged(results.front().winners.size());
-  for (size_t row = 0; row < merged.size(); ++row) {
-    std::vector<std::span<const kernels::Candidate>> lists;
-    for (const shard::AttendResult& result : results) lists.emplace_back(result.winners[row]);
-    kernels::MergeCandidates(lists, kernels::kMaxTopK, &merged[row]);
-  }
-  return merged;
-}
 
 uint32_t WidestRow(const CandidateRows& rows) {
   size_t widest = 0;
@@ -52,37 +17,16 @@ uint32_t WidestRow(const CandidateRows& rows) {
   return static_cast<uint32_t>(widest);
 }
 
-absl::Status BadReply(size_t shard, const char* what) {
-  return Error(absl::StatusCode::kInternal, "BAD_REPLY",
-               absl::StrCat("shard ", shard, " sent ", what, " of another size than its winners"));
-}
-
-// That each shard's answer has the shapes that the path promises.
-absl::Status CheckShapes(const Profile& profile, const std::vector<shard::AttendResult>& results,
-                         AttendPath path, bool with_winners) {
-  const size_t rows = results.front().counts.size();
-  for (size_t i = 0; i < results.size(); ++i) {
-    const shard::AttendResult& result = results[i];
-    if (result.counts.size() != rows) return BadReply(i, "counts");
-    size_t winners = 0;
-    for (const uint32_t count : result.counts) winners += count;
-    const bool gathers = path == AttendPath::kGather;
-    if (gathers || with_winners) {
-      if (result.winners.size() != rows) return BadReply(i, "winners");
-      for (size_t row = 0; row < rows; ++row) {
-        if (result.winners[row].size() != result.counts[row]) return BadReply(i, "winners");
-      }
-    }
-    if (result.kv_rows.size() != (gathers ? winners * profile.row_bytes() : 0)) {
-      return BadReply(i, "KV rows");
-    }
-    const bool pushes_down = path == AttendPath::kPushDown;
-    const size_t heads = pushes_down ? rows * profile.query_heads : 0;
-    if (result.outputs.size() != heads * profile.latent_dim || result.lse.size() != heads) {
-      return BadReply(i, "outputs");
-    }
-  }
-  return absl::OkStatus();
+// Of a gather by a new selection; how large an earlier one is only the shards know.
+absl::Status CheckSize(const Profile& profile, const Query& query) {
+  const auto* source = std::get_if<IndexQuery>(&query.source);
+  if (source == nullptr) return absl::OkStatus();
+  // What is past these limits is refused as that.
+  const auto most = static_cast<uint64_t>(profile.top_k);
+  const uint64_t top_k = source->top_k == 0 ? most : std::min<uint64_t>(source->top_k, most);
+  const auto rows =
+      std::min<uint64_t>(source->visible_entries.size(), uint64_t{kernels::kMaxQueryRows});
+  return shard::CheckGatherBytes(top_k * rows, profile.row_bytes());
 }
 
 uint64_t TensorBytes(const shard::AttendResult& result) {
@@ -131,9 +75,14 @@ absl::StatusOr<std::vector<shard::AttendResult>> Coordinator::Impl::AskWinners(
     return status;
   }
   if (!selection.thresholds.empty()) {
-    absl::Status status =
-        CheckWinners(*results, selection.thresholds.size(), selection.winners_by_shard);
-    if (!status.ok()) return status;
+    if (absl::Status status = CheckWinners(*results, selection.winners); !status.ok()) {
+      return status;
+    }
+  }
+  if (path == AttendPath::kGather && !selection.rows.empty() &&
+      MergeWinners(*results) != selection.rows) {
+    return Error(absl::StatusCode::kInternal, "BAD_REPLY",
+                 "the shards sent rows of other entries than were chosen");
   }
   for (size_t i = 0; i < results->size(); ++i) {
     const shard::AttendResult& result = (*results)[i];
@@ -155,6 +104,8 @@ absl::StatusOr<GatherReply> Coordinator::Impl::Gather(const Query& query, absl::
 absl::StatusOr<GatherReply> Coordinator::Impl::GatherFrom(const ContextRoute& route,
                                                           const Query& query, absl::Time deadline) {
   Stopwatch whole;
+  // Before the shards are asked for what could not be sent.
+  if (absl::Status status = CheckSize(*route.profile, query); !status.ok()) return status;
   GatherReply reply{.row_bytes = route.profile->row_bytes()};
   reply.stats.path = AttendPath::kGather;
   absl::StatusOr<MergedSelection> selection = ResolveSource(route, query, deadline, &reply.stats);
@@ -164,12 +115,18 @@ absl::StatusOr<GatherReply> Coordinator::Impl::GatherFrom(const ContextRoute& ro
                  /*return_positions=*/true, deadline, &reply.stats);
   if (!results.ok()) return results.status();
   Stopwatch final_stage;
-  reply.selection = {.selection_id = selection->id, .rows = MergeWinners(*results)};
+  reply.selection = {
+      .selection_id = selection->id,
+      .rows = selection->rows.empty() ? MergeWinners(*results) : std::move(selection->rows)};
   reply.selection.top_k =
       selection->top_k == 0 ? WidestRow(reply.selection.rows) : selection->top_k;
-  reply.kv_rows.resize(reply.selection.rows.size() * reply.selection.top_k * reply.row_bytes);
+  const uint64_t lines = uint64_t{reply.selection.top_k} * reply.selection.rows.size();
+  if (absl::Status status = shard::CheckGatherBytes(lines, reply.row_bytes); !status.ok()) {
+    return status;
+  }
+  reply.kv_rows.resize(lines * reply.row_bytes);
   std::byte* line = reply.kv_rows.data();
-  for (const std::vector<Row>& row : OrderedRows(*results, reply.row_bytes)) {
+  for (const std::vector<WinnerRow>& row : OrderedRows(*results, reply.row_bytes)) {
     for (size_t i = 0; i < row.size(); ++i) {
       std::memcpy(line + i * reply.row_bytes, row[i].bytes, reply.row_bytes);
     }
@@ -184,9 +141,9 @@ AttendPath Coordinator::Impl::PathFor(const ContextRoute& route, const AttendQue
                                       uint32_t query_rows, const MergedSelection& selection) const {
   if (query.path != AttendPath::kAuto) return query.path;
   PathCost cost{.shards = shards(), .query_rows = query_rows, .in_process = all_in_process_};
-  for (const uint64_t winners : selection.winners_by_shard) cost.winners += winners;
+  for (const auto& row : selection.rows) cost.winners += row.size();
   // An earlier selection is as large as the profile lets it be, as far as is known here.
-  if (selection.winners_by_shard.empty()) {
+  if (selection.rows.empty()) {
     cost.winners = uint64_t{query_rows} * static_cast<uint64_t>(route.profile->top_k);
   }
   return ChoosePath(*route.profile, cost);
@@ -203,10 +160,10 @@ void Coordinator::Impl::FinishByGather(const Profile& profile, const AttendQuery
                                        AttendReply* reply) const {
   const size_t query_row_bytes = profile.query_heads * profile.attend_query_bytes();
   const size_t output_row = size_t{1} * profile.query_heads * profile.latent_dim;
-  const std::vector<std::vector<Row>> rows = OrderedRows(results, profile.row_bytes());
+  const std::vector<std::vector<WinnerRow>> rows = OrderedRows(results, profile.row_bytes());
   for (size_t row = 0; row < rows.size(); ++row) {
     std::vector<const std::byte*> pointers;
-    for (const Row& winner : rows[row]) pointers.push_back(winner.bytes);
+    for (const WinnerRow& winner : rows[row]) pointers.push_back(winner.bytes);
     backend_.SparseAttention({.format = profile.row_format,
                               .heads = profile.query_heads,
                               .latent_dim = profile.latent_dim,

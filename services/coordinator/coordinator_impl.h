@@ -10,10 +10,10 @@
 #include "services/coordinator/coordinator.h"
 #include "services/coordinator/describe.h"
 #include "services/coordinator/fan_out.h"
-#include "services/coordinator/merge.h"
 #include "services/coordinator/plan.h"
 #include "services/coordinator/profile_registry.h"
 #include "services/coordinator/validate.h"
+#include "services/coordinator/winners.h"
 #include "storage/error.h"
 
 namespace winnow::coordinator {
@@ -25,7 +25,7 @@ struct MergedSelection {
   uint32_t top_k = 0;
   CandidateRows rows;
   std::vector<kernels::Candidate> thresholds;  // [T]; empty for an earlier selection
-  std::vector<uint64_t> winners_by_shard;      // [shards]; empty for an earlier selection
+  WinnerCounts winners;                        // the same
 };
 
 class Coordinator::Impl {
@@ -90,6 +90,10 @@ class Coordinator::Impl {
   absl::StatusOr<MergedSelection> MakeSelection(const ContextRoute& route, uint32_t layer,
                                                 const IndexQuery& query, absl::Time deadline,
                                                 CallStats* stats);
+  // DATA_LOSS MISSING_STRIPES also where a query sees further than the layer goes.
+  absl::StatusOr<MergedSelection> ScanOnce(const ContextRoute& route, uint32_t layer,
+                                           const IndexQuery& query, absl::Time deadline,
+                                           CallStats* stats);
   // What a query's source amounts to: a new selection, or the id of an earlier one.
   absl::StatusOr<MergedSelection> ResolveSource(const ContextRoute& route, const Query& query,
                                                 absl::Time deadline, CallStats* stats);
@@ -101,7 +105,6 @@ class Coordinator::Impl {
       const ContextRoute& route, uint32_t layer, const MergedSelection& selection, AttendPath path,
       std::span<const std::byte> queries, bool return_positions, absl::Time deadline,
       CallStats* stats);
-  // What ChoosePath needs to know.
   AttendPath PathFor(const ContextRoute& route, const AttendQuery& query, uint32_t query_rows,
                      const MergedSelection& selection) const;
   absl::StatusOr<GatherReply> GatherFrom(const ContextRoute& route, const Query& query,

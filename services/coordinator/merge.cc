@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "absl/strings/str_cat.h"
 #include "kernels/backend.h"
@@ -71,35 +70,6 @@ std::vector<kernels::Candidate> Thresholds(const CandidateRows& rows) {
   std::vector<kernels::Candidate> thresholds;
   for (const auto& row : rows) thresholds.push_back(row.back());
   return thresholds;
-}
-
-std::vector<uint64_t> WinnersByShard(const std::vector<shard::SelectResult>& results,
-                                     const std::vector<kernels::Candidate>& thresholds) {
-  std::vector<uint64_t> winners;
-  for (const shard::SelectResult& result : results) {
-    uint64_t count = 0;
-    for (size_t row = 0; row < thresholds.size(); ++row) {
-      const auto& list = result.candidates[row];
-      count += std::upper_bound(list.begin(), list.end(), thresholds[row], kernels::Better) -
-               list.begin();
-    }
-    winners.push_back(count);
-  }
-  return winners;
-}
-
-absl::Status CheckWinners(const std::vector<shard::AttendResult>& results, size_t rows,
-                          const std::vector<uint64_t>& winners_by_shard) {
-  for (size_t shard = 0; shard < results.size(); ++shard) {
-    const std::vector<uint32_t>& counts = results[shard].counts;
-    const uint64_t winners = std::accumulate(counts.begin(), counts.end(), uint64_t{0});
-    if (counts.size() == rows && winners == winners_by_shard[shard]) continue;
-    return Error(
-        absl::StatusCode::kInternal, "BAD_REPLY",
-        absl::StrCat("shard ", shard, " answered for ", winners, " winners in ", counts.size(),
-                     " rows; it has ", winners_by_shard[shard], " in ", rows));
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace winnow::coordinator

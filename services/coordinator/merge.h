@@ -28,15 +28,6 @@ CandidateRows MergeRows(const std::vector<shard::SelectResult>& results, uint32_
 // is not worse. No row may be empty.
 std::vector<kernels::Candidate> Thresholds(const CandidateRows& rows);
 
-// [shards] winners of each shard, over all rows.
-std::vector<uint64_t> WinnersByShard(const std::vector<shard::SelectResult>& results,
-                                     const std::vector<kernels::Candidate>& thresholds);
-
-// That every shard answers for each of the `rows` and has as many winners as WinnersByShard
-// counted: none is left out. INTERNAL BAD_REPLY otherwise.
-absl::Status CheckWinners(const std::vector<shard::AttendResult>& results, size_t rows,
-                          const std::vector<uint64_t>& winners_by_shard);
-
 }  // namespace winnow::coordinator
 
 #endif  // WINNOW_SERVICES_COORDINATOR_MERGE_H_

@@ -72,6 +72,18 @@ absl::StatusOr<MergedSelection> Coordinator::Impl::MakeSelection(const ContextRo
                                                                  const IndexQuery& query,
                                                                  absl::Time deadline,
                                                                  CallStats* stats) {
+  absl::StatusOr<MergedSelection> selection = ScanOnce(route, layer, query, deadline, stats);
+  if (ErrorReason(selection.status()) != "MISSING_STRIPES") return selection;
+  const absl::Status missing = ExplainMissing(route, layer, query, selection.status(), deadline);
+  if (!absl::IsDataLoss(missing)) return missing;
+  // The layer's end is far enough by now: what was missing may have been appended meanwhile.
+  selection = ScanOnce(route, layer, query, deadline, stats);
+  return ErrorReason(selection.status()) == "MISSING_STRIPES" ? missing : std::move(selection);
+}
+
+absl::StatusOr<MergedSelection> Coordinator::Impl::ScanOnce(const ContextRoute& route,
+                                                            uint32_t layer, const IndexQuery& query,
+                                                            absl::Time deadline, CallStats* stats) {
   Stopwatch watch;
   if (absl::Status status = ValidateIndexQuery(*route.profile, layer, query); !status.ok()) {
     return status;
@@ -89,11 +101,7 @@ absl::StatusOr<MergedSelection> Coordinator::Impl::MakeSelection(const ContextRo
   absl::StatusOr<std::vector<shard::SelectResult>> results =
       ResultsOf<shard::SelectResult>(CallAll(channels_, calls, deadline));
   stats->select_us += watch.Lap();
-  if (!results.ok()) {
-    return ErrorReason(results.status()) == "MISSING_STRIPES"
-               ? ExplainMissing(route, layer, query, results.status(), deadline)
-               : results.status();
-  }
+  if (!results.ok()) return results.status();
   const std::vector<uint32_t> visible_rows(query.visible_entries.begin(),
                                            query.visible_entries.end());
   if (absl::Status status = CheckCandidates(*results, stripes, visible_rows, selection.top_k);
@@ -103,7 +111,7 @@ absl::StatusOr<MergedSelection> Coordinator::Impl::MakeSelection(const ContextRo
   AddUp(channels_, query, *results, stats);
   selection.rows = MergeRows(*results, selection.top_k);
   selection.thresholds = Thresholds(selection.rows);
-  selection.winners_by_shard = WinnersByShard(*results, selection.thresholds);
+  selection.winners = CountWinners(*results, selection.thresholds);
   stats->merge_us += watch.Lap();
   return selection;
 }

@@ -5,10 +5,12 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "services/shard/gather_limit.h"
 #include "storage/entry_store.h"
 #include "storage/error.h"
 
@@ -168,6 +170,12 @@ absl::StatusOr<AttendResult> AttendOver(const Context& context, const Attend& ca
   const absl::Time start = absl::Now();
   AttendResult result;
   for (const auto& row : winners) result.counts.push_back(static_cast<uint32_t>(row.size()));
+  if (call.path == AttendPath::kGather) {
+    const auto rows = std::accumulate(result.counts.begin(), result.counts.end(), uint64_t{0});
+    if (absl::Status status = CheckGatherBytes(rows, profile.row_bytes()); !status.ok()) {
+      return status;
+    }
+  }
   if (call.path != AttendPath::kAuto) {
     absl::StatusOr<WinnerRows> found =
         RowFinder(context, static_cast<int>(call.layer)).Find(winners, deadline);

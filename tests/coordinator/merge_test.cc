@@ -1,11 +1,10 @@
-#include "services/coordinator/merge.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 
+#include "services/coordinator/winners.h"
 #include "tests/support/sample.h"
 
 namespace winnow::coordinator {
@@ -40,21 +39,20 @@ CandidateRows BruteForce(const std::vector<shard::SelectResult>& results, uint32
 void CheckThresholds(const std::vector<shard::SelectResult>& results, const CandidateRows& merged) {
   const std::vector<Candidate> thresholds = Thresholds(merged);
   CandidateRows picked(merged.size());
-  std::vector<uint64_t> by_shard;
+  WinnerCounts by_shard;
   for (const auto& result : results) {
-    uint64_t count = 0;
+    std::vector<uint32_t>& counts = by_shard.emplace_back(merged.size());
     for (size_t row = 0; row < merged.size(); ++row) {
       for (const Candidate& candidate : result.candidates[row]) {
         if (kernels::Better(thresholds[row], candidate)) continue;
         picked[row].push_back(candidate);
-        ++count;
+        ++counts[row];
       }
     }
-    by_shard.push_back(count);
   }
   for (auto& row : picked) std::sort(row.begin(), row.end(), kernels::Better);
   ASSERT_EQ(picked, merged);
-  ASSERT_EQ(WinnersByShard(results, thresholds), by_shard);
+  ASSERT_EQ(CountWinners(results, thresholds), by_shard);
 }
 
 TEST(MergeRows, TiesGoToTheLowerPosition) {
@@ -65,7 +63,8 @@ TEST(MergeRows, TiesGoToTheLowerPosition) {
 TEST(MergeRows, EachRowIsMergedByItself) {
   const auto results = Results({{{{4, 1}}, {}, {{-1, 0}}}, {{{5, 2}}, {{0, 3}}, {{-2, 1}}}});
   EXPECT_EQ(MergeRows(results, 1), (CandidateRows{{{5, 2}}, {{0, 3}}, {{-1, 0}}}));
-  EXPECT_THAT(WinnersByShard(results, Thresholds(MergeRows(results, 1))), ElementsAre(1, 2));
+  EXPECT_THAT(CountWinners(results, Thresholds(MergeRows(results, 1))),
+              ElementsAre(ElementsAre(0, 0, 1), ElementsAre(1, 1, 0)));
 }
 
 TEST(MergeRows, ThresholdsAndCountsAgreeForEverySmallDivision) {
@@ -159,10 +158,13 @@ TEST(CheckWinners, RefusesAShardThatAnswersForOtherWinnersThanItHas) {
   std::vector<shard::AttendResult> results(2);
   results[0].counts = {2, 3};
   results[1].counts = {0, 0};
-  EXPECT_TRUE(CheckWinners(results, 2, {5, 0}).ok());
-  for (const absl::Status& status :
-       {CheckWinners(results, 2, {5, 1}), CheckWinners(results, 2, {4, 0}),
-        CheckWinners(results, 3, {5, 0}), CheckWinners(results, 1, {5, 0})}) {
+  EXPECT_TRUE(CheckWinners(results, {{2, 3}, {0, 0}}).ok());
+  for (const WinnerCounts& other : std::vector<WinnerCounts>{{{2, 3}, {0, 1}},
+                                                             {{2, 2}, {0, 0}},
+                                                             {{3, 2}, {0, 0}},
+                                                             {{2, 3, 0}, {0, 0, 0}},
+                                                             {{5}, {0}}}) {
+    const absl::Status status = CheckWinners(results, other);
     ExpectError(status, StatusCode::kInternal, "BAD_REPLY");
   }
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 
+#include "services/shard/gather_limit.h"
 #include "storage/error.h"
 #include "tests/support/local_cluster.h"
 
@@ -147,6 +148,64 @@ TEST_F(QueryFaultTest, AShardThatLeavesOutItsWinnersIsABadReply) {
   ExpectError(Gather(), StatusCode::kInternal, "BAD_REPLY");
 }
 
+TEST_F(QueryFaultTest, WinnersOfAnotherRowAreABadReply) {
+  // The sums over both rows stay what they were; a row's do not.
+  const auto move_one = [](AttendResult* result) {
+    ASSERT_FALSE(result->winners[0].empty());
+    result->winners[1].insert(result->winners[1].begin(), result->winners[0].back());
+    result->winners[0].pop_back();
+    --result->counts[0];
+    ++result->counts[1];
+  };
+  const kernels::Candidate best = sample_.Selected(query_)[0][0];
+  FakeShard& shard = cluster_.HolderOf("a", best.position / kStripeEntries);
+  shard.EditResult<shard::Attend, AttendResult>(move_one);
+  ExpectError(Gather(), StatusCode::kInternal, "BAD_REPLY");
+  shard.EditResult<shard::Attend, AttendResult>(move_one);
+  ExpectError(Attend(AttendPath::kGather), StatusCode::kInternal, "BAD_REPLY");
+}
+
+TEST_F(QueryFaultTest, RowsOfOtherEntriesThanWereChosenAreABadReply) {
+  const kernels::Candidate best = sample_.Selected(query_)[0][0];
+  FakeShard& shard = cluster_.HolderOf("a", best.position / kStripeEntries);
+  const auto rename = [](AttendResult* result) { ++result->winners[0].front().position; };
+  shard.EditResult<shard::Attend, AttendResult>(rename);
+  ExpectError(Gather(), StatusCode::kInternal, "BAD_REPLY");
+  shard.EditResult<shard::Attend, AttendResult>(rename);
+  ExpectError(Attend(AttendPath::kGather), StatusCode::kInternal, "BAD_REPLY");
+}
+
+TEST_F(QueryFaultTest, MoreWinnersThanCanBeChosenAreABadReply) {
+  const uint64_t selection_id =
+      cluster_.coordinator()
+          .Select({.context = Name(), .source = IndexQueryOf(query_)}, Unhurried())
+          .value()
+          .selection.selection_id;
+  const size_t row_bytes = sample_.profile()->row_bytes();
+  cluster_.shard(1).EditResult<shard::Attend, AttendResult>([row_bytes](AttendResult* result) {
+    constexpr uint32_t kTooMany = kernels::kMaxTopK + 1;
+    result->kv_rows.resize((kTooMany + result->counts[1]) * row_bytes);
+    result->winners[0].resize(kTooMany);
+    result->counts[0] = kTooMany;
+  });
+  ExpectError(cluster_.coordinator()
+                  .Gather({.context = Name(), .source = selection_id}, Unhurried())
+                  .status(),
+              StatusCode::kInternal, "BAD_REPLY");
+}
+
+// A query that arrives just before the entries that it sees finds them when it asks again.
+TEST_F(QueryFaultTest, WhatIsAppendedMeanwhileIsNotLost) {
+  const absl::Status missing = Error(StatusCode::kDataLoss, "MISSING_STRIPES", "stripe 2");
+  cluster_.shard(1).Fail<shard::Select>(missing);
+  EXPECT_TRUE(Select().ok());
+  EXPECT_EQ(cluster_.shard(1).calls<shard::Select>(), 2);
+  cluster_.shard(1).Fail<shard::Select>(missing);
+  cluster_.shard(1).Fail<shard::Select>(missing);
+  ExpectError(Select(), StatusCode::kDataLoss, "MISSING_STRIPES");
+  EXPECT_EQ(cluster_.shard(1).calls<shard::Select>(), 4);
+}
+
 TEST_F(QueryFaultTest, AStaleRouteIsRefreshedOnce) {
   const absl::Status stale = Error(StatusCode::kFailedPrecondition, "STALE_CONTEXT", "stale");
   ASSERT_TRUE(Select().ok());
@@ -171,6 +230,34 @@ TEST_F(QueryFaultTest, ARouteFromAnotherCoordinatorsTimeIsRefreshed) {
   ExpectError(status, StatusCode::kOutOfRange, "VISIBLE_OUT_OF_RANGE");
   EXPECT_EQ(ErrorFacts(status)["end"], "5000");
   ASSERT_TRUE(cluster_.Append(sample_, 5000, kEntries - 5000).ok());
+}
+
+TEST(GatherLimit, IsToldBeforeTheShardsAreAsked) {
+  Profile profile = TinyProfile();
+  profile.latent_dim = 512;
+  profile.rope_dim = 64;  // 1,152 bytes a row
+  profile.top_k = kernels::kMaxTopK;
+  Sample sample(profile, 70, kernels::TestSeed());
+  LocalCluster cluster(2);
+  cluster.Load(sample);
+  const SampleQuery query = sample.Query(std::vector<uint32_t>(64, 70));
+  const absl::Status status =
+      cluster.coordinator()
+          .Gather({.context = Name(), .source = IndexQueryOf(query)}, Unhurried())
+          .status();
+  ExpectError(status, StatusCode::kResourceExhausted, "GATHER_TOO_LARGE");
+  EXPECT_EQ(cluster.shard(0).calls<shard::Select>(), 0);
+  EXPECT_TRUE(cluster.coordinator()
+                  .Gather({.context = Name(), .source = IndexQueryOf(query, 70)}, Unhurried())
+                  .ok());
+}
+
+TEST(GatherLimit, IsOneGibibyte) {
+  EXPECT_TRUE(shard::CheckGatherBytes(uint64_t{1} << 20, 1024).ok());
+  ExpectError(shard::CheckGatherBytes((uint64_t{1} << 20) + 1, 1024),
+              StatusCode::kResourceExhausted, "GATHER_TOO_LARGE");
+  ExpectError(shard::CheckGatherBytes(~uint64_t{0}, 2), StatusCode::kResourceExhausted,
+              "GATHER_TOO_LARGE");
 }
 
 }  // namespace
