@@ -82,6 +82,14 @@ std::future<absl::StatusOr<Result>> CallAsync(Connection* connection, Request re
   return future;
 }
 
+// Of a call that is not made.
+template <typename Result>
+std::future<absl::StatusOr<Result>> Refused(absl::Status status) {
+  std::promise<absl::StatusOr<Result>> promise;
+  promise.set_value(std::move(status));
+  return promise.get_future();
+}
+
 }  // namespace winnow::client
 
 #endif  // WINNOW_CLIENT_LIB_CONNECTION_H_

@@ -14,6 +14,7 @@ Context::Context(std::shared_ptr<Connection> connection, std::string id,
 
 absl::StatusOr<AppendResult> Context::Append(uint64_t start_position, uint32_t count,
                                              std::span<const LayerEntries> layers) const {
+  if (absl::Status status = CheckAppendBytes(layers); !status.ok()) return status;
   const v1::AppendEntriesRequest request =
       ToMessage(connection_->options.tenant, id_, start_position, count, layers);
   v1::AppendEntriesReply reply;
@@ -26,6 +27,9 @@ absl::StatusOr<AppendResult> Context::Append(uint64_t start_position, uint32_t c
 
 std::future<absl::StatusOr<AppendResult>> Context::AppendAsync(
     uint64_t start_position, uint32_t count, std::span<const LayerEntries> layers) const {
+  if (absl::Status status = CheckAppendBytes(layers); !status.ok()) {
+    return Refused<AppendResult>(std::move(status));
+  }
   return CallAsync<AppendResult, v1::AppendEntriesReply>(
       connection_.get(), ToMessage(connection_->options.tenant, id_, start_position, count, layers),
       [connection = connection_](grpc::ClientContext* context,

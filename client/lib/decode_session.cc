@@ -39,6 +39,9 @@ class DecodeSession::Impl {
                  .fact = {"address", connection_->address}}) {}
 
   std::future<absl::StatusOr<DecodeResult>> Start(const DecodeStep& step) {
+    if (absl::Status status = CheckAppendBytes(step.layers); !status.ok()) {
+      return Refused<DecodeResult>(std::move(status));
+    }
     v1::DecodeRequest request;
     const std::string& tenant = connection_->options.tenant;
     if (step.count > 0) {

@@ -3,7 +3,9 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "services/wire/bytes.h"
+#include "storage/error.h"
 
 namespace winnow::client {
 namespace {
@@ -49,6 +51,18 @@ Selection FromMessage(const v1::Selection& message) {
 }
 
 }  // namespace
+
+absl::Status CheckAppendBytes(std::span<const LayerEntries> layers) {
+  constexpr uint64_t kMaxAppendBytes = uint64_t{1} << 30;  // gRPC ends a process that sends 2 GiB
+  uint64_t bytes = 0;
+  for (const LayerEntries& layer : layers) {
+    bytes += layer.index_keys.size_bytes() + layer.kv_rows.size_bytes();
+  }
+  if (bytes <= kMaxAppendBytes) return absl::OkStatus();
+  return InvalidField("layers", absl::StrCat(bytes, " bytes"),
+                      absl::StrCat("at most ", kMaxAppendBytes,
+                                   " bytes together; the service may take less (--max-message)"));
+}
 
 v1::AppendEntriesRequest ToMessage(const std::string& tenant, const std::string& context_id,
                                    uint64_t start_position, uint32_t count,

@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 
+#include "absl/status/status.h"
 #include "winnow/maintenance.h"
 #include "winnow/types.h"
 #include "winnow/v1/admin.pb.h"
@@ -13,6 +14,8 @@
 // The library's types to and from the wire's. Tensors are copied.
 namespace winnow::client {
 
+// INVALID_ARGUMENT for more bytes than a message can hold, whatever the service takes.
+absl::Status CheckAppendBytes(std::span<const LayerEntries> layers);
 v1::AppendEntriesRequest ToMessage(const std::string& tenant, const std::string& context_id,
                                    uint64_t start_position, uint32_t count,
                                    std::span<const LayerEntries> layers);

@@ -28,6 +28,7 @@ class Context {
   // Stores `count` entries of each given layer from `start_position` on. Sending the same again is
   // not an error. ABORTED APPEND_CONFLICT if other bytes are there, OUT_OF_RANGE APPEND_GAP (fact
   // "resume_position") if there is a hole before them: nothing is changed in either case.
+  // INVALID_ARGUMENT for more than 1 GiB; a service takes 64 MiB unless it is set otherwise.
   absl::StatusOr<AppendResult> Append(uint64_t start_position, uint32_t count,
                                       std::span<const LayerEntries> layers) const;
 
