@@ -29,6 +29,16 @@ absl::Status CheckSize(const Profile& profile, const Query& query) {
   return shard::CheckGatherBytes(top_k * rows, profile.row_bytes());
 }
 
+void ApplySink(const Profile& profile, std::span<const std::byte> sink_bytes, AttendReply* reply) {
+  std::vector<float> sink(sink_bytes.size() / sizeof(float));
+  std::memcpy(sink.data(), sink_bytes.data(), sink_bytes.size());
+  for (size_t row = 0; row < reply->query_rows; ++row) {
+    const size_t head = row * profile.query_heads;
+    kernels::ApplyAttentionSink(sink.data(), &reply->lse[head], profile.query_heads,
+                                profile.latent_dim, &reply->outputs[head * profile.latent_dim]);
+  }
+}
+
 uint64_t TensorBytes(const shard::AttendResult& result) {
   uint64_t bytes =
       result.kv_rows.size() + (result.outputs.size() + result.lse.size()) * sizeof(float);
@@ -227,15 +237,10 @@ absl::StatusOr<AttendReply> Coordinator::Impl::AttendTo(const ContextRoute& rout
   } else {
     FinishByPushDown(profile, *results, &reply);
   }
-  if (!query.sink.empty()) {
-    std::vector<float> sink(query.sink.size() / sizeof(float));
-    std::memcpy(sink.data(), query.sink.data(), query.sink.size());
-    for (size_t row = 0; row < reply.query_rows; ++row) {
-      const size_t head = row * profile.query_heads;
-      kernels::ApplyAttentionSink(sink.data(), &reply.lse[head], profile.query_heads,
-                                  profile.latent_dim, &reply.outputs[head * profile.latent_dim]);
-    }
+  if (kernels::FirstNonFiniteFp32(std::as_bytes(std::span(reply.outputs))) >= 0) {
+    return Overflow(absl::StrCat("context ", query.context.context_id));
   }
+  if (!query.sink.empty()) ApplySink(profile, query.sink, &reply);
   reply.selection.selection_id = selection->id;
   if (query.return_selection) {
     reply.selection.rows =

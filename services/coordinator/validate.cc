@@ -68,7 +68,11 @@ absl::Status ValidateName(const std::string& field, const std::string& value) {
   // Names of directories of snapshots.
   valid = valid && value != "." && value != "..";
   if (valid) return absl::OkStatus();
-  return InvalidField(field, absl::StrCat("'", absl::CHexEscape(value), "'"),
+  // As much as tells which one it is; an error has to fit into a reply's trailer.
+  const std::string shown = absl::CHexEscape(value.substr(0, kMaxNameLength));
+  const std::string rest =
+      value.size() <= kMaxNameLength ? "" : absl::StrCat("... (", value.size(), " characters)");
+  return InvalidField(field, absl::StrCat("'", shown, "'", rest),
                       "1..64 characters of [A-Za-z0-9._-], not . or ..");
 }
 

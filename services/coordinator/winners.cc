@@ -1,11 +1,14 @@
 #include "services/coordinator/winners.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <span>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "kernels/backend.h"
+#include "services/coordinator/validate.h"
 #include "storage/error.h"
 
 namespace winnow::coordinator {
@@ -24,12 +27,30 @@ absl::Status CheckWidths(const std::vector<shard::AttendResult>& results) {
   return absl::OkStatus();
 }
 
+// Best first, each once, with positions that entries can have.
+bool AreOrdered(const std::vector<kernels::Candidate>& row) {
+  for (size_t i = 0; i < row.size(); ++i) {
+    if (std::isnan(row[i].score) || row[i].position >= kMaxEntries) return false;
+    if (i > 0 && !kernels::Better(row[i - 1], row[i])) return false;
+  }
+  return true;
+}
+
 absl::Status BadReply(size_t shard, const char* what) {
   return Error(absl::StatusCode::kInternal, "BAD_REPLY",
                absl::StrCat("shard ", shard, " sent ", what, " of another size than its winners"));
 }
 
+// Attention over no rows has -inf, and nothing else may be infinite.
+bool IsSoundLse(float lse) { return lse < std::numeric_limits<float>::infinity(); }
+
 }  // namespace
+
+absl::Status Overflow(const std::string& where) {
+  return Error(absl::StatusCode::kInternal, "OVERFLOW",
+               absl::StrCat("the attention of ", where,
+                            " is not finite: its queries or KV rows are ", "too large for fp32"));
+}
 
 WinnerCounts CountWinners(const std::vector<shard::SelectResult>& results,
                           const std::vector<kernels::Candidate>& thresholds) {
@@ -70,6 +91,10 @@ absl::Status CheckShapes(const Profile& profile, const std::vector<shard::Attend
       if (result.winners.size() != rows) return BadReply(i, "winners");
       for (size_t row = 0; row < rows; ++row) {
         if (result.winners[row].size() != result.counts[row]) return BadReply(i, "winners");
+        if (!AreOrdered(result.winners[row])) {
+          return Error(absl::StatusCode::kInternal, "BAD_REPLY",
+                       absl::StrCat("shard ", i, " sent winners that are not in order"));
+        }
       }
     }
     if (result.kv_rows.size() != (gathers ? winners * profile.row_bytes() : 0)) {
@@ -79,6 +104,9 @@ absl::Status CheckShapes(const Profile& profile, const std::vector<shard::Attend
     const size_t heads = pushes_down ? rows * profile.query_heads : 0;
     if (result.outputs.size() != heads * profile.latent_dim || result.lse.size() != heads) {
       return BadReply(i, "outputs");
+    }
+    for (const float lse : result.lse) {
+      if (!IsSoundLse(lse)) return Overflow(absl::StrCat("shard ", i));
     }
   }
   return CheckWidths(results);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -22,8 +23,12 @@ WinnerCounts CountWinners(const std::vector<shard::SelectResult>& results,
 absl::Status CheckWinners(const std::vector<shard::AttendResult>& results,
                           const WinnerCounts& expected);
 
+// INTERNAL OVERFLOW: a NaN is never served as a result.
+absl::Status Overflow(const std::string& where);
+
 // That each shard's answer has the shapes that the path promises, with positions if they were asked
-// for, and that no row has more winners than can be chosen. INTERNAL BAD_REPLY otherwise.
+// for, that winners are in order and no row has more than can be chosen, INTERNAL BAD_REPLY
+// otherwise, and INTERNAL OVERFLOW for a log-sum-exp that is no number.
 absl::Status CheckShapes(const Profile& profile, const std::vector<shard::AttendResult>& results,
                          AttendPath path, bool with_winners);
 

@@ -125,10 +125,17 @@ absl::StatusOr<Snapshot> TakeSnapshot(const Context& context, const Select& call
     if (!status.ok()) return status;
   }
   if (missing.empty()) return snapshot;
-  return Error(absl::StatusCode::kDataLoss, "MISSING_STRIPES",
-               absl::StrCat("context ", context.id(), " lacks entries below ", visible,
-                            " of layer ", call.layer, " in stripes ", absl::StrJoin(missing, ", ")),
-               {{"stripes", absl::StrJoin(missing, ",")}});
+  // As many as fit into a reply's trailer.
+  constexpr size_t kShown = 16;
+  const size_t shown = std::min(kShown, missing.size());
+  const std::string rest =
+      shown < missing.size() ? absl::StrCat(" and ", missing.size() - shown, " more") : "";
+  missing.resize(shown);
+  return Error(
+      absl::StatusCode::kDataLoss, "MISSING_STRIPES",
+      absl::StrCat("context ", context.id(), " lacks entries below ", visible, " of layer ",
+                   call.layer, " in stripes ", absl::StrJoin(missing, ", "), rest),
+      {{"stripes", absl::StrJoin(missing, ",")}});
 }
 
 // Scores part after part of what a query sees and keeps the best of all.

@@ -17,6 +17,12 @@ using kernels::Candidate;
 // A coordinator adds the shard's own folder to the directory that it was given.
 constexpr size_t kMaxShardDirectoryBytes = kMaxDirectoryBytes + 64;
 
+// 0, as from coordinators that do not know the field, is before all.
+absl::StatusOr<absl::Time> ToStaleBefore(uint64_t stale_before_us) {
+  if (stale_before_us == 0) return absl::InfinitePast();
+  return ToExpiry(stale_before_us, "stale_before_us");
+}
+
 absl::StatusOr<shard::Call> Read(const v1::ShardCreateContext& message) {
   absl::StatusOr<Profile> profile = ToProfile(message.profile());
   if (!profile.ok()) return profile.status();
@@ -24,21 +30,27 @@ absl::StatusOr<shard::Call> Read(const v1::ShardCreateContext& message) {
   if (!durability.ok()) return durability.status();
   absl::StatusOr<absl::Time> expires_at = ToExpiry(message.expires_at_us());
   if (!expires_at.ok()) return expires_at.status();
+  absl::StatusOr<absl::Time> stale_before = ToStaleBefore(message.stale_before_us());
+  if (!stale_before.ok()) return stale_before.status();
   return shard::CreateContext{.context_id = message.context_id(),
                               .tenant = message.tenant(),
                               .profile = std::make_shared<const Profile>(*std::move(profile)),
                               .placement_key = message.placement_key(),
                               .durability = *durability,
-                              .expires_at = *expires_at};
+                              .expires_at = *expires_at,
+                              .stale_before = *stale_before};
 }
 
 absl::StatusOr<shard::Call> Read(const v1::ShardForkContext& message) {
   absl::StatusOr<absl::Time> expires_at = ToExpiry(message.expires_at_us());
   if (!expires_at.ok()) return expires_at.status();
+  absl::StatusOr<absl::Time> stale_before = ToStaleBefore(message.stale_before_us());
+  if (!stale_before.ok()) return stale_before.status();
   return shard::ForkContext{.context_id = message.context_id(),
                             .parent_context_id = message.parent_context_id(),
                             .entries = message.entries(),
-                            .expires_at = *expires_at};
+                            .expires_at = *expires_at,
+                            .stale_before = *stale_before};
 }
 
 absl::StatusOr<shard::Call> Read(const v1::ShardRenewLease& message) {
@@ -158,7 +170,10 @@ absl::StatusOr<shard::Call> Read(const v1::ShardAttend& message) {
   call.context_tag = message.context_tag();
   call.layer = message.layer();
   call.thresholds.resize(message.thresholds().size() / sizeof(Candidate));
-  std::memcpy(call.thresholds.data(), message.thresholds().data(), message.thresholds().size());
+  // memcpy takes no null, not even for nothing.
+  if (!call.thresholds.empty()) {
+    std::memcpy(call.thresholds.data(), message.thresholds().data(), message.thresholds().size());
+  }
   call.path = static_cast<shard::AttendPath>(message.path());
   call.queries = AsSpan(message.queries());
   call.return_positions = message.return_positions();

@@ -175,6 +175,41 @@ TEST_F(QueryFaultTest, RowsOfOtherEntriesThanWereChosenAreABadReply) {
   ExpectError(Attend(AttendPath::kGather), StatusCode::kInternal, "BAD_REPLY");
 }
 
+TEST_F(QueryFaultTest, WinnersOutOfOrderAreABadReply) {
+  const uint64_t selection_id =
+      cluster_.coordinator()
+          .Select({.context = Name(), .source = IndexQueryOf(query_)}, Unhurried())
+          .value()
+          .selection.selection_id;
+  using Edit = std::function<void(kernels::Candidate*)>;
+  const kernels::Candidate best = sample_.Selected(query_)[0][0];
+  FakeShard& shard = cluster_.HolderOf("a", best.position / kStripeEntries);
+  for (const Edit& edit :
+       {Edit([](kernels::Candidate* first) { first->score = std::nanf(""); }),
+        Edit([](kernels::Candidate* first) { first->position = uint32_t{1} << 31; }),
+        Edit([](kernels::Candidate* first) { *first = first[1]; })}) {
+    shard.EditResult<shard::Attend, AttendResult>([&edit](AttendResult* result) {
+      ASSERT_GT(result->winners[0].size(), 1u);
+      edit(result->winners[0].data());
+    });
+    ExpectError(cluster_.coordinator()
+                    .Gather({.context = Name(), .source = selection_id}, Unhurried())
+                    .status(),
+                StatusCode::kInternal, "BAD_REPLY");
+  }
+}
+
+TEST_F(QueryFaultTest, WhatIsNoNumberIsNotServed) {
+  using Edit = std::function<void(AttendResult*)>;
+  for (const Edit& edit : {Edit([](AttendResult* result) { result->outputs[0] = std::nanf(""); }),
+                           Edit([](AttendResult* result) { result->lse[0] = std::nanf(""); }),
+                           Edit([](AttendResult* result) { result->lse[0] = HUGE_VALF; })}) {
+    cluster_.HolderOf("a", sample_.Selected(query_)[0][0].position / kStripeEntries)
+        .EditResult<shard::Attend, AttendResult>(edit);
+    ExpectError(Attend(AttendPath::kPushDown), StatusCode::kInternal, "OVERFLOW");
+  }
+}
+
 TEST_F(QueryFaultTest, MoreWinnersThanCanBeChosenAreABadReply) {
   const uint64_t selection_id =
       cluster_.coordinator()

@@ -81,6 +81,15 @@ TEST(ShardSelect, WithoutStripesAnswersAnEmptyListForEachRow) {
   EXPECT_THAT(result.candidates, ::testing::ElementsAre(IsEmpty(), IsEmpty()));
 }
 
+TEST(ShardSelect, NamesNoMoreStripesThanAnErrorHasRoomFor) {
+  TestShard shard(TinyProfile(), 100 * kStripeEntries);
+  ASSERT_TRUE(shard.Create().ok());
+  const absl::Status status = shard.Select(shard.sample.Query({100 * kStripeEntries})).status();
+  ExpectError(status, StatusCode::kDataLoss, "MISSING_STRIPES");
+  EXPECT_EQ(ErrorFacts(status)["stripes"], "0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15");
+  EXPECT_THAT(std::string(status.message()), ::testing::HasSubstr("14, 15 and 84 more"));
+}
+
 TEST(ShardSelect, NamesEveryStripeThatIsNotHeldInFull) {
   constexpr uint32_t kEntries = 3 * kStripeEntries + 50;
   TestShard shard(TinyProfile(), kEntries);
