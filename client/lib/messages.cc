@@ -168,7 +168,8 @@ ContextInfo FromMessage(const v1::ContextInfo& message) {
           .resident_kv_bytes = message.resident_kv_bytes(),
           .stored_bytes = message.stored_bytes(),
           .layer_entries = {message.layer_entries().begin(), message.layer_entries().end()},
-          .shard_entries = {message.shard_entries().begin(), message.shard_entries().end()}};
+          .shard_entries = {message.shard_entries().begin(), message.shard_entries().end()},
+          .damage = message.damage()};
 }
 
 NodeInfo FromMessage(const v1::ListNodesReply::Node& message) {

@@ -18,6 +18,44 @@ std::string RandomContextId() {
                          absl::Uniform<uint64_t>(random));
 }
 
+// A lease that ends by then is over for one who makes a context: shards whose clocks differ may
+// have freed their parts already. Short leases are not over as soon as they begin.
+absl::Time StaleBefore(absl::Time now, absl::Duration ttl) {
+  return now + std::min(kClockSkew, ttl / 2);
+}
+
+// Deletes what was made for a caller who does not know its id, so that nobody else could. Waits for
+// nobody: the caller's time may be over.
+void DeleteUnnamed(Channels channels, const std::string& shard_id) {
+  constexpr absl::Duration kTime = absl::Seconds(10);
+  for (const auto& channel : channels) {
+    channel->Start(shard::DeleteContext{.context_id = shard_id}, absl::Now() + kTime, [](auto) {});
+  }
+}
+
+// As the shards listed it, with what is lost of it. NOT_FOUND if it is gone by now.
+absl::StatusOr<ContextInfo> ListedContext(Channels channels, const cluster::ClusterMap& map,
+                                          const ContextName& name,
+                                          std::vector<shard::ContextState> listed, absl::Time now,
+                                          absl::Time deadline) {
+  if (listed.size() == channels.size() && CheckWhole(channels, map, ShardId(name), listed).ok()) {
+    return Combine(name.context_id, listed, now);
+  }
+  // It is being made or deleted or appended to while the shards are asked, or a part is lost. One
+  // more look has to do: there may be many.
+  const absl::StatusOr<std::vector<shard::ContextState>> states =
+      DescribeOnce(channels, ShardId(name), deadline);
+  const absl::Status whole =
+      states.ok() ? CheckWhole(channels, map, ShardId(name), *states) : states.status();
+  if (whole.ok()) return Combine(name.context_id, *states, now);
+  if (!absl::IsDataLoss(whole)) return whole;
+  const std::shared_ptr<const Profile> profile = listed.front().profile;
+  std::erase_if(listed, [&profile](const auto& state) { return *state.profile != *profile; });
+  ContextInfo info = Combine(name.context_id, listed, now);
+  info.damage = std::string(whole.message());
+  return info;
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<shard::ContextState>> Coordinator::Impl::DescribeAll(
@@ -59,6 +97,7 @@ absl::StatusOr<std::string> Coordinator::Impl::CreateContext(const ContextName& 
   absl::StatusOr<Profile> profile = profiles_.Find(fingerprint);
   if (!profile.ok()) return profile.status();
   const std::string shard_id = ShardId(chosen);
+  const absl::Time now = absl::Now();
   const absl::Status status = BroadcastChange(
       channels_,
       shard::CreateContext{.context_id = shard_id,
@@ -66,15 +105,18 @@ absl::StatusOr<std::string> Coordinator::Impl::CreateContext(const ContextName& 
                            .profile = std::make_shared<const Profile>(*std::move(profile)),
                            .placement_key = cluster::PlacementKey(shard_id),
                            .durability = options.durability,
-                           .expires_at = absl::Now() + options.ttl},
+                           .expires_at = now + options.ttl,
+                           .stale_before = StaleBefore(now, options.ttl)},
       deadline);
-  if (status.ok()) return chosen.context_id;
   if (service_chooses) {
-    // Nobody knows the id, so nobody could delete it. What cannot be reached now holds no entries.
-    static_cast<void>(
-        BroadcastChange(channels_, shard::DeleteContext{.context_id = shard_id}, deadline));
+    if (status.ok()) return chosen.context_id;
+    DeleteUnnamed(channels_, shard_id);
   }
-  return status;
+  if (!status.ok()) return status;
+  // A shard that has lost its part has made an empty one, and says so no more than the others.
+  const absl::Status whole = DescribeWhole(channels_, map_, shard_id, deadline).status();
+  if (absl::IsDataLoss(whole)) return whole;
+  return chosen.context_id;
 }
 
 absl::StatusOr<std::string> Coordinator::Impl::ForkContext(const ContextName& parent,
@@ -94,18 +136,17 @@ absl::StatusOr<std::string> Coordinator::Impl::ForkContext(const ContextName& pa
                               " has ", described->first.entries),
                  {{"entries", absl::StrCat(described->first.entries)}});
   }
+  const absl::Time now = absl::Now();
   const absl::Status status =
       BroadcastChange(channels_,
                       shard::ForkContext{.context_id = ShardId(fork),
                                          .parent_context_id = ShardId(parent),
                                          .entries = entries,
-                                         .expires_at = absl::Now() + ttl},
+                                         .expires_at = now + ttl,
+                                         .stale_before = StaleBefore(now, ttl)},
                       deadline);
   if (status.ok()) return fork.context_id;
-  if (service_chooses) {
-    static_cast<void>(
-        BroadcastChange(channels_, shard::DeleteContext{.context_id = ShardId(fork)}, deadline));
-  }
+  if (service_chooses) DeleteUnnamed(channels_, ShardId(fork));
   return status;
 }
 
@@ -140,7 +181,7 @@ absl::StatusOr<std::pair<ContextInfo, std::shared_ptr<const Profile>>>
 Coordinator::Impl::DescribeContext(const ContextName& name, absl::Time deadline) {
   if (absl::Status status = ValidateContextName(name); !status.ok()) return status;
   absl::StatusOr<std::vector<shard::ContextState>> states =
-      coordinator::DescribeAll(channels_, ShardId(name), deadline);
+      DescribeWhole(channels_, map_, ShardId(name), deadline);
   if (absl::IsNotFound(states.status())) return UnknownContext(name);
   if (!states.ok()) return states.status();
   return std::make_pair(Combine(name.context_id, *states, absl::Now()), states->front().profile);
@@ -176,14 +217,17 @@ absl::StatusOr<ContextPage> Coordinator::Impl::ListContexts(const std::string& t
   }
   const absl::Time now = absl::Now();
   ContextPage page{.next = heard_until};
-  for (const auto& [id, states] : by_id) {
+  for (auto& [id, states] : by_id) {
     if (!heard_until.empty() && id > heard_until) break;
     if (page.contexts.size() == page_size) {
       page.next = page.contexts.back().context_id;
       break;
     }
-    // Made or deleted while the shards were asked: not listed.
-    if (states.size() == channels_.size()) page.contexts.push_back(Combine(id, states, now));
+    absl::StatusOr<ContextInfo> info = ListedContext(
+        channels_, map_, {.tenant = tenant, .context_id = id}, std::move(states), now, deadline);
+    if (absl::IsNotFound(info.status())) continue;
+    if (!info.ok()) return info.status();
+    page.contexts.push_back(*std::move(info));
   }
   return page;
 }

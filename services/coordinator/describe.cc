@@ -1,18 +1,22 @@
 #include "services/coordinator/describe.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
+#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "services/coordinator/plan.h"
 #include "storage/error.h"
 
 namespace winnow::coordinator {
 namespace {
 
-// The shards do not free a context at the same moment: their clocks may differ by this much.
-constexpr absl::Duration kClockSkew = absl::Seconds(5);
+// Between looks at a context that only some shards hold.
+constexpr std::array<absl::Duration, 3> kPauses = {absl::Milliseconds(5), absl::Milliseconds(50),
+                                                   absl::Milliseconds(200)};
 
 // Whether a context that some shards no longer hold is one whose time is over on all of them.
 bool HasExpired(const std::vector<Answer>& answers) {
@@ -22,6 +26,71 @@ bool HasExpired(const std::vector<Answer>& answers) {
     const auto* state = std::get_if<shard::ContextState>(&*answer.result);
     return state != nullptr && state->expires_at <= over;
   });
+}
+
+absl::Status CheckAlike(const std::string& shard_id,
+                        const std::vector<shard::ContextState>& states) {
+  for (const shard::ContextState& state : states) {
+    if (*state.profile != *states.front().profile ||
+        state.placement_key != states.front().placement_key) {
+      return Error(absl::StatusCode::kDataLoss, "MISSING_CONTEXT",
+                   absl::StrCat("the shards hold different contexts under the name ", shard_id));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// [layers] where each ends, over all shards.
+std::vector<uint64_t> LayerEnds(const std::vector<shard::ContextState>& states) {
+  std::vector<uint64_t> ends(states.front().layer_ends.size());
+  for (const shard::ContextState& state : states) {
+    for (size_t i = 0; i < ends.size(); ++i) ends[i] = std::max(ends[i], state.layer_ends[i]);
+  }
+  return ends;
+}
+
+// [shards] how many of the entries [0, end) each must hold.
+std::vector<uint64_t> EntriesByShard(const cluster::ClusterMap& map, uint64_t placement_key,
+                                     uint64_t end) {
+  std::vector<uint64_t> entries;
+  for (const std::vector<uint32_t>& stripes : PlanScan(map, placement_key, end)) {
+    entries.push_back(stripes.size() * uint64_t{kStripeEntries});
+  }
+  if (const uint64_t last = end % kStripeEntries; last != 0) {
+    const auto stripe = static_cast<uint32_t>(end / kStripeEntries);
+    entries[ShardOfStripe(map, placement_key, stripe)] -= kStripeEntries - last;
+  }
+  return entries;
+}
+
+absl::Status MissingEntries(const shard::ContextState& state, uint32_t shard,
+                            const ShardChannel& channel, size_t layer, uint64_t expected,
+                            uint64_t end) {
+  return Error(absl::StatusCode::kDataLoss, "MISSING_ENTRIES",
+               absl::StrCat("shard ", shard, " at ", channel.address(), " holds ",
+                            state.layer_entries[layer], " of its ", expected, " entries below ",
+                            end, " of layer ", layer, " of context ", state.context_id,
+                            "; it may have restarted: append them again, or delete the context"),
+               {{"shards", absl::StrCat(shard)}, {"layer", absl::StrCat(layer)}});
+}
+
+// That each shard holds its part of all entries below the layers' ends.
+absl::Status CheckHeld(Channels channels, const cluster::ClusterMap& map,
+                       const std::vector<shard::ContextState>& states,
+                       const std::vector<uint64_t>& ends) {
+  std::map<uint64_t, std::vector<uint64_t>> plans;  // by end: most layers end alike
+  for (size_t layer = 0; layer < ends.size(); ++layer) {
+    std::vector<uint64_t>& expected = plans[ends[layer]];
+    if (expected.empty()) {
+      expected = EntriesByShard(map, states.front().placement_key, ends[layer]);
+    }
+    for (uint32_t shard = 0; shard < states.size(); ++shard) {
+      if (states[shard].layer_entries[layer] >= expected[shard]) continue;
+      return MissingEntries(states[shard], shard, *channels[shard], layer, expected[shard],
+                            ends[layer]);
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -43,7 +112,7 @@ ContextInfo Combine(const std::string& context_id, const std::vector<shard::Cont
                    .tenant = states.front().tenant,
                    .profile_fingerprint = Fingerprint(profile),
                    .durability = states.front().durability,
-                   .sealed = states.front().sealed,
+                   .sealed = true,
                    .pinned = true,
                    .entries = std::numeric_limits<uint64_t>::max(),
                    .layer_entries = std::vector<uint64_t>(profile.layers.size())};
@@ -55,6 +124,7 @@ ContextInfo Combine(const std::string& context_id, const std::vector<shard::Cont
     info.stored_bytes += state.stored_bytes;
     // A change that has not reached every shard: what may be relied on is the least of them.
     info.durability = std::min(info.durability, state.durability);
+    info.sealed = info.sealed && state.sealed;
     info.pinned = info.pinned && state.pinned_until > now;
     info.pinned_for = std::min(info.pinned_for, state.pinned_until - now);
     info.expires_in = std::min(info.expires_in, state.expires_at - now);
@@ -81,9 +151,9 @@ uint32_t TotalStripes(const std::vector<shard::ContextState>& states) {
   return static_cast<uint32_t>((end + kStripeEntries - 1) / kStripeEntries);
 }
 
-absl::StatusOr<std::vector<shard::ContextState>> DescribeAll(Channels channels,
-                                                             const std::string& shard_id,
-                                                             absl::Time deadline) {
+absl::StatusOr<std::vector<shard::ContextState>> DescribeOnce(Channels channels,
+                                                              const std::string& shard_id,
+                                                              absl::Time deadline) {
   std::vector<Answer> answers =
       Broadcast(channels, shard::Describe{.context_id = shard_id}, deadline);
   size_t unknown = 0;
@@ -109,13 +179,45 @@ absl::StatusOr<std::vector<shard::ContextState>> DescribeAll(Channels channels,
   absl::StatusOr<std::vector<shard::ContextState>> states =
       ResultsOf<shard::ContextState>(std::move(answers));
   if (!states.ok()) return states;
-  for (const shard::ContextState& state : *states) {
-    if (*state.profile != *states->front().profile ||
-        state.placement_key != states->front().placement_key) {
-      return Error(absl::StatusCode::kDataLoss, "MISSING_CONTEXT",
-                   absl::StrCat("the shards hold different contexts under the name ", shard_id));
-    }
+  if (absl::Status status = CheckAlike(shard_id, *states); !status.ok()) return status;
+  return states;
+}
+
+absl::StatusOr<std::vector<shard::ContextState>> DescribeAll(Channels channels,
+                                                             const std::string& shard_id,
+                                                             absl::Time deadline) {
+  auto states = DescribeOnce(channels, shard_id, deadline);
+  for (const absl::Duration pause : kPauses) {
+    if (ErrorReason(states.status()) != "MISSING_CONTEXT" || absl::Now() + pause >= deadline) break;
+    absl::SleepFor(pause);
+    states = DescribeOnce(channels, shard_id, deadline);
   }
+  return states;
+}
+
+absl::Status CheckWhole(Channels channels, const cluster::ClusterMap& map,
+                        const std::string& shard_id,
+                        const std::vector<shard::ContextState>& states) {
+  if (absl::Status status = CheckAlike(shard_id, states); !status.ok()) return status;
+  return CheckHeld(channels, map, states, LayerEnds(states));
+}
+
+absl::StatusOr<std::vector<shard::ContextState>> DescribeWhole(Channels channels,
+                                                               const cluster::ClusterMap& map,
+                                                               const std::string& shard_id,
+                                                               absl::Time deadline) {
+  auto states = DescribeAll(channels, shard_id, deadline);
+  if (!states.ok()) return states;
+  std::vector<uint64_t> ends = LayerEnds(*states);
+  if (CheckHeld(channels, map, *states, ends).ok()) return states;
+  // Some may have been asked before an append and others after it; by now all have what was below.
+  states = DescribeAll(channels, shard_id, deadline);
+  if (!states.ok()) return states;
+  // Or it has been made anew, with fewer entries or layers.
+  const std::vector<uint64_t> ends_now = LayerEnds(*states);
+  ends.resize(ends_now.size());
+  for (size_t i = 0; i < ends.size(); ++i) ends[i] = std::min(ends[i], ends_now[i]);
+  if (absl::Status status = CheckHeld(channels, map, *states, ends); !status.ok()) return status;
   return states;
 }
 

@@ -60,6 +60,7 @@ struct ContextInfo {
   uint64_t stored_bytes = 0;
   std::vector<uint64_t> layer_entries;  // [layers]
   std::vector<uint64_t> shard_entries;  // [shards]
+  std::string damage;                   // of a list: what Describe says where a part is lost
 };
 
 struct ContextPage {

@@ -231,9 +231,9 @@ absl::Status Context::Remove() {
   return RemoveOnce();
 }
 
-absl::StatusOr<bool> Context::RemoveIfExpired() {
+absl::StatusOr<bool> Context::RemoveIfOver(absl::Time by) {
   absl::MutexLock update(&update_mu_);
-  if (!expired()) return false;
+  if (record().expires_at > by) return false;
   if (absl::Status status = RemoveOnce(); !status.ok()) return status;
   return true;
 }

@@ -43,8 +43,9 @@ class Context {
   absl::Status Pin(absl::Time until);
   // Forgets what the store keeps, once.
   absl::Status Remove();
-  // The same if its time is over, and nothing if it was renewed. Returns whether it is removed.
-  absl::StatusOr<bool> RemoveIfExpired();
+  // The same if its time is over by then, and nothing if it was renewed. Returns whether it is
+  // removed.
+  absl::StatusOr<bool> RemoveIfOver(absl::Time by);
   ContextState Describe() const;
 
   // Null if nothing of the stripe is held.

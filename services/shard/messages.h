@@ -33,6 +33,8 @@ struct CreateContext {
   uint64_t placement_key = 0;
   Durability durability = Durability::kDefault;
   absl::Time expires_at = absl::InfiniteFuture();
+  // A context of that id whose lease ends by then is gone already: another one takes its place.
+  absl::Time stale_before = absl::InfinitePast();
 };
 
 struct ForkContext {
@@ -40,6 +42,7 @@ struct ForkContext {
   std::string parent_context_id;
   uint64_t entries = 0;
   absl::Time expires_at = absl::InfiniteFuture();
+  absl::Time stale_before = absl::InfinitePast();  // as in CreateContext
 };
 
 struct SealContext {

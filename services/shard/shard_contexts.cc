@@ -118,7 +118,7 @@ void Shard::Impl::Forget(const Context& context) {
   if (it != contexts_.end() && it->second.get() == &context) contexts_.erase(it);
 }
 
-absl::StatusOr<bool> Shard::Impl::Holds(const ContextRecord& record) {
+absl::StatusOr<bool> Shard::Impl::Holds(const ContextRecord& record, absl::Time stale_before) {
   std::shared_ptr<Context> held;
   {
     absl::MutexLock lock(&mu_);
@@ -126,9 +126,9 @@ absl::StatusOr<bool> Shard::Impl::Holds(const ContextRecord& record) {
     if (it == contexts_.end()) return false;
     held = it->second;
   }
-  const absl::StatusOr<bool> expired = held->RemoveIfExpired();
-  if (!expired.ok()) return expired.status();
-  if (*expired) {
+  const absl::StatusOr<bool> gone = held->RemoveIfOver(std::max(stale_before, absl::Now()));
+  if (!gone.ok()) return gone.status();
+  if (*gone) {
     Forget(*held);
     return false;
   }
@@ -148,7 +148,7 @@ absl::StatusOr<Result> Shard::Impl::Run(const CreateContext& call, absl::Time) {
                           .durability = *durability,
                           .expires_at = call.expires_at};
   absl::MutexLock lock(&catalog_mu_);
-  absl::StatusOr<bool> held = Holds(record);
+  absl::StatusOr<bool> held = Holds(record, call.stale_before);
   if (!held.ok()) return held.status();
   if (*held) return Result(Done{});
   absl::StatusOr<std::shared_ptr<Context>> context =
@@ -162,7 +162,7 @@ absl::StatusOr<Result> Shard::Impl::Run(const ForkContext& call, absl::Time dead
   absl::StatusOr<std::shared_ptr<Context>> parent = Find(call.parent_context_id);
   if (!parent.ok()) return parent.status();
   absl::MutexLock lock(&catalog_mu_);
-  absl::StatusOr<bool> held = Holds((*parent)->ForkRecord(call));
+  absl::StatusOr<bool> held = Holds((*parent)->ForkRecord(call), call.stale_before);
   if (!held.ok()) return held.status();
   if (*held) return Result(Done{});
   const Profile& profile = (*parent)->profile();
@@ -207,7 +207,7 @@ void Shard::Impl::Reap() {
       if (!context->expired()) continue;
       absl::MutexLock lock(&catalog_mu_);
       // What the disk refuses is tried again.
-      if (context->RemoveIfExpired().value_or(false)) Forget(*context);
+      if (context->RemoveIfOver(absl::Now()).value_or(false)) Forget(*context);
     }
   }
 }

@@ -63,8 +63,8 @@ class Shard::Impl {
   absl::StatusOr<std::shared_ptr<Context>> FindToUse(const std::string& id, uint64_t tag);
   std::vector<std::shared_ptr<Context>> AllContexts();
   // Whether a context of that id and kind is there already; ALREADY_EXISTS if it is of another
-  // kind.
-  absl::StatusOr<bool> Holds(const ContextRecord& record)
+  // kind. One whose time is over by then is removed.
+  absl::StatusOr<bool> Holds(const ContextRecord& record, absl::Time stale_before)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(catalog_mu_);
   absl::Status Remove(const std::shared_ptr<Context>& context)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(catalog_mu_);

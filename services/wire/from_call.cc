@@ -10,6 +10,10 @@ namespace {
 
 void Fill(const shard::Ping&, v1::ShardRequest* request) { request->mutable_ping(); }
 
+uint64_t FromStaleBefore(absl::Time stale_before) {
+  return stale_before == absl::InfinitePast() ? 0 : FromExpiry(stale_before);
+}
+
 void Fill(const shard::CreateContext& call, v1::ShardRequest* request) {
   v1::ShardCreateContext* message = request->mutable_create_context();
   message->set_context_id(call.context_id);
@@ -18,6 +22,7 @@ void Fill(const shard::CreateContext& call, v1::ShardRequest* request) {
   message->set_placement_key(call.placement_key);
   message->set_durability(FromDurability(call.durability));
   message->set_expires_at_us(FromExpiry(call.expires_at));
+  message->set_stale_before_us(FromStaleBefore(call.stale_before));
 }
 
 void Fill(const shard::ForkContext& call, v1::ShardRequest* request) {
@@ -26,6 +31,7 @@ void Fill(const shard::ForkContext& call, v1::ShardRequest* request) {
   message->set_parent_context_id(call.parent_context_id);
   message->set_entries(call.entries);
   message->set_expires_at_us(FromExpiry(call.expires_at));
+  message->set_stale_before_us(FromStaleBefore(call.stale_before));
 }
 
 void Fill(const shard::SealContext& call, v1::ShardRequest* request) {

@@ -168,6 +168,7 @@ v1::ContextInfo FromContextInfo(const coordinator::ContextInfo& info) {
   message.set_stored_bytes(info.stored_bytes);
   message.mutable_layer_entries()->Assign(info.layer_entries.begin(), info.layer_entries.end());
   message.mutable_shard_entries()->Assign(info.shard_entries.begin(), info.shard_entries.end());
+  message.set_damage(info.damage);
   return message;
 }
 

@@ -66,7 +66,8 @@ TEST_F(ContextFaultTest, AShardThatLostItsContextsIsNamedByEveryCall) {
 
 TEST_F(ContextFaultTest, EntriesThatAShardLostAreMissingAndNotLeftOut) {
   cluster_.HolderOf("a", 1).Restart();
-  cluster_.Create(sample_);
+  ExpectError(coordinator().CreateContext(Name(), fingerprint_, Unhurried()).status(),
+              StatusCode::kDataLoss, "MISSING_ENTRIES");
   const absl::Status status = Select(kEntries);
   ExpectError(status, StatusCode::kDataLoss, "MISSING_STRIPES");
   EXPECT_EQ(ErrorFacts(status)["stripes"], "1");

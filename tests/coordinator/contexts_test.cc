@@ -223,7 +223,7 @@ TEST(ListContexts, AFullPageSaysWhetherThereIsAnother) {
   EXPECT_EQ(list("a", 5).contexts[0].profile_fingerprint, Fingerprint(*sample.profile()));
 }
 
-TEST(ListContexts, ThatOnlySomeShardsHoldDoNotHideTheOthers) {
+TEST(ListContexts, ThatOnlySomeShardsHoldAreListedAsDamaged) {
   const Sample sample(TinyProfile(), 1, kernels::TestSeed());
   for (uint32_t page_size = 1; page_size <= 6; ++page_size) {
     LocalCluster cluster(2);
@@ -231,7 +231,11 @@ TEST(ListContexts, ThatOnlySomeShardsHoldDoNotHideTheOthers) {
     for (const char* id : {"t/a", "t/b", "t/c"}) {
       ASSERT_TRUE(cluster.shard(1).Ask(shard::DeleteContext{.context_id = id}).ok());
     }
-    EXPECT_THAT(AllIds(cluster, "t", page_size), ElementsAre("d", "e")) << page_size;
+    EXPECT_THAT(AllIds(cluster, "t", page_size), ElementsAre("a", "b", "c", "d", "e"));
+    const ContextPage page = cluster.coordinator().ListContexts("t", "", 10, Unhurried()).value();
+    for (const ContextInfo& info : page.contexts) {
+      EXPECT_EQ(info.damage.empty(), info.context_id > "c") << info.context_id;
+    }
   }
 }
 

@@ -33,13 +33,15 @@ class LeaseTest : public ::testing::Test {
     return told;
   }
 
-  // Shard 1 does not hold the context, and the others tell that it expires then.
-  void LoseOnOneShard(absl::Time expires_at) {
-    for (const uint32_t i : {0u, 2u}) {
-      cluster_.shard(i).EditResult<shard::Describe, shard::ContextState>(
-          [expires_at](shard::ContextState* state) { state->expires_at = expires_at; });
+  // Shard 1 does not hold the context, and the others tell that it expires then; to so many looks.
+  void LoseOnOneShard(absl::Time expires_at, int looks = 1) {
+    for (int look = 0; look < looks; ++look) {
+      for (const uint32_t i : {0u, 2u}) {
+        cluster_.shard(i).EditResult<shard::Describe, shard::ContextState>(
+            [expires_at](shard::ContextState* state) { state->expires_at = expires_at; });
+      }
+      cluster_.shard(1).Fail<shard::Describe>(NotHeld());
     }
-    cluster_.shard(1).Fail<shard::Describe>(NotHeld());
   }
 
   static absl::Status NotHeld() {
@@ -129,9 +131,33 @@ TEST_F(LeaseTest, AnExpiredContextIsUnknownThoughSomeShardsHoldItStill) {
 }
 
 TEST_F(LeaseTest, AContextWithTimeLeftIsLostAndNotExpired) {
-  LoseOnOneShard(absl::Now() + kTtl);
+  LoseOnOneShard(absl::Now() + kTtl, 4);
   ExpectError(coordinator().DescribeContext(Name(), Unhurried()).status(), StatusCode::kDataLoss,
               "MISSING_CONTEXT");
+}
+
+// The parts end at different moments, as on machines whose clocks differ: who makes the context
+// anew gets a new one on all shards.
+TEST_F(LeaseTest, WhatIsAboutToExpireIsNotTakenForTheNextContext) {
+  const absl::Time now = absl::Now();
+  for (uint32_t i = 0; i < 3; ++i) {
+    const absl::Time expires_at = i == 0 ? now : now + absl::Seconds(1);
+    ASSERT_TRUE(cluster_.shard(i)
+                    .Ask(shard::RenewLease{.context_id = "t/a", .expires_at = expires_at})
+                    .ok());
+  }
+  ASSERT_TRUE(coordinator().CreateContext(Name(), fingerprint_, Unhurried()).ok());
+  EXPECT_EQ(cluster_.Entries(), 0u);
+  absl::SleepFor(absl::Milliseconds(1200));
+  EXPECT_EQ(cluster_.Entries(), 0u);
+}
+
+TEST_F(LeaseTest, AShortLeaseIsNotOverAsSoonAsItBegins) {
+  const ContextOptions options = {.ttl = absl::Seconds(3)};
+  ASSERT_TRUE(coordinator().CreateContext(Name("b"), fingerprint_, Unhurried(), options).ok());
+  ASSERT_TRUE(cluster_.Append(sample_, 0, 100, "b").ok());
+  ASSERT_TRUE(coordinator().CreateContext(Name("b"), fingerprint_, Unhurried(), options).ok());
+  EXPECT_EQ(cluster_.Entries("b"), 100u);
 }
 
 TEST_F(LeaseTest, ARenewalThatCameTooLateForOneShardIsTakenBack) {

@@ -274,7 +274,8 @@ TEST(Replies, ContextsKeepTheirFields) {
                                         .resident_kv_bytes = context.resident_kv_bytes(),
                                         .stored_bytes = context.stored_bytes(),
                                         .layer_entries = {15, 16},
-                                        .shard_entries = {17, 18}})),
+                                        .shard_entries = {17, 18},
+                                        .damage = context.damage()})),
             "");
 }
 

@@ -67,12 +67,30 @@ TEST(ShardRefusals, AnUnknownDurabilityIsRefused) {
   }
 }
 
+TEST(ShardRefusals, ACreationReplacesWhatIsStaleAndNothingWhereThatIsNotSaid) {
+  const absl::Time at = absl::FromUnixMicros(1'800'000'000'000'001);
+  const auto profile = std::make_shared<Profile>(SmallProfile());
+  for (const absl::Time stale_before : {absl::InfinitePast(), at}) {
+    v1::ShardRequest request;
+    FromCall(shard::CreateContext{.profile = profile, .stale_before = stale_before}, &request);
+    EXPECT_EQ(std::get<shard::CreateContext>(ToCall(request).value()).stale_before, stale_before);
+    FromCall(shard::ForkContext{.stale_before = stale_before}, &request);
+    EXPECT_EQ(std::get<shard::ForkContext>(ToCall(request).value()).stale_before, stale_before);
+  }
+  v1::ShardRequest older;
+  older.mutable_fork_context();
+  EXPECT_EQ(std::get<shard::ForkContext>(ToCall(older).value()).stale_before, absl::InfinitePast());
+}
+
 TEST(ShardRefusals, TimesThatCannotBeAreRefused) {
   for (const uint64_t us : {uint64_t{1} << 63, std::numeric_limits<uint64_t>::max()}) {
     v1::ShardRequest request;
     *request.mutable_create_context()->mutable_profile() = FromProfile(SmallProfile());
     request.mutable_create_context()->set_expires_at_us(us);
     ExpectBadField(request, "expires_at_us");
+    request.mutable_create_context()->set_expires_at_us(0);
+    request.mutable_create_context()->set_stale_before_us(us);
+    ExpectBadField(request, "stale_before_us");
     request.mutable_fork_context()->set_expires_at_us(us);
     ExpectBadField(request, "expires_at_us");
     request.mutable_renew_lease()->set_expires_at_us(us);

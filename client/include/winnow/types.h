@@ -123,6 +123,7 @@ struct ContextInfo {
   uint64_t stored_bytes = 0;            // of both, on disk
   std::vector<uint64_t> layer_entries;  // Describe only
   std::vector<uint64_t> shard_entries;  // Describe only
+  std::string damage;                   // List only: what Describe says where a part is lost
 };
 
 struct RegisteredProfile {
