@@ -33,8 +33,8 @@ absl::Status BadBlock(const std::string& path, const BlockHeader& block) {
                {{"file", path}});
 }
 
-absl::Status WriteBlock(const Stripe& stripe, int layer, uint32_t count, absl::Time deadline,
-                        SealedFileWriter* file) {
+absl::Status WriteBlock(Stripe& stripe, int layer, uint32_t count, absl::Time deadline,
+                        std::vector<std::string>* damaged, SealedFileWriter* file) {
   const Profile& profile = *stripe.context()->profile;
   const BlockHeader header = {
       .stripe = stripe.number(), .layer = static_cast<uint32_t>(layer), .count = count};
@@ -43,14 +43,14 @@ absl::Status WriteBlock(const Stripe& stripe, int layer, uint32_t count, absl::T
     if (!status.ok()) return status;
     if (plane == Plane::kIndex && !profile.has_index(layer)) continue;
     std::vector<std::byte> bytes(count * EntryBytes(profile, plane));
-    status = stripe.Read(layer, plane, 0, count, deadline, bytes.data());
+    status = stripe.ReadSound(layer, plane, count, deadline, bytes.data(), damaged);
     if (status.ok()) status = file->Write(bytes);
   }
   return status;
 }
 
-absl::Status WriteStripe(const Stripe& stripe, uint64_t entries, absl::Time deadline,
-                         SealedFileWriter* file) {
+absl::Status WriteStripe(Stripe& stripe, uint64_t entries, absl::Time deadline,
+                         std::vector<std::string>* damaged, SealedFileWriter* file) {
   const uint64_t start = uint64_t{stripe.number()} * kStripeEntries;
   const Profile& profile = *stripe.context()->profile;
   for (size_t i = 0; i < profile.layers.size(); ++i) {
@@ -58,7 +58,7 @@ absl::Status WriteStripe(const Stripe& stripe, uint64_t entries, absl::Time dead
     const uint64_t wanted = entries - std::min(entries, start);
     const auto count = static_cast<uint32_t>(std::min<uint64_t>(stripe.entries(layer), wanted));
     if (count == 0) continue;
-    absl::Status status = WriteBlock(stripe, layer, count, deadline, file);
+    absl::Status status = WriteBlock(stripe, layer, count, deadline, damaged, file);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
@@ -69,7 +69,7 @@ absl::Status WriteStripe(const Stripe& stripe, uint64_t entries, absl::Time dead
 absl::StatusOr<uint64_t> SavePart(const std::string& directory, const SnapshotManifest& whole,
                                   uint32_t first_stripe, uint32_t count,
                                   std::span<const std::shared_ptr<Stripe>> stripes,
-                                  absl::Time deadline) {
+                                  absl::Time deadline, std::vector<std::string>* damaged) {
   std::error_code error;
   std::filesystem::create_directories(directory, error);
   if (error) {
@@ -91,7 +91,7 @@ absl::StatusOr<uint64_t> SavePart(const std::string& directory, const SnapshotMa
       SealedFileWriter::Create(PartPath(directory, first_stripe));
   if (!file.ok()) return file.status();
   for (const std::shared_ptr<Stripe>& stripe : stripes) {
-    absl::Status status = WriteStripe(*stripe, manifest.entries, deadline, file->get());
+    absl::Status status = WriteStripe(*stripe, manifest.entries, deadline, damaged, file->get());
     if (!status.ok()) return status;
   }
   absl::StatusOr<FileSeal> seal = (*file)->Finish();

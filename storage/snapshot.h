@@ -55,13 +55,13 @@ absl::StatusOr<std::vector<std::string>> ListSnapshots(const std::string& direct
 
 // Adds a part: the entries below `whole.entries` of stripes [first_stripe, first_stripe + count),
 // of which `stripes` are those held. The parts of `whole` are not looked at; the first part, at
-// stripe 0, begins the snapshot anew. Makes the directory. Returns the part's bytes. ALREADY_EXISTS
-// SNAPSHOT_EXISTS if a finished snapshot is there; errors of SealedFileWriter and of reading
-// stripes.
+// stripe 0, begins the snapshot anew. Makes the directory. Returns the part's bytes. What is found
+// damaged in memory adds a line to `damaged`. ALREADY_EXISTS SNAPSHOT_EXISTS if a finished snapshot
+// is there; errors of SealedFileWriter and Stripe::ReadSound.
 absl::StatusOr<uint64_t> SavePart(const std::string& directory, const SnapshotManifest& whole,
                                   uint32_t first_stripe, uint32_t count,
                                   std::span<const std::shared_ptr<Stripe>> stripes,
-                                  absl::Time deadline);
+                                  absl::Time deadline, std::vector<std::string>* damaged);
 absl::Status FinishSnapshot(const std::string& directory);
 
 // Gives each block of the part to `sink`, after the whole part was verified. DATA_LOSS

@@ -13,17 +13,11 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "storage/context_storage.h"
+#include "storage/layer_bytes.h"
 #include "storage/page_set.h"
 #include "storage/stored_run.h"
 
 namespace winnow {
-
-// Entries of one layer as they travel.
-struct LayerBytes {
-  int layer = 0;
-  std::span<const std::byte> index_keys;  // [count, key_bytes]; empty where the layer has no index
-  std::span<const std::byte> kv_rows;     // [count, row_bytes]
-};
 
 // All layers of kStripeEntries consecutive positions. Entries are only ever added: those below
 // entries(layer) never change. Each plane of a layer is in memory, or cold: on disk alone.
@@ -55,9 +49,11 @@ class Stripe {
   // The plane's pages, good for all entries that entries(layer) told of before; null while cold.
   // DATA_LOSS CORRUPT_PAGE if they were found damaged and there is no other copy.
   absl::StatusOr<std::shared_ptr<const PageSet>> Pages(int layer, Plane plane) const;
-  // Entries [first, end), [end - first, entry bytes], from memory or from disk.
-  absl::Status Read(int layer, Plane plane, uint32_t first, uint32_t end, absl::Time deadline,
-                    std::byte* bytes) const;
+  // Entries [0, end), [end, entry bytes], for a copy with checksums of its own: what is damaged in
+  // memory adds a line to `damaged` and is read from disk. DATA_LOSS CORRUPT_PAGE if it is not
+  // there.
+  absl::Status ReadSound(int layer, Plane plane, uint32_t end, absl::Time deadline,
+                         std::byte* bytes, std::vector<std::string>* damaged);
   // Where entries [first, end) lie on disk. Those of a cold plane all do.
   StoredRange Stored(int layer, uint32_t first, uint32_t end) const;
 
@@ -108,6 +104,9 @@ class Stripe {
   // First of entries [first, end) whose bytes differ from `bytes`, or `end`.
   absl::StatusOr<uint32_t> FindDifference(int layer, Plane plane, uint32_t first, uint32_t end,
                                           const std::byte* bytes) const;
+  // From memory or from disk; [end - first, entry bytes].
+  absl::Status Read(int layer, Plane plane, uint32_t first, uint32_t end, absl::Time deadline,
+                    std::byte* bytes) const;
   absl::Status ReadStored(int layer, Plane plane, uint32_t first, uint32_t end, absl::Time deadline,
                           std::byte* bytes) const;
 

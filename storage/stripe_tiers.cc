@@ -44,6 +44,16 @@ absl::Status Stripe::Read(int layer, Plane plane, uint32_t first, uint32_t end, 
   return absl::OkStatus();
 }
 
+absl::Status Stripe::ReadSound(int layer, Plane plane, uint32_t end, absl::Time deadline,
+                               std::byte* bytes, std::vector<std::string>* damaged) {
+  {
+    absl::MutexLock lock(&write_mu_);
+    const absl::Status status = VerifyPages(layer, plane);
+    if (!status.ok()) damaged->push_back(std::string(status.message()));
+  }
+  return Read(layer, plane, 0, end, deadline, bytes);
+}
+
 absl::Status Stripe::StoreRest(int layer) {
   const uint32_t first = StoredEnd(layer);
   const uint32_t end = entries(layer);
@@ -148,13 +158,18 @@ absl::Status Stripe::VerifyPages(int layer, Plane plane) {
     ReplacePages(layer, plane, nullptr);
   }
   return Error(absl::StatusCode::kDataLoss, "CORRUPT_PAGE",
-               absl::StrCat("page ", *damaged, " does not match its checksum in memory"));
+               absl::StrCat("layer ", layer, ", stripe ", number_, ", ", PlaneName(plane),
+                            ": page ", *damaged, " does not match its checksum in memory"));
 }
 
 absl::Status Stripe::VerifyStored(int layer, Plane plane, absl::Time deadline) const {
   const uint32_t end = StoredEnd(layer);
   std::vector<std::byte> bytes(end * EntryBytes(profile_, plane));
-  return ReadStored(layer, plane, 0, end, deadline, bytes.data());
+  const absl::Status status = ReadStored(layer, plane, 0, end, deadline, bytes.data());
+  if (!IsDamage(status)) return status;
+  return Error(status.code(), ErrorReason(status),
+               absl::StrCat("layer ", layer, ", stripe ", number_, ", ", PlaneName(plane), ": ",
+                            status.message()));
 }
 
 absl::Status Stripe::Verify(Plane plane, absl::Time deadline, std::vector<std::string>* damaged) {
@@ -166,8 +181,7 @@ absl::Status Stripe::Verify(Plane plane, absl::Time deadline, std::vector<std::s
          {VerifyPages(layer, plane), VerifyStored(layer, plane, deadline)}) {
       if (status.ok()) continue;
       if (!IsDamage(status)) return status;
-      damaged->push_back(absl::StrCat("layer ", layer, ", stripe ", number_, ", ", PlaneName(plane),
-                                      ": ", status.message()));
+      damaged->push_back(std::string(status.message()));
     }
   }
   return absl::OkStatus();

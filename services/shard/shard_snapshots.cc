@@ -26,11 +26,13 @@ absl::StatusOr<Result> Shard::Impl::Run(const SaveSnapshot& call, absl::Time dea
   const std::vector<std::shared_ptr<Stripe>> all = (*context)->Stripes(0, UINT32_MAX);
   if (!all.empty()) result.total_stripes = all.back()->number() + 1;
   if (call.stripes != 0) {
+    std::vector<std::string> damaged;
     absl::StatusOr<uint64_t> bytes =
         SavePart(call.directory,
                  {.record = (*context)->record(), .entries = call.entries, .shards = call.shards},
                  call.first_stripe, call.stripes,
-                 (*context)->Stripes(call.first_stripe, call.stripes), deadline);
+                 (*context)->Stripes(call.first_stripe, call.stripes), deadline, &damaged);
+    for (const std::string& damage : damaged) ReportDamage(call.context_id, damage);
     if (!bytes.ok()) return bytes.status();
     result.bytes = *bytes;
   }

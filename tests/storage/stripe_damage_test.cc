@@ -5,6 +5,7 @@
 
 #include "storage/entry_store.h"
 #include "storage/error.h"
+#include "storage/snapshot.h"
 #include "storage/stripe.h"
 #include "tests/kernels/random_data.h"
 #include "tests/storage/stripe_data.h"
@@ -47,6 +48,14 @@ class StripeDamageTest : public ::testing::Test {
     const absl::Status status = stripe.Verify(plane, absl::InfiniteFuture(), &damaged);
     EXPECT_TRUE(status.ok()) << status;
     return damaged;
+  }
+
+  // All of it as the one part of a snapshot.
+  static absl::StatusOr<uint64_t> Save(const std::string& directory,
+                                       const std::shared_ptr<Stripe>& stripe,
+                                       std::vector<std::string>* damaged) {
+    return SavePart(directory, {.record = stripe->context()->record, .entries = 300, .shards = 1},
+                    0, 1, {&stripe, 1}, absl::InfiniteFuture(), damaged);
   }
 
   const testing::TempDir dir_;
@@ -118,6 +127,37 @@ TEST_F(StripeDamageTest, ADamagedPageIsNotSpilled) {
   const absl::Status status = stripe->Spill(Plane::kKv).status();
   EXPECT_EQ(ErrorReason(status), "CORRUPT_PAGE");
   EXPECT_EQ(ErrorReason(stripe->Pages(2, Plane::kKv).status()), "CORRUPT_PAGE");
+}
+
+TEST_F(StripeDamageTest, ASnapshotHoldsWhatIsOnDiskInsteadOfADamagedPage) {
+  const testing::TempDir snapshots;
+  for (const Plane plane : {Plane::kIndex, Plane::kKv}) {
+    const std::string directory = snapshots.File(PlaneName(plane));
+    const std::shared_ptr<Stripe> stripe = NewStripe(Durability::kLogged);
+    Damage(*stripe, 0, plane, 1, 17);
+    std::vector<std::string> damaged;
+    ASSERT_TRUE(Save(directory, stripe, &damaged).ok());
+    ASSERT_THAT(damaged, SizeIs(1));
+    EXPECT_THAT(damaged[0], HasSubstr("layer 0, stripe 0"));
+    ASSERT_TRUE(FinishSnapshot(directory).ok());
+    const SnapshotPart part = ReadManifest(directory).value().parts.at(0);
+    const absl::Status loaded = LoadPart(
+        directory, *profile_, part, [&](uint32_t, uint32_t count, const LayerBytes& bytes) {
+          return NewStripe(Durability::kMemory)->Compare(0, count, {&bytes, 1});
+        });
+    EXPECT_TRUE(loaded.ok()) << loaded;
+  }
+}
+
+TEST_F(StripeDamageTest, WithoutAnotherCopyADamagedPageIsNotSaved) {
+  const testing::TempDir snapshots;
+  const std::shared_ptr<Stripe> stripe = NewStripe(Durability::kMemory);
+  Damage(*stripe, 3, Plane::kKv, 4, 17);
+  std::vector<std::string> damaged;
+  const absl::Status saved = Save(snapshots.File("s"), stripe, &damaged).status();
+  EXPECT_EQ(saved.code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(ErrorReason(saved), "CORRUPT_PAGE") << saved;
+  EXPECT_THAT(damaged, SizeIs(1));
 }
 
 TEST_F(StripeDamageTest, EveryByteOfAPageCounts) {
