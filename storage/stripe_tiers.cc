@@ -80,14 +80,20 @@ absl::Status Stripe::StoreRest(int layer) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<uint64_t> Stripe::Spill(Plane plane, uint64_t bytes) {
+absl::StatusOr<uint64_t> Stripe::Spill(Plane plane, uint64_t bytes,
+                                       std::vector<std::string>* damaged) {
   if (context_->store == nullptr) return NoDataDir();
   absl::MutexLock lock(&write_mu_);
   uint64_t spilled = 0;
   for (size_t i = 0; i < layers_.size() && spilled < bytes; ++i) {
     const auto layer = static_cast<int>(i);
     if (layers_[i] == nullptr || FindPages(layer, plane) == nullptr) continue;
-    if (absl::Status status = StoreRest(layer); !status.ok()) return status;
+    const absl::Status status = StoreRest(layer);
+    if (IsDamage(status)) {
+      damaged->push_back(std::string(status.message()));
+      continue;
+    }
+    if (!status.ok()) return status;
     Failpoint("spill.stored");
     spilled += entries(layer) * EntryBytes(profile_, plane);
     ReplacePages(layer, plane, nullptr);

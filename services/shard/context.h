@@ -51,12 +51,13 @@ class Context {
   // Null if nothing of the stripe is held.
   std::shared_ptr<const Stripe> FindStripe(uint32_t stripe) const;
 
-  // Spills, restores or verifies the call's stripes one after the other.
+  // Spills, restores or verifies the call's stripes one after the other. A spill that leaves out
+  // what is damaged says so in the result.
   using RestoreFn = std::function<absl::Status(Stripe& stripe, Plane plane)>;
   absl::StatusOr<TierResult> Apply(const Tier& call, absl::Time deadline, const RestoreFn& restore);
   // Spills pages of the plane, the first stripes first, until `bytes` of entries are gone. Returns
-  // how many are; their memory is free once the last reader lets go.
-  absl::StatusOr<uint64_t> Spill(Plane plane, uint64_t bytes);
+  // how many are; their memory is free once the last reader lets go. Damage as in Stripe::Spill.
+  absl::StatusOr<uint64_t> Spill(Plane plane, uint64_t bytes, std::vector<std::string>* damaged);
   uint64_t resident_bytes(Plane plane) const;
   // Lets go of copies of the plane's pages on the device, the first stripes first, until those of
   // `bytes` of pages are gone. Returns how many are, as Stripe::DropCopies.

@@ -36,7 +36,9 @@ absl::StatusOr<TierResult> Context::Apply(const Tier& call, absl::Time deadline,
                                           const RestoreFn& restore) {
   TierResult result;
   const auto apply = [&](Stripe& stripe, Plane plane) {
-    if (call.action == TierAction::kSpill) return stripe.Spill(plane).status();
+    if (call.action == TierAction::kSpill) {
+      return stripe.Spill(plane, UINT64_MAX, &result.corrupt).status();
+    }
     if (call.action == TierAction::kRestore) return restore(stripe, plane);
     return stripe.Verify(plane, deadline, &result.corrupt);
   };
@@ -53,11 +55,12 @@ absl::StatusOr<TierResult> Context::Apply(const Tier& call, absl::Time deadline,
   return result;
 }
 
-absl::StatusOr<uint64_t> Context::Spill(Plane plane, uint64_t bytes) {
+absl::StatusOr<uint64_t> Context::Spill(Plane plane, uint64_t bytes,
+                                        std::vector<std::string>* damaged) {
   uint64_t freed = 0;
   for (const std::shared_ptr<Stripe>& stripe : Stripes(0, UINT32_MAX)) {
     if (freed >= bytes) break;
-    absl::StatusOr<uint64_t> spilled = stripe->Spill(plane, bytes - freed);
+    absl::StatusOr<uint64_t> spilled = stripe->Spill(plane, bytes - freed, damaged);
     if (!spilled.ok()) return spilled.status();
     freed += *spilled;
   }

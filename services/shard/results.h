@@ -88,7 +88,7 @@ struct TierResult {
   uint64_t index_bytes = 0;  // moved or verified
   uint64_t kv_bytes = 0;
   uint32_t next_stripe = 0;          // 0 where no stripe is left at or after the range's end
-  std::vector<std::string> corrupt;  // what kVerify found: one line for each damaged page
+  std::vector<std::string> corrupt;  // one line for each damaged page that was found
 };
 
 struct SnapshotResult {

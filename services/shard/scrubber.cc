@@ -13,7 +13,7 @@ constexpr absl::Duration kReadTimeout = absl::Seconds(30);
 
 }  // namespace
 
-Scrubber::Scrubber(uint64_t bytes_per_second, ListContextsFn contexts, ReportFn report)
+Scrubber::Scrubber(uint64_t bytes_per_second, ListContextsFn contexts, ReportDamageFn report)
     : bytes_per_second_(bytes_per_second),
       contexts_(std::move(contexts)),
       report_(std::move(report)) {

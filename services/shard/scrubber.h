@@ -19,11 +19,8 @@ namespace winnow::shard {
 // and on disk with its checksums. Thread-safe.
 class Scrubber {
  public:
-  // Told of each damaged page; on the scrubber's thread.
-  using ReportFn = std::function<void(const std::string& context_id, const std::string& damage)>;
-
   // bytes_per_second: 0 to leave everything unread.
-  Scrubber(uint64_t bytes_per_second, ListContextsFn contexts, ReportFn report);
+  Scrubber(uint64_t bytes_per_second, ListContextsFn contexts, ReportDamageFn report);
   ~Scrubber();
 
  private:
@@ -34,7 +31,7 @@ class Scrubber {
 
   const uint64_t bytes_per_second_;
   const ListContextsFn contexts_;
-  const ReportFn report_;
+  const ReportDamageFn report_;
 
   absl::Mutex mu_;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;

@@ -29,7 +29,7 @@ struct ShardOptions {
   Durability default_durability = Durability::kDefault;
   uint64_t spill_bytes_per_second = 0;  // writing to disk in the background; 0 for no limit
   uint64_t scrub_bytes_per_second = 0;  // verifying in the background; 0 for none
-  // Told of each damaged page that the background verification finds.
+  // Told of each damaged page that is found, on any thread.
   std::function<void(const std::string& context_id, const std::string& damage)> on_damage;
 };
 

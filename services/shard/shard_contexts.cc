@@ -25,7 +25,9 @@ Shard::Impl::Impl(const ShardOptions& options, Compute* compute, std::unique_ptr
       store_(std::move(store)),
       arena_(PageBudget(options)),
       selections_(options.max_selections, options.selection_ttl),
-      spiller_(&arena_, store_ != nullptr, [this] { return AllContexts(); }),
+      spiller_(
+          &arena_, store_ != nullptr, [this] { return AllContexts(); },
+          [this](const std::string& id, const std::string& damage) { ReportDamage(id, damage); }),
       restorer_(&arena_, &spiller_),
       device_tier_(compute->mirror(), [this] { return AllContexts(); },
                    {.idle = options.device_idle}),

@@ -60,6 +60,9 @@ absl::StatusOr<Result> Shard::Impl::Run(const Tier& call, absl::Time deadline) {
       });
   if (!result.ok()) return result.status();
   for (const std::string& damage : result->corrupt) ReportDamage(call.context_id, damage);
+  if (call.action == TierAction::kSpill && !result->corrupt.empty()) {
+    return Error(absl::StatusCode::kDataLoss, "CORRUPT_PAGE", result->corrupt.front());
+  }
   return *std::move(result);
 }
 

@@ -30,8 +30,11 @@ absl::Status NoRoom(uint64_t needed_bytes, uint64_t free_bytes, uint64_t budget_
 
 }  // namespace
 
-Spiller::Spiller(PageArena* arena, bool can_spill, ListContextsFn contexts)
-    : arena_(*arena), can_spill_(can_spill), contexts_(std::move(contexts)) {
+Spiller::Spiller(PageArena* arena, bool can_spill, ListContextsFn contexts, ReportDamageFn report)
+    : arena_(*arena),
+      can_spill_(can_spill),
+      contexts_(std::move(contexts)),
+      report_(std::move(report)) {
   if (can_spill_ && arena_.budget_bytes() != 0) thread_ = std::thread([this] { SpillAhead(); });
 }
 
@@ -41,6 +44,13 @@ Spiller::~Spiller() {
     stopping_ = true;
   }
   if (thread_.joinable()) thread_.join();
+}
+
+absl::StatusOr<uint64_t> Spiller::SpillVictim(Context& context, const Victim& victim) {
+  std::vector<std::string> damaged;
+  absl::StatusOr<uint64_t> spilled = context.Spill(victim.plane, victim.bytes, &damaged);
+  for (const std::string& damage : damaged) report_(context.id(), damage);
+  return spilled;
 }
 
 absl::StatusOr<uint64_t> Spiller::SpillSome(uint64_t bytes, const SpillLimits& limits) {
@@ -54,10 +64,17 @@ absl::StatusOr<uint64_t> Spiller::SpillSome(uint64_t bytes, const SpillLimits& l
                            .kv_bytes = context->resident_bytes(Plane::kKv)});
   }
   uint64_t spilled = 0;
-  for (const Victim& victim : ChooseVictims(residencies, bytes, limits)) {
-    absl::StatusOr<uint64_t> freed = contexts[victim.context]->Spill(victim.plane, victim.bytes);
-    if (!freed.ok()) return freed.status();
-    spilled += *freed;
+  while (spilled < bytes) {
+    const std::vector<Victim> victims = ChooseVictims(residencies, bytes - spilled, limits);
+    if (victims.empty()) break;
+    for (const Victim& victim : victims) {
+      absl::StatusOr<uint64_t> freed = SpillVictim(*contexts[victim.context], victim);
+      if (!freed.ok()) return freed.status();
+      spilled += *freed;
+      // What it did not free is damaged: others are asked instead.
+      ContextResidency& left = residencies[victim.context];
+      (victim.plane == Plane::kIndex ? left.index_bytes : left.kv_bytes) = 0;
+    }
   }
   return spilled;
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -18,14 +19,17 @@
 namespace winnow::shard {
 
 using ListContextsFn = std::function<std::vector<std::shared_ptr<Context>>()>;
+// Told of each damaged page, on the thread that found it.
+using ReportDamageFn =
+    std::function<void(const std::string& context_id, const std::string& damage)>;
 
 // Keeps a shard's pages within their budget by spilling: ahead of need in a thread of its own, and
 // on the caller's thread where that was not enough. Thread-safe.
 class Spiller {
  public:
   // The arena is borrowed. `contexts` lists those that may be spilled; nothing is ever spilled
-  // where `can_spill` is false.
-  Spiller(PageArena* arena, bool can_spill, ListContextsFn contexts);
+  // where `can_spill` is false. `report` is told of what cannot be spilled since it is damaged.
+  Spiller(PageArena* arena, bool can_spill, ListContextsFn contexts, ReportDamageFn report);
   ~Spiller();
 
   // Waits until `bytes` of the budget are free, spilling what `limits` allow: at most until the
@@ -39,12 +43,14 @@ class Spiller {
  private:
   // Returns the bytes that are free now or will be, once the last reader lets go.
   absl::StatusOr<uint64_t> SpillSome(uint64_t bytes, const SpillLimits& limits);
+  absl::StatusOr<uint64_t> SpillVictim(Context& context, const Victim& victim);
   void SpillAhead();
   bool StopsOrGrew() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return stopping_ || grew_; }
 
   PageArena& arena_;
   const bool can_spill_;
   const ListContextsFn contexts_;
+  const ReportDamageFn report_;
   absl::Mutex spill_mu_;  // One at a time chooses and spills.
 
   absl::Mutex mu_;

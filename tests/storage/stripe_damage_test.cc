@@ -15,6 +15,7 @@ namespace winnow {
 namespace {
 
 using kernels::TestSeed;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -70,7 +71,8 @@ TEST_F(StripeDamageTest, NothingIsFoundWhereNothingIsWrong) {
     const auto stripe = NewStripe(durability);
     for (const Plane plane : {Plane::kIndex, Plane::kKv}) {
       EXPECT_THAT(Verify(*stripe, plane), IsEmpty());
-      ASSERT_TRUE(stripe->Spill(plane).ok());
+      std::vector<std::string> damaged;
+      ASSERT_TRUE(stripe->Spill(plane, UINT64_MAX, &damaged).ok());
       EXPECT_THAT(Verify(*stripe, plane), IsEmpty());
     }
   }
@@ -121,12 +123,17 @@ TEST_F(StripeDamageTest, WithoutAnotherCopyADamagedPageIsNeverServed) {
   EXPECT_TRUE(data_.Matches(*stripe, 0, 0, 300));
 }
 
-TEST_F(StripeDamageTest, ADamagedPageIsNotSpilled) {
+TEST_F(StripeDamageTest, ADamagedPageIsNotSpilledAndKeepsNoOtherBack) {
   const auto stripe = NewStripe(Durability::kMemory);
   Damage(*stripe, 2, Plane::kKv, 1, 99);
-  const absl::Status status = stripe->Spill(Plane::kKv).status();
-  EXPECT_EQ(ErrorReason(status), "CORRUPT_PAGE");
+  std::vector<std::string> damaged;
+  const absl::StatusOr<uint64_t> spilled = stripe->Spill(Plane::kKv, UINT64_MAX, &damaged);
+  ASSERT_TRUE(spilled.ok()) << spilled.status();
+  EXPECT_EQ(*spilled, 2 * 300 * profile_->row_bytes());
+  ASSERT_THAT(damaged, SizeIs(1));
+  EXPECT_THAT(damaged[0], HasSubstr("layer 2, stripe 0, kv: page 1"));
   EXPECT_EQ(ErrorReason(stripe->Pages(2, Plane::kKv).status()), "CORRUPT_PAGE");
+  EXPECT_THAT(stripe->ColdLayers(Plane::kKv), ElementsAre(0, 3));
 }
 
 TEST_F(StripeDamageTest, ASnapshotHoldsWhatIsOnDiskInsteadOfADamagedPage) {
