@@ -33,20 +33,21 @@ bool Scrubber::Sleep(absl::Duration duration) {
   return mu_.AwaitWithTimeout(absl::Condition(&stopping_), duration);
 }
 
-void Scrubber::Scrub(const std::string& context_id, Stripe& stripe) {
+std::vector<std::string> Scrubber::FindDamage(Stripe& stripe, absl::Time deadline) {
   std::vector<std::string> damaged;
   for (const Plane plane : {Plane::kIndex, Plane::kKv}) {
-    const absl::Status status = stripe.Verify(plane, absl::Now() + kReadTimeout, &damaged);
-    if (!status.ok()) damaged.push_back(std::string(status.message()));
+    stripe.Verify(plane, deadline, &damaged).IgnoreError();
   }
-  for (const std::string& damage : damaged) report_(context_id, damage);
+  return damaged;
 }
 
 void Scrubber::Run() {
   while (!Sleep(kBetweenRounds)) {
     for (const std::shared_ptr<Context>& context : contexts_()) {
       for (const std::shared_ptr<Stripe>& stripe : context->Stripes(0, UINT32_MAX)) {
-        Scrub(context->id(), *stripe);
+        for (const std::string& damage : FindDamage(*stripe, absl::Now() + kReadTimeout)) {
+          report_(context->id(), damage);
+        }
         const uint64_t bytes = stripe->bytes(Plane::kIndex) + stripe->bytes(Plane::kKv);
         const double seconds = static_cast<double>(bytes) / static_cast<double>(bytes_per_second_);
         if (Sleep(absl::Seconds(seconds))) return;

@@ -23,9 +23,12 @@ class Scrubber {
   Scrubber(uint64_t bytes_per_second, ListContextsFn contexts, ReportDamageFn report);
   ~Scrubber();
 
+  // A line for each of the stripe's pages and stored layers that does not match its checksums. What
+  // cannot be read now may well be sound, and is left to another time.
+  static std::vector<std::string> FindDamage(Stripe& stripe, absl::Time deadline);
+
  private:
   void Run();
-  void Scrub(const std::string& context_id, Stripe& stripe);
   // True if it was stopped meanwhile.
   bool Sleep(absl::Duration duration);
 

@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "services/shard/scrubber.h"
 #include "services/shard/spiller.h"
 #include "storage/entry_store.h"
 #include "storage/error.h"
@@ -14,6 +15,8 @@ namespace winnow::shard {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
 using namespace winnow::testing;
 
 constexpr uint32_t kEntries = 1024;
@@ -87,6 +90,14 @@ TEST_F(ShardDamageTest, WhereAllThatIsLeftIsDamagedThereIsNoRoom) {
   Damage(damaged, 0);
   Damage(damaged, 1);
   ExpectError(MakeRoom(1), absl::StatusCode::kResourceExhausted, "MEMORY_BUDGET");
+}
+
+TEST_F(ShardDamageTest, WhatCannotBeReadInTimeIsNotTakenForDamaged) {
+  Add("t/a", Durability::kLogged);
+  Stripe& stripe = *contexts_.front()->Stripes(0, 1).front();
+  EXPECT_THAT(Scrubber::FindDamage(stripe, absl::InfinitePast()), IsEmpty());
+  Damage(*contexts_.front(), 0);
+  EXPECT_THAT(Scrubber::FindDamage(stripe, absl::InfiniteFuture()), SizeIs(1));
 }
 
 }  // namespace
