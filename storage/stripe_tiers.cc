@@ -170,6 +170,7 @@ absl::Status Stripe::VerifyPages(int layer, Plane plane) {
 
 absl::Status Stripe::VerifyStored(int layer, Plane plane, absl::Time deadline) const {
   const uint32_t end = StoredEnd(layer);
+  Failpoint("verify.stored");
   std::vector<std::byte> bytes(end * EntryBytes(profile_, plane));
   const absl::Status status = ReadStored(layer, plane, 0, end, deadline, bytes.data());
   if (!IsDamage(status)) return status;
@@ -179,12 +180,16 @@ absl::Status Stripe::VerifyStored(int layer, Plane plane, absl::Time deadline) c
 }
 
 absl::Status Stripe::Verify(Plane plane, absl::Time deadline, std::vector<std::string>* damaged) {
-  absl::MutexLock lock(&write_mu_);
   for (size_t i = 0; i < layers_.size(); ++i) {
     const auto layer = static_cast<int>(i);
     if (entries(layer) == 0 || !HasPlane(layer, plane)) continue;
-    for (const absl::Status& status :
-         {VerifyPages(layer, plane), VerifyStored(layer, plane, deadline)}) {
+    absl::Status in_memory;
+    {
+      // Layer by layer, and not for the disk, so that an append need not wait for all of it.
+      absl::MutexLock lock(&write_mu_);
+      in_memory = VerifyPages(layer, plane);
+    }
+    for (const absl::Status& status : {in_memory, VerifyStored(layer, plane, deadline)}) {
       if (status.ok()) continue;
       if (!IsDamage(status)) return status;
       damaged->push_back(std::string(status.message()));
