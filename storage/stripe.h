@@ -121,7 +121,7 @@ class Stripe {
   absl::StatusOr<LayerCopy> CopyLayer(int layer, uint32_t entries)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   absl::Status StoreRest(int layer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
-  absl::StatusOr<std::shared_ptr<PageSet>> LoadPages(int layer, Plane plane,
+  absl::StatusOr<std::shared_ptr<PageSet>> LoadPages(int layer, Plane plane, uint32_t end,
                                                      absl::Time deadline) const;
   absl::Status RestoreLayer(int layer, Plane plane, absl::Time deadline)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);

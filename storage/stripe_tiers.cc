@@ -102,9 +102,8 @@ absl::StatusOr<uint64_t> Stripe::Spill(Plane plane, uint64_t bytes,
   return spilled;
 }
 
-absl::StatusOr<std::shared_ptr<PageSet>> Stripe::LoadPages(int layer, Plane plane,
+absl::StatusOr<std::shared_ptr<PageSet>> Stripe::LoadPages(int layer, Plane plane, uint32_t end,
                                                            absl::Time deadline) const {
-  const uint32_t end = entries(layer);
   auto pages =
       std::make_shared<PageSet>(context_->profile, plane, context_->arena, context_->mirror);
   if (absl::Status status = pages->Reserve(end); !status.ok()) return status;
@@ -120,17 +119,21 @@ absl::StatusOr<std::shared_ptr<PageSet>> Stripe::LoadPages(int layer, Plane plan
 
 absl::Status Stripe::RestoreLayer(int layer, Plane plane, absl::Time deadline) {
   if (FindPages(layer, plane) != nullptr) return absl::OkStatus();
-  absl::StatusOr<std::shared_ptr<PageSet>> pages = LoadPages(layer, plane, deadline);
+  absl::StatusOr<std::shared_ptr<PageSet>> pages =
+      LoadPages(layer, plane, entries(layer), deadline);
   if (!pages.ok()) return pages.status();
   ReplacePages(layer, plane, *std::move(pages));
   return absl::OkStatus();
 }
 
 absl::Status Stripe::Restore(int layer, Plane plane, absl::Time deadline) {
-  if (FindPages(layer, plane) != nullptr) return absl::OkStatus();
+  // Looked up first: of a plane that is then found cold, these are all on disk, while those that
+  // another thread appends after bringing it back need not be.
   const uint32_t end = entries(layer);
+  if (FindPages(layer, plane) != nullptr) return absl::OkStatus();
+  Failpoint("restore.cold");
   // Read without the lock, so that layers are restored side by side.
-  absl::StatusOr<std::shared_ptr<PageSet>> pages = LoadPages(layer, plane, deadline);
+  absl::StatusOr<std::shared_ptr<PageSet>> pages = LoadPages(layer, plane, end, deadline);
   if (!pages.ok()) return pages.status();
   absl::MutexLock lock(&write_mu_);
   Layer& held = *layers_[layer];

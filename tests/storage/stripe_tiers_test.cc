@@ -47,6 +47,18 @@ class StripeTiersTest : public ::testing::Test {
   std::unique_ptr<Stripe> stripe_;
 };
 
+TEST_F(StripeTiersTest, ARestoreDoesNotLookOnDiskForWhatWasAppendedMeanwhile) {
+  absl::Status restored;
+  Pause pause("restore.cold");
+  std::thread restore([&] { restored = stripe_->Restore(0, Plane::kKv, absl::InfiniteFuture()); });
+  ASSERT_TRUE(pause.AwaitArrival());
+  Append(300, 100);  // into memory, all of the layer
+  pause.Resume();
+  restore.join();
+  EXPECT_TRUE(restored.ok()) << restored;
+  EXPECT_TRUE(data_.Matches(*stripe_, 0, 0, 400));
+}
+
 TEST_F(StripeTiersTest, AnAppendDoesNotWaitForWhatIsVerifiedOnDisk) {
   std::vector<std::string> damaged;
   Pause pause("verify.stored");
