@@ -33,7 +33,8 @@ struct ForkOrigin {
 
 // What a shard keeps of a context besides its entries.
 struct ContextRecord {
-  uint64_t number = 0;  // unique within a data directory, never used again
+  // Unique within a data directory, never used again; without one, drawn at random.
+  uint64_t number = 0;
   std::string context_id;
   std::string tenant;
   Profile profile;

@@ -64,6 +64,23 @@ absl::Status WriteStripe(Stripe& stripe, uint64_t entries, absl::Time deadline,
   return absl::OkStatus();
 }
 
+// Whether both are of one context, as it was made once: not of another one of its name.
+bool IsSameContext(const ContextRecord& a, const ContextRecord& b) {
+  return a.number == b.number && a.context_id == b.context_id && a.tenant == b.tenant &&
+         a.placement_key == b.placement_key && a.profile == b.profile && a.origin == b.origin;
+}
+
+// What was saved of the context so far.
+absl::StatusOr<SnapshotManifest> ReadBegun(const std::string& directory,
+                                           const ContextRecord& record) {
+  absl::StatusOr<SnapshotManifest> begun = ReadUnfinishedManifest(directory);
+  if (!begun.ok() || IsSameContext(begun->record, record)) return begun;
+  return Error(
+      absl::StatusCode::kFailedPrecondition, "SNAPSHOT_OF_ANOTHER",
+      absl::StrCat("what was saved in ", directory, " before is of another context ",
+                   begun->record.context_id, "; save ", record.context_id, " from its beginning"));
+}
+
 }  // namespace
 
 absl::StatusOr<uint64_t> SavePart(const std::string& directory, const SnapshotManifest& whole,
@@ -83,7 +100,7 @@ absl::StatusOr<uint64_t> SavePart(const std::string& directory, const SnapshotMa
                  absl::StrCat(directory, " holds a snapshot already"));
   }
   if (first_stripe != 0) {
-    absl::StatusOr<SnapshotManifest> begun = ReadUnfinishedManifest(directory);
+    absl::StatusOr<SnapshotManifest> begun = ReadBegun(directory, whole.record);
     if (!begun.ok()) return begun.status();
     manifest = *std::move(begun);
   }

@@ -57,7 +57,8 @@ absl::StatusOr<std::vector<std::string>> ListSnapshots(const std::string& direct
 // of which `stripes` are those held. The parts of `whole` are not looked at; the first part, at
 // stripe 0, begins the snapshot anew. Makes the directory. Returns the part's bytes. What is found
 // damaged in memory adds a line to `damaged`. ALREADY_EXISTS SNAPSHOT_EXISTS if a finished snapshot
-// is there; errors of SealedFileWriter and Stripe::ReadSound.
+// is there; FAILED_PRECONDITION SNAPSHOT_OF_ANOTHER if the parts before are of another context,
+// even of the same name; errors of SealedFileWriter and Stripe::ReadSound.
 absl::StatusOr<uint64_t> SavePart(const std::string& directory, const SnapshotManifest& whole,
                                   uint32_t first_stripe, uint32_t count,
                                   std::span<const std::shared_ptr<Stripe>> stripes,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "storage/entry_store.h"
@@ -15,10 +16,17 @@ namespace {
 // Positions stay below 2^31, so that a selection can travel as int32.
 constexpr uint32_t kMaxStripes = (uint32_t{1} << 31) / kStripeEntries;
 
+// Where no store gives a context its number, one that no other is likely to have.
+std::shared_ptr<ContextStorage> Numbered(ContextStorage storage) {
+  thread_local absl::BitGen random;
+  if (storage.store == nullptr) storage.record.number = absl::Uniform<uint64_t>(random);
+  return std::make_shared<ContextStorage>(std::move(storage));
+}
+
 }  // namespace
 
 Context::Context(ContextStorage storage, const std::vector<StoredStripe>& stripes)
-    : storage_(std::make_shared<ContextStorage>(std::move(storage))),
+    : storage_(Numbered(std::move(storage))),
       tag_(ContextTag(storage_->record.placement_key, Fingerprint(*storage_->profile))),
       last_used_us_(absl::ToUnixMicros(absl::Now())),
       record_(storage_->record) {

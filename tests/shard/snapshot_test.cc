@@ -4,22 +4,16 @@
 
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 
 #include "absl/strings/str_format.h"
 #include "storage/error.h"
-#include "tests/shard/disk_shard.h"
+#include "tests/shard/snapshot_shard.h"
 
 namespace winnow::testing {
 namespace {
 
 using absl::StatusCode;
 using ::testing::ElementsAre;
-
-std::string ReadFile(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 std::string HexHash(const std::string& text) {
   const XXH128_hash_t hash = XXH3_128bits(text.data(), text.size());
@@ -29,46 +23,6 @@ std::string HexHash(const std::string& text) {
 void WriteFile(const std::filesystem::path& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
 }
-
-class ShardSnapshotTest : public DiskShardTest {
- protected:
-  std::string directory() const { return snapshots_.path() + "/shard-0"; }
-
-  // Stripe after stripe, as a client does; the end apart.
-  void Save(uint64_t entries, const std::string& id = "t/a") {
-    for (uint32_t stripe = 0;;) {
-      const auto part =
-          shard_.Ask<shard::SnapshotResult>(shard::SaveSnapshot{.context_id = id,
-                                                                .directory = directory(),
-                                                                .first_stripe = stripe,
-                                                                .stripes = 1,
-                                                                .entries = entries,
-                                                                .shards = 1});
-      ASSERT_TRUE(part.ok()) << part.status();
-      stripe = part->next_stripe;
-      if (stripe == 0) break;
-    }
-    ASSERT_TRUE(shard_
-                    .Ask<shard::SnapshotResult>(shard::SaveSnapshot{.context_id = id,
-                                                                    .directory = directory(),
-                                                                    .entries = entries,
-                                                                    .shards = 1,
-                                                                    .finish = true})
-                    .ok());
-  }
-
-  absl::Status Load(const std::string& id, uint32_t shards = 1) {
-    return shard_
-        .Ask<shard::SnapshotResult>(shard::LoadSnapshot{.context_id = id,
-                                                        .tenant = "t",
-                                                        .shards = shards,
-                                                        .directory = directory(),
-                                                        .stripes = 1000})
-        .status();
-  }
-
-  const TempDir snapshots_;
-};
 
 TEST_F(ShardSnapshotTest, ALoadedSnapshotIsTheContextThatWasSaved) {
   Create();
@@ -113,28 +67,6 @@ TEST_F(ShardSnapshotTest, EveryLayerEndsWhereTheSnapshotDoes) {
   Save(4900);
   ASSERT_TRUE(Load("t/again").ok());
   EXPECT_THAT(shard_.LayerEntries("t/again"), ElementsAre(4900, 4900, 4900));
-}
-
-TEST_F(ShardSnapshotTest, AnUnfinishedOneCannotBeLoadedAndAFinishedOneIsNotReplaced) {
-  Create();
-  Append(0, 10);
-  ASSERT_TRUE(shard_
-                  .Ask<shard::SnapshotResult>(shard::SaveSnapshot{.context_id = "t/a",
-                                                                  .directory = directory(),
-                                                                  .stripes = 1,
-                                                                  .entries = 10,
-                                                                  .shards = 1})
-                  .ok());
-  ExpectError(Load("t/again"), StatusCode::kNotFound, "NO_SNAPSHOT");
-  Save(10);
-  ExpectError(shard_
-                  .Ask<shard::SnapshotResult>(shard::SaveSnapshot{.context_id = "t/a",
-                                                                  .directory = directory(),
-                                                                  .stripes = 1,
-                                                                  .entries = 10,
-                                                                  .shards = 1})
-                  .status(),
-              StatusCode::kAlreadyExists, "SNAPSHOT_EXISTS");
 }
 
 TEST_F(ShardSnapshotTest, OneOfAnotherNumberOfShardsIsRefused) {

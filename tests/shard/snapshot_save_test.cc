@@ -1,0 +1,76 @@
+// How a snapshot is written, range by range, and what comes in between.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "storage/error.h"
+#include "tests/shard/snapshot_shard.h"
+
+namespace winnow::testing {
+namespace {
+
+using absl::StatusCode;
+using ::testing::ElementsAre;
+
+TEST_F(ShardSnapshotTest, AnUnfinishedOneCannotBeLoadedAndAFinishedOneIsNotReplaced) {
+  Create();
+  Append(0, 10);
+  ASSERT_TRUE(SaveRange(0, 10).ok());
+  ExpectError(Load("t/again"), StatusCode::kNotFound, "NO_SNAPSHOT");
+  Save(10);
+  ExpectError(SaveRange(0, 10).status(), StatusCode::kAlreadyExists, "SNAPSHOT_EXISTS");
+}
+
+TEST_F(ShardSnapshotTest, PartsOfTwoContextsOfOneNameMakeNoSnapshot) {
+  for (const Durability durability : {Durability::kLogged, Durability::kMemory}) {
+    Create("t/a", durability);
+    Append(0, kEntries);
+    ASSERT_TRUE(SaveRange(0, kEntries).ok());
+    ASSERT_TRUE(shard_.Ask(shard::DeleteContext{.context_id = "t/a"}).ok());
+    Create("t/a", durability);
+    Append(0, kEntries);
+    ExpectError(SaveRange(1, kEntries).status(), StatusCode::kFailedPrecondition,
+                "SNAPSHOT_OF_ANOTHER");
+    ASSERT_TRUE(SaveRange(0, kEntries).ok());
+    EXPECT_TRUE(SaveRange(1, kEntries).ok());
+    ASSERT_TRUE(shard_.Ask(shard::DeleteContext{.context_id = "t/a"}).ok());
+  }
+}
+
+TEST(ShardSnapshotWithoutADisk, PartsOfTwoContextsOfOneNameMakeNoSnapshot) {
+  const TempDir snapshots;
+  TestShard shard(TinyProfile(), kStripeEntries + 10);
+  shard::SaveSnapshot save = {.context_id = "t/a",
+                              .directory = snapshots.File("shard-0"),
+                              .stripes = 1,
+                              .entries = kStripeEntries + 10,
+                              .shards = 1};
+  const auto create = [&](const std::string& id) {
+    ASSERT_TRUE(shard.Create(id).ok());
+    ASSERT_TRUE(shard.Append(0, kStripeEntries, id).ok());
+    ASSERT_TRUE(shard.Append(kStripeEntries, 10, id).ok());
+  };
+  create("t/a");
+  ASSERT_TRUE(shard.Ask<shard::SnapshotResult>(save).ok());
+  ASSERT_TRUE(shard.Ask(shard::DeleteContext{.context_id = "t/a"}).ok());
+  create("t/a");
+  create("t/b");
+  save.first_stripe = 1;
+  for (const char* id : {"t/a", "t/b"}) {
+    save.context_id = id;
+    ExpectError(shard.Ask<shard::SnapshotResult>(save).status(), StatusCode::kFailedPrecondition,
+                "SNAPSHOT_OF_ANOTHER");
+  }
+}
+
+TEST_F(ShardSnapshotTest, ASaveGoesOnAfterARestart) {
+  Create();
+  Append(0, kEntries);
+  ASSERT_TRUE(SaveRange(0, kEntries).ok());
+  ASSERT_TRUE(shard_.Restart().ok());
+  for (const uint32_t stripe : {1u, 2u}) ASSERT_TRUE(SaveRange(stripe, kEntries).ok());
+  ASSERT_TRUE(Finish().ok());
+  EXPECT_TRUE(Load("t/again").ok());
+}
+
+}  // namespace
+}  // namespace winnow::testing
