@@ -81,6 +81,24 @@ absl::StatusOr<SnapshotManifest> ReadBegun(const std::string& directory,
                    begun->record.context_id, "; save ", record.context_id, " from its beginning"));
 }
 
+// That each of the stripes is in a part.
+absl::Status CheckCovers(const std::string& directory, const SnapshotManifest& manifest,
+                         std::span<const std::shared_ptr<Stripe>> stripes) {
+  for (const std::shared_ptr<Stripe>& stripe : stripes) {
+    const uint32_t number = stripe->number();
+    if (uint64_t{number} * kStripeEntries >= manifest.entries) continue;
+    const auto holds = [number](const SnapshotPart& part) {
+      return part.first_stripe <= number && number - part.first_stripe < part.stripes;
+    };
+    if (std::any_of(manifest.parts.begin(), manifest.parts.end(), holds)) continue;
+    return Error(absl::StatusCode::kFailedPrecondition, "SNAPSHOT_INCOMPLETE",
+                 absl::StrCat("stripe ", number, " was not saved in ", directory,
+                              ", or was begun anew meanwhile; save from there on"),
+                 {{"first_stripe", absl::StrCat(number)}});
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<uint64_t> SavePart(const std::string& directory, const SnapshotManifest& whole,
@@ -122,6 +140,14 @@ absl::StatusOr<uint64_t> SavePart(const std::string& directory, const SnapshotMa
     return status;
   }
   return seal->bytes;
+}
+
+absl::Status FinishSnapshot(const std::string& directory, const ContextRecord& record,
+                            std::span<const std::shared_ptr<Stripe>> stripes) {
+  absl::StatusOr<SnapshotManifest> manifest = ReadBegun(directory, record);
+  if (!manifest.ok()) return manifest.status();
+  absl::Status status = CheckCovers(directory, *manifest, stripes);
+  return status.ok() ? WriteManifest(directory, *manifest) : status;
 }
 
 absl::Status LoadPart(const std::string& directory, const Profile& profile,

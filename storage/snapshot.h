@@ -63,7 +63,11 @@ absl::StatusOr<uint64_t> SavePart(const std::string& directory, const SnapshotMa
                                   uint32_t first_stripe, uint32_t count,
                                   std::span<const std::shared_ptr<Stripe>> stripes,
                                   absl::Time deadline, std::vector<std::string>* damaged);
-absl::Status FinishSnapshot(const std::string& directory);
+// Completes the snapshot of a context of which the shard holds `stripes`. FAILED_PRECONDITION
+// SNAPSHOT_OF_ANOTHER as of SavePart, SNAPSHOT_INCOMPLETE (fact "first_stripe") if a stripe is in
+// no part.
+absl::Status FinishSnapshot(const std::string& directory, const ContextRecord& record,
+                            std::span<const std::shared_ptr<Stripe>> stripes);
 
 // Gives each block of the part to `sink`, after the whole part was verified. DATA_LOSS
 // CORRUPT_SNAPSHOT; errors of the sink.

@@ -124,6 +124,14 @@ absl::StatusOr<SnapshotManifest> ReadFrom(const std::string& path) {
   return DecodeFields(path, fields);
 }
 
+absl::Status WriteTo(const std::string& path, const SnapshotManifest& manifest) {
+  absl::StatusOr<std::unique_ptr<SealedFileWriter>> file = SealedFileWriter::Create(path);
+  if (!file.ok()) return file.status();
+  const std::string text = Encode(manifest);
+  absl::Status status = (*file)->Write(std::as_bytes(std::span(text)));
+  return status.ok() ? (*file)->Finish().status() : status;
+}
+
 }  // namespace
 
 std::string ManifestPath(const std::string& directory) { return directory + "/snapshot.json"; }
@@ -169,23 +177,11 @@ absl::StatusOr<SnapshotManifest> ReadUnfinishedManifest(const std::string& direc
 
 absl::Status WriteUnfinishedManifest(const std::string& directory,
                                      const SnapshotManifest& manifest) {
-  absl::StatusOr<std::unique_ptr<SealedFileWriter>> file =
-      SealedFileWriter::Create(UnfinishedPath(directory));
-  if (!file.ok()) return file.status();
-  const std::string text = Encode(manifest);
-  absl::Status status = (*file)->Write(std::as_bytes(std::span(text)));
-  return status.ok() ? (*file)->Finish().status() : status;
+  return WriteTo(UnfinishedPath(directory), manifest);
 }
 
-absl::Status FinishSnapshot(const std::string& directory) {
-  absl::StatusOr<SnapshotManifest> manifest = ReadUnfinishedManifest(directory);
-  if (!manifest.ok()) return manifest.status();
-  const std::string text = Encode(*manifest);
-  absl::StatusOr<std::unique_ptr<SealedFileWriter>> file =
-      SealedFileWriter::Create(ManifestPath(directory));
-  if (!file.ok()) return file.status();
-  absl::Status status = (*file)->Write(std::as_bytes(std::span(text)));
-  if (status.ok()) status = (*file)->Finish().status();
+absl::Status WriteManifest(const std::string& directory, const SnapshotManifest& manifest) {
+  absl::Status status = WriteTo(ManifestPath(directory), manifest);
   if (!status.ok()) return status;
   std::remove(UnfinishedPath(directory).c_str());
   return absl::OkStatus();

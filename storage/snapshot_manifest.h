@@ -15,6 +15,8 @@ std::string ManifestPath(const std::string& directory);
 absl::StatusOr<SnapshotManifest> ReadUnfinishedManifest(const std::string& directory);
 absl::Status WriteUnfinishedManifest(const std::string& directory,
                                      const SnapshotManifest& manifest);
+// In place of the unfinished one.
+absl::Status WriteManifest(const std::string& directory, const SnapshotManifest& manifest);
 
 }  // namespace winnow
 

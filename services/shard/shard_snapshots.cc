@@ -41,7 +41,8 @@ absl::StatusOr<Result> Shard::Impl::Run(const SaveSnapshot& call, absl::Time dea
                                  [end](const auto& stripe) { return stripe->number() >= end; });
   if (next != all.end()) result.next_stripe = (*next)->number();
   if (call.finish) {
-    if (absl::Status status = FinishSnapshot(call.directory); !status.ok()) return status;
+    absl::Status status = FinishSnapshot(call.directory, (*context)->record(), all);
+    if (!status.ok()) return status;
   }
   return result;
 }

@@ -30,6 +30,7 @@ TEST_F(ShardSnapshotTest, PartsOfTwoContextsOfOneNameMakeNoSnapshot) {
     Append(0, kEntries);
     ExpectError(SaveRange(1, kEntries).status(), StatusCode::kFailedPrecondition,
                 "SNAPSHOT_OF_ANOTHER");
+    ExpectError(Finish(), StatusCode::kFailedPrecondition, "SNAPSHOT_OF_ANOTHER");
     ASSERT_TRUE(SaveRange(0, kEntries).ok());
     EXPECT_TRUE(SaveRange(1, kEntries).ok());
     ASSERT_TRUE(shard_.Ask(shard::DeleteContext{.context_id = "t/a"}).ok());
@@ -60,6 +61,32 @@ TEST(ShardSnapshotWithoutADisk, PartsOfTwoContextsOfOneNameMakeNoSnapshot) {
     ExpectError(shard.Ask<shard::SnapshotResult>(save).status(), StatusCode::kFailedPrecondition,
                 "SNAPSHOT_OF_ANOTHER");
   }
+}
+
+TEST_F(ShardSnapshotTest, OneThatLacksARangeIsNotFinished) {
+  Create();
+  Append(0, kEntries);
+  // Of two runs side by side, the later begins anew what the other goes on with.
+  for (const uint32_t stripe : {0u, 1u, 0u, 2u}) ASSERT_TRUE(SaveRange(stripe, kEntries).ok());
+  const absl::Status status = Finish();
+  ExpectError(status, StatusCode::kFailedPrecondition, "SNAPSHOT_INCOMPLETE");
+  EXPECT_EQ(ErrorFacts(status)["first_stripe"], "1");
+  ExpectError(Load("t/again"), StatusCode::kNotFound, "NO_SNAPSHOT");
+  for (const uint32_t stripe : {1u, 2u}) ASSERT_TRUE(SaveRange(stripe, kEntries).ok());
+  ASSERT_TRUE(Finish().ok());
+  ASSERT_TRUE(Load("t/again").ok());
+  ExpectAnswers(kEntries, "t/again");
+}
+
+TEST_F(ShardSnapshotTest, WhatIsAppendedMeanwhileIsNotMissed) {
+  Create();
+  Append(0, 5000);
+  ASSERT_TRUE(SaveRange(0, 5000).ok());
+  Append(5000, kEntries);
+  ASSERT_TRUE(SaveRange(1, kEntries).ok());
+  ASSERT_TRUE(Finish().ok());
+  ASSERT_TRUE(Load("t/again").ok());
+  EXPECT_THAT(shard_.LayerEntries("t/again"), ElementsAre(5000, 5000, 5000));
 }
 
 TEST_F(ShardSnapshotTest, ASaveGoesOnAfterARestart) {

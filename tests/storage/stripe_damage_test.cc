@@ -146,7 +146,7 @@ TEST_F(StripeDamageTest, ASnapshotHoldsWhatIsOnDiskInsteadOfADamagedPage) {
     ASSERT_TRUE(Save(directory, stripe, &damaged).ok());
     ASSERT_THAT(damaged, SizeIs(1));
     EXPECT_THAT(damaged[0], HasSubstr("layer 0, stripe 0"));
-    ASSERT_TRUE(FinishSnapshot(directory).ok());
+    ASSERT_TRUE(FinishSnapshot(directory, stripe->context()->record, {&stripe, 1}).ok());
     const SnapshotPart part = ReadManifest(directory).value().parts.at(0);
     const absl::Status loaded = LoadPart(
         directory, *profile_, part, [&](uint32_t, uint32_t count, const LayerBytes& bytes) {
