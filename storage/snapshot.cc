@@ -99,6 +99,25 @@ absl::Status CheckCovers(const std::string& directory, const SnapshotManifest& m
   return absl::OkStatus();
 }
 
+absl::Status SnapshotExists(const std::string& directory) {
+  return Error(absl::StatusCode::kAlreadyExists, "SNAPSHOT_EXISTS",
+               absl::StrCat(directory, " holds a snapshot already"));
+}
+
+// The part's bytes in a finished snapshot, if that is what saving it again would come to: the
+// caller may not have heard of it. The first part would begin a snapshot of what there is now.
+absl::StatusOr<uint64_t> FindSaved(const std::string& directory, const SnapshotManifest& finished,
+                                   const SnapshotManifest& whole, uint32_t first_stripe,
+                                   uint32_t count) {
+  if (IsSameContext(finished.record, whole.record) && finished.shards == whole.shards &&
+      (first_stripe != 0 || finished.entries == whole.entries)) {
+    for (const SnapshotPart& part : finished.parts) {
+      if (part.first_stripe == first_stripe && part.stripes == count) return part.seal.bytes;
+    }
+  }
+  return SnapshotExists(directory);
+}
+
 }  // namespace
 
 absl::StatusOr<uint64_t> SavePart(const std::string& directory, const SnapshotManifest& whole,
@@ -111,12 +130,11 @@ absl::StatusOr<uint64_t> SavePart(const std::string& directory, const SnapshotMa
     return Error(absl::StatusCode::kUnavailable, "DISK_FAILED",
                  absl::StrCat("cannot make ", directory, ": ", error.message()));
   }
+  const absl::StatusOr<SnapshotManifest> finished = ReadManifest(directory);
+  if (finished.ok()) return FindSaved(directory, *finished, whole, first_stripe, count);
+  if (!absl::IsNotFound(finished.status())) return finished.status();
   SnapshotManifest manifest = whole;
   manifest.parts.clear();
-  if (std::filesystem::exists(ManifestPath(directory), error)) {
-    return Error(absl::StatusCode::kAlreadyExists, "SNAPSHOT_EXISTS",
-                 absl::StrCat(directory, " holds a snapshot already"));
-  }
   if (first_stripe != 0) {
     absl::StatusOr<SnapshotManifest> begun = ReadBegun(directory, whole.record);
     if (!begun.ok()) return begun.status();
@@ -144,6 +162,11 @@ absl::StatusOr<uint64_t> SavePart(const std::string& directory, const SnapshotMa
 
 absl::Status FinishSnapshot(const std::string& directory, const ContextRecord& record,
                             std::span<const std::shared_ptr<Stripe>> stripes) {
+  const absl::StatusOr<SnapshotManifest> finished = ReadManifest(directory);
+  if (finished.ok()) {
+    return IsSameContext(finished->record, record) ? absl::OkStatus() : SnapshotExists(directory);
+  }
+  if (!absl::IsNotFound(finished.status())) return finished.status();
   absl::StatusOr<SnapshotManifest> manifest = ReadBegun(directory, record);
   if (!manifest.ok()) return manifest.status();
   absl::Status status = CheckCovers(directory, *manifest, stripes);

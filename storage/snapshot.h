@@ -56,14 +56,16 @@ absl::StatusOr<std::vector<std::string>> ListSnapshots(const std::string& direct
 // Adds a part: the entries below `whole.entries` of stripes [first_stripe, first_stripe + count),
 // of which `stripes` are those held. The parts of `whole` are not looked at; the first part, at
 // stripe 0, begins the snapshot anew. Makes the directory. Returns the part's bytes. What is found
-// damaged in memory adds a line to `damaged`. ALREADY_EXISTS SNAPSHOT_EXISTS if a finished snapshot
-// is there; FAILED_PRECONDITION SNAPSHOT_OF_ANOTHER if the parts before are of another context,
-// even of the same name; errors of SealedFileWriter and Stripe::ReadSound.
+// damaged in memory adds a line to `damaged`. Where a finished snapshot is there, OK if it has that
+// part of that context, and ALREADY_EXISTS SNAPSHOT_EXISTS if not; FAILED_PRECONDITION
+// SNAPSHOT_OF_ANOTHER if the parts before are of another context, even of the same name; errors of
+// SealedFileWriter and Stripe::ReadSound.
 absl::StatusOr<uint64_t> SavePart(const std::string& directory, const SnapshotManifest& whole,
                                   uint32_t first_stripe, uint32_t count,
                                   std::span<const std::shared_ptr<Stripe>> stripes,
                                   absl::Time deadline, std::vector<std::string>* damaged);
-// Completes the snapshot of a context of which the shard holds `stripes`. FAILED_PRECONDITION
+// Completes the snapshot of a context of which the shard holds `stripes`; may be repeated.
+// ALREADY_EXISTS SNAPSHOT_EXISTS if one of another context is complete; FAILED_PRECONDITION
 // SNAPSHOT_OF_ANOTHER as of SavePart, SNAPSHOT_INCOMPLETE (fact "first_stripe") if a stripe is in
 // no part.
 absl::Status FinishSnapshot(const std::string& directory, const ContextRecord& record,

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "storage/error.h"
 #include "tests/support/local_cluster.h"
+#include "tests/support/temp_dir.h"
 
 namespace winnow::coordinator {
 namespace {
@@ -197,6 +198,31 @@ TEST_F(MaintenanceTest, ASnapshotThatLacksAShardIsNotFinishedOnAny) {
       maintenance().SaveSnapshot({.context = Name(), .directory = "/d"}, Unhurried()).status(),
       StatusCode::kUnavailable, "GONE");
   for (uint32_t i = 0; i < 3; ++i) EXPECT_EQ(cluster_.shard(i).calls<shard::SaveSnapshot>(), 1);
+}
+
+TEST_F(MaintenanceTest, ASnapshotThatIsNotFinishedOnEveryShardIsFinishedByRepeatingIt) {
+  const TempDir dir;
+  for (const bool done : {false, true}) {
+    const SnapshotRequest save = {.context = Name(), .directory = dir.File(done ? "b" : "a")};
+    FakeShard& shard = cluster_.shard(1);
+    if (done) {
+      shard.LoseAnswer<shard::SaveSnapshot>(Gone(), /*after=*/1);
+    } else {
+      shard.Fail<shard::SaveSnapshot>(Gone(), /*after=*/1);
+    }
+    ExpectError(maintenance().SaveSnapshot(save, Unhurried()).status(), StatusCode::kUnavailable,
+                "GONE");
+    const auto again = maintenance().SaveSnapshot(save, Unhurried());
+    ASSERT_TRUE(again.ok()) << again.status();
+    const std::string copy = done ? "copy-b" : "copy-a";
+    SnapshotRequest load = {.context = Name(copy), .directory = save.directory};
+    do {
+      const auto loaded = maintenance().LoadSnapshot(load, Unhurried());
+      ASSERT_TRUE(loaded.ok()) << loaded.status();
+      load.first_stripe = loaded->next_stripe;
+    } while (load.first_stripe != 0);
+    EXPECT_EQ(cluster_.Entries(copy), kEntries);
+  }
 }
 
 TEST_F(MaintenanceTest, ALoadAsksEachShardForItsOwnPart) {

@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
+#include "absl/strings/str_format.h"
 #include "storage/error.h"
 #include "tests/shard/snapshot_shard.h"
 
@@ -17,7 +20,31 @@ TEST_F(ShardSnapshotTest, AnUnfinishedOneCannotBeLoadedAndAFinishedOneIsNotRepla
   ASSERT_TRUE(SaveRange(0, 10).ok());
   ExpectError(Load("t/again"), StatusCode::kNotFound, "NO_SNAPSHOT");
   Save(10);
-  ExpectError(SaveRange(0, 10).status(), StatusCode::kAlreadyExists, "SNAPSHOT_EXISTS");
+  Append(10, 20);
+  ExpectError(SaveRange(0, 20).status(), StatusCode::kAlreadyExists, "SNAPSHOT_EXISTS");
+}
+
+TEST_F(ShardSnapshotTest, WhatAFinishedOneHasMayBeSavedAgain) {
+  Create();
+  Append(0, kEntries);
+  Save(kEntries);
+  const std::string manifest = ReadFile(directory() + "/snapshot.json");
+  for (const uint32_t stripe : {0u, 1u, 2u}) {
+    const auto again = SaveRange(stripe, kEntries);
+    ASSERT_TRUE(again.ok()) << again.status();
+    EXPECT_EQ(again->bytes,
+              std::filesystem::file_size(absl::StrFormat("%s/part-%06d.wns", directory(), stripe)));
+    EXPECT_EQ(again->next_stripe, stripe == 2 ? 0 : stripe + 1);
+  }
+  EXPECT_TRUE(Finish().ok());
+  EXPECT_EQ(ReadFile(directory() + "/snapshot.json"), manifest);
+  ExpectError(SaveRange(3, kEntries).status(), StatusCode::kAlreadyExists, "SNAPSHOT_EXISTS");
+
+  ASSERT_TRUE(shard_.Ask(shard::DeleteContext{.context_id = "t/a"}).ok());
+  Create();
+  Append(0, kEntries);
+  ExpectError(SaveRange(1, kEntries).status(), StatusCode::kAlreadyExists, "SNAPSHOT_EXISTS");
+  ExpectError(Finish(), StatusCode::kAlreadyExists, "SNAPSHOT_EXISTS");
 }
 
 TEST_F(ShardSnapshotTest, PartsOfTwoContextsOfOneNameMakeNoSnapshot) {
