@@ -2,13 +2,8 @@
 
 #include <xxhash.h>
 
-#include <algorithm>
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
-#include <filesystem>
 #include <nlohmann/json.hpp>
-#include <system_error>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -141,34 +136,6 @@ absl::StatusOr<SnapshotManifest> ReadManifest(const std::string& directory) {
   if (manifest.ok() || manifest.status().code() != absl::StatusCode::kNotFound) return manifest;
   return Error(absl::StatusCode::kNotFound, "NO_SNAPSHOT",
                absl::StrCat(directory, " holds no finished snapshot"));
-}
-
-absl::StatusOr<std::vector<std::string>> ListSnapshots(const std::string& directory,
-                                                       const std::string& part, size_t limit) {
-  std::error_code error;
-  std::vector<std::string> names;
-  std::filesystem::recursive_directory_iterator i(directory, error);
-  for (; !error && i != std::filesystem::end(i); i.increment(error)) {
-    if (i.depth() == 0) continue;
-    i.disable_recursion_pending();
-    const std::filesystem::path& path = i->path();
-    if (!std::filesystem::exists(ManifestPath(path / part), error)) continue;
-    if (names.size() == limit) {
-      return Error(absl::StatusCode::kResourceExhausted, "TOO_MANY_SNAPSHOTS",
-                   absl::StrCat(directory, " holds more than ", limit, " snapshots"));
-    }
-    names.push_back(path.lexically_relative(directory));
-  }
-  if (error == std::errc::no_such_file_or_directory) {
-    return Error(absl::StatusCode::kNotFound, "NO_SNAPSHOT",
-                 absl::StrCat("there is no directory ", directory));
-  }
-  if (error) {
-    return Error(absl::StatusCode::kUnavailable, "DISK_FAILED",
-                 absl::StrCat("cannot list ", directory, ": ", error.message()));
-  }
-  std::sort(names.begin(), names.end());
-  return names;
 }
 
 absl::StatusOr<SnapshotManifest> ReadUnfinishedManifest(const std::string& directory) {
