@@ -9,7 +9,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
 #include "storage/error.h"
+#include "storage/failpoint.h"
 #include "storage/snapshot_manifest.h"
 
 namespace winnow {
@@ -58,6 +60,11 @@ absl::Status WriteStripe(Stripe& stripe, uint64_t entries, absl::Time deadline,
     const uint64_t wanted = entries - std::min(entries, start);
     const auto count = static_cast<uint32_t>(std::min<uint64_t>(stripe.entries(layer), wanted));
     if (count == 0) continue;
+    // Nobody waits for it any more, and who saves the part again must not find this one writing.
+    if (absl::Now() >= deadline) {
+      return Error(absl::StatusCode::kDeadlineExceeded, "DEADLINE",
+                   "the part was not written in time");
+    }
     absl::Status status = WriteBlock(stripe, layer, count, deadline, damaged, file);
     if (!status.ok()) return status;
   }
@@ -130,6 +137,8 @@ absl::StatusOr<uint64_t> SavePart(const std::string& directory, const SnapshotMa
     return Error(absl::StatusCode::kUnavailable, "DISK_FAILED",
                  absl::StrCat("cannot make ", directory, ": ", error.message()));
   }
+  const absl::StatusOr<std::unique_ptr<SnapshotLock>> lock = SnapshotLock::Take(directory);
+  if (!lock.ok()) return lock.status();
   const absl::StatusOr<SnapshotManifest> finished = ReadManifest(directory);
   if (finished.ok()) return FindSaved(directory, *finished, whole, first_stripe, count);
   if (!absl::IsNotFound(finished.status())) return finished.status();
@@ -143,6 +152,7 @@ absl::StatusOr<uint64_t> SavePart(const std::string& directory, const SnapshotMa
   absl::StatusOr<std::unique_ptr<SealedFileWriter>> file =
       SealedFileWriter::Create(PartPath(directory, first_stripe));
   if (!file.ok()) return file.status();
+  Failpoint("snapshot.part");
   for (const std::shared_ptr<Stripe>& stripe : stripes) {
     absl::Status status = WriteStripe(*stripe, manifest.entries, deadline, damaged, file->get());
     if (!status.ok()) return status;
@@ -162,6 +172,8 @@ absl::StatusOr<uint64_t> SavePart(const std::string& directory, const SnapshotMa
 
 absl::Status FinishSnapshot(const std::string& directory, const ContextRecord& record,
                             std::span<const std::shared_ptr<Stripe>> stripes) {
+  const absl::StatusOr<std::unique_ptr<SnapshotLock>> lock = SnapshotLock::Take(directory);
+  if (!lock.ok()) return lock.status();
   const absl::StatusOr<SnapshotManifest> finished = ReadManifest(directory);
   if (finished.ok()) {
     return IsSameContext(finished->record, record) ? absl::OkStatus() : SnapshotExists(directory);

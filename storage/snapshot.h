@@ -59,8 +59,8 @@ absl::StatusOr<std::vector<std::string>> ListSnapshots(const std::string& direct
 // stripe 0, begins the snapshot anew. Makes the directory. Returns the part's bytes. What is found
 // damaged in memory adds a line to `damaged`. Where a finished snapshot is there, OK if it has that
 // part of that context, and ALREADY_EXISTS SNAPSHOT_EXISTS if not; FAILED_PRECONDITION
-// SNAPSHOT_OF_ANOTHER if the parts before are of another context, even of the same name; errors of
-// SealedFileWriter and Stripe::ReadSound.
+// SNAPSHOT_OF_ANOTHER if the parts before are of another context, even of the same name; ABORTED
+// SNAPSHOT_BUSY while another call writes there; errors of SealedFileWriter and Stripe::ReadSound.
 absl::StatusOr<uint64_t> SavePart(const std::string& directory, const SnapshotManifest& whole,
                                   uint32_t first_stripe, uint32_t count,
                                   std::span<const std::shared_ptr<Stripe>> stripes,

@@ -1,6 +1,7 @@
 #include "storage/snapshot_file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -157,6 +158,18 @@ absl::Status SealedFileReader::Read(std::span<std::byte> bytes) {
   left_ -= *got;
   return *got == bytes.size() ? absl::OkStatus() : Corrupt(path_, "it became shorter");
 }
+
+absl::StatusOr<std::unique_ptr<SnapshotLock>> SnapshotLock::Take(const std::string& directory) {
+  const int fd = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return SystemError("open", directory);
+  std::unique_ptr<SnapshotLock> lock(new SnapshotLock(fd));
+  if (flock(fd, LOCK_EX | LOCK_NB) == 0) return lock;
+  if (errno != EWOULDBLOCK) return SystemError("lock", directory);
+  return Error(absl::StatusCode::kAborted, "SNAPSHOT_BUSY",
+               absl::StrCat("another call is writing to ", directory, "; try again once it ended"));
+}
+
+SnapshotLock::~SnapshotLock() { close(fd_); }
 
 absl::StatusOr<std::string> ReadSmallFile(const std::string& path, size_t max_bytes) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);

@@ -71,6 +71,21 @@ class SealedFileReader {
   uint64_t left_;
 };
 
+// Keeps others from writing to a directory, in this process and in others of the machine, as long
+// as this lives.
+class SnapshotLock {
+ public:
+  // ABORTED SNAPSHOT_BUSY while somebody else has it; NOT_FOUND if there is no such directory.
+  static absl::StatusOr<std::unique_ptr<SnapshotLock>> Take(const std::string& directory);
+  ~SnapshotLock();
+  SnapshotLock(const SnapshotLock&) = delete;
+  SnapshotLock& operator=(const SnapshotLock&) = delete;
+
+ private:
+  explicit SnapshotLock(int fd) : fd_(fd) {}
+  const int fd_;
+};
+
 // The bytes of a small file. NOT_FOUND if there is none; RESOURCE_EXHAUSTED FILE_TOO_LARGE above
 // max_bytes.
 absl::StatusOr<std::string> ReadSmallFile(const std::string& path, size_t max_bytes);

@@ -3,10 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <thread>
 
 #include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
 #include "storage/error.h"
 #include "tests/shard/snapshot_shard.h"
+#include "tests/support/pause.h"
 
 namespace winnow::testing {
 namespace {
@@ -114,6 +117,40 @@ TEST_F(ShardSnapshotTest, WhatIsAppendedMeanwhileIsNotMissed) {
   ASSERT_TRUE(Finish().ok());
   ASSERT_TRUE(Load("t/again").ok());
   EXPECT_THAT(shard_.LayerEntries("t/again"), ElementsAre(5000, 5000, 5000));
+}
+
+TEST_F(ShardSnapshotTest, OneAtATimeWritesToADirectory) {
+  Create();
+  Append(0, kEntries);
+  {
+    Pause pause("snapshot.part");
+    std::thread first([this] { EXPECT_TRUE(SaveRange(0, kEntries).ok()); });
+    ASSERT_TRUE(pause.AwaitArrival());
+    ExpectError(SaveRange(0, kEntries).status(), StatusCode::kAborted, "SNAPSHOT_BUSY");
+    ExpectError(Finish(), StatusCode::kAborted, "SNAPSHOT_BUSY");
+    pause.Resume();
+    first.join();
+  }
+  Save(kEntries);
+  EXPECT_TRUE(Load("t/again").ok());
+}
+
+TEST_F(ShardSnapshotTest, APartThatIsLateIsNotWritten) {
+  Create();
+  Append(0, 10);
+  const absl::Time deadline = absl::Now() + absl::Seconds(1);
+  Pause pause("snapshot.part");
+  std::thread save([&] {
+    const shard::SaveSnapshot call = {
+        .context_id = "t/a", .directory = directory(), .stripes = 1, .entries = 10, .shards = 1};
+    ExpectError(shard_.Ask<shard::SnapshotResult>(call, deadline).status(),
+                StatusCode::kDeadlineExceeded, "DEADLINE");
+  });
+  EXPECT_TRUE(pause.AwaitArrival());
+  absl::SleepFor(deadline - absl::Now());
+  pause.Resume();
+  save.join();
+  EXPECT_TRUE(std::filesystem::is_empty(directory()));
 }
 
 TEST_F(ShardSnapshotTest, ASaveGoesOnAfterARestart) {
