@@ -88,6 +88,10 @@ absl::StatusOr<SnapshotManifest> DecodeFields(const std::string& path, const jso
   absl::StatusOr<ContextRecord> record =
       DecodeContextRecord(absl::HexStringToBytes(fields["record"].get<std::string>()));
   if (!record.ok()) return record.status();
+  // Later sizes are computed of it.
+  if (const absl::Status status = ValidateProfile(record->profile); !status.ok()) {
+    return Corrupt(path, absl::StrCat("its profile is not sound: ", status.message()));
+  }
   manifest.record = *std::move(record);
   for (const json& fields_of_part : fields["parts"]) {
     if (!DecodePart(fields_of_part, &manifest.parts.emplace_back())) {

@@ -1,3 +1,5 @@
+#include "storage/snapshot.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <xxhash.h>
@@ -5,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_format.h"
 #include "storage/error.h"
 #include "tests/shard/snapshot_shard.h"
@@ -96,6 +99,24 @@ TEST_F(ShardSnapshotTest, EveryDamagedByteIsFound) {
   }
   EXPECT_GT(damages, 1000);
   EXPECT_TRUE(Load("t/again").ok());
+}
+
+TEST_F(ShardSnapshotTest, AProfileThatCannotBeIsRefused) {
+  Create();
+  Append(0, 3);
+  Save(3);
+  const ContextRecord saved = ReadManifest(directory()).value().record;
+  ContextRecord record = saved;
+  record.profile.latent_dim = record.profile.rope_dim = 0;
+  const auto hex = [](const ContextRecord& of) {
+    return absl::BytesToHexString(EncodeContextRecord(of));
+  };
+  const std::string path = directory() + "/snapshot.json";
+  std::string line = ReadFile(path);
+  line = line.substr(0, line.find('\n'));
+  line.replace(line.find(hex(saved)), hex(saved).size(), hex(record));
+  WriteFile(path, line + "\n" + HexHash(line) + "\n");
+  ExpectError(Load("t/again"), StatusCode::kDataLoss, "CORRUPT_SNAPSHOT");
 }
 
 TEST_F(ShardSnapshotTest, ALaterVersionIsRefused) {
