@@ -127,6 +127,10 @@ absl::StatusOr<uint64_t> FindSaved(const std::string& directory, const SnapshotM
 
 }  // namespace
 
+std::string SnapshotName(const std::string& directory) {
+  return std::filesystem::path(directory + "/").parent_path().filename().string();
+}
+
 absl::StatusOr<uint64_t> SavePart(const std::string& directory, const SnapshotManifest& whole,
                                   uint32_t first_stripe, uint32_t count,
                                   std::span<const std::shared_ptr<Stripe>> stripes,
@@ -143,6 +147,7 @@ absl::StatusOr<uint64_t> SavePart(const std::string& directory, const SnapshotMa
   if (finished.ok()) return FindSaved(directory, *finished, whole, first_stripe, count);
   if (!absl::IsNotFound(finished.status())) return finished.status();
   SnapshotManifest manifest = whole;
+  manifest.name = SnapshotName(directory);
   manifest.parts.clear();
   if (first_stripe != 0) {
     absl::StatusOr<SnapshotManifest> begun = ReadBegun(directory, whole.record);

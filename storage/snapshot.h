@@ -21,9 +21,9 @@
 //                            layer and count, each little-endian u32, then the index keys [count,
 //                            key_bytes] (of a layer with an index) and the KV rows [count,
 //                            row_bytes]
-//   snapshot.json            one line of JSON that names the version, the context's record, and
-//                            each part's size and XXH3-128; then a line with the XXH3-128 of the
-//                            first. Until the snapshot is finished it is called
+//   snapshot.json            one line of JSON that names the version, the directory, the context's
+//                            record, and each part's size and XXH3-128; then a line with the
+//                            XXH3-128 of the first. Until the snapshot is finished it is called
 //                            unfinished.json.
 namespace winnow {
 
@@ -34,11 +34,15 @@ struct SnapshotPart {
 };
 
 struct SnapshotManifest {
+  std::string name;  // of its directory when it was saved, "shard-3"; empty if it does not say
   ContextRecord record;
   uint64_t entries = 0;             // positions below are in the snapshot
   uint32_t shards = 0;              // among which the context was spread
   std::vector<SnapshotPart> parts;  // by first stripe
 };
+
+// The last name of a snapshot's directory.
+std::string SnapshotName(const std::string& directory);
 
 // The manifest of a finished snapshot. NOT_FOUND NO_SNAPSHOT if there is none, DATA_LOSS
 // CORRUPT_SNAPSHOT if it is damaged, FAILED_PRECONDITION UNKNOWN_VERSION if a later version of
@@ -55,10 +59,10 @@ absl::StatusOr<std::vector<std::string>> ListSnapshots(const std::string& direct
                                                        size_t limit = kMaxListedSnapshots);
 
 // Adds a part: the entries below `whole.entries` of stripes [first_stripe, first_stripe + count),
-// of which `stripes` are those held. The parts of `whole` are not looked at; the first part, at
-// stripe 0, begins the snapshot anew. Makes the directory. Returns the part's bytes. What is found
-// damaged in memory adds a line to `damaged`. Where a finished snapshot is there, OK if it has that
-// part of that context, and ALREADY_EXISTS SNAPSHOT_EXISTS if not; FAILED_PRECONDITION
+// of which `stripes` are those held. The name and parts of `whole` are not looked at; the first
+// part, at stripe 0, begins the snapshot anew. Makes the directory. Returns the part's bytes. What
+// is found damaged in memory adds a line to `damaged`. Where a finished snapshot is there, OK if it
+// has that part of that context, and ALREADY_EXISTS SNAPSHOT_EXISTS if not; FAILED_PRECONDITION
 // SNAPSHOT_OF_ANOTHER if the parts before are of another context, even of the same name; ABORTED
 // SNAPSHOT_BUSY while another call writes there; errors of SealedFileWriter and Stripe::ReadSound.
 absl::StatusOr<uint64_t> SavePart(const std::string& directory, const SnapshotManifest& whole,

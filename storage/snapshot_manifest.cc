@@ -45,6 +45,7 @@ std::string Encode(const SnapshotManifest& manifest) {
   const std::string line = json{
       {"format", kFormat},
       {"version", kVersion},
+      {"name", manifest.name},
       {"record", absl::BytesToHexString(EncodeContextRecord(manifest.record))},
       {"entries", manifest.entries},
       {"shards", manifest.shards},
@@ -82,6 +83,10 @@ absl::StatusOr<SnapshotManifest> DecodeFields(const std::string& path, const jso
   if (!fields.contains("record") || !fields["record"].is_string() || !fields.contains("parts") ||
       !fields["parts"].is_array()) {
     return Corrupt(path, "it has no record or no parts");
+  }
+  // Winnow did not always write it.
+  if (const auto name = fields.find("name"); name != fields.end() && name->is_string()) {
+    manifest.name = name->get<std::string>();
   }
   manifest.entries = fields["entries"].get<uint64_t>();
   manifest.shards = fields["shards"].get<uint32_t>();

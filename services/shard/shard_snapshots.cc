@@ -10,6 +10,13 @@ namespace {
 
 // That the snapshot may become the call's context.
 absl::Status CheckManifest(const SnapshotManifest& manifest, const LoadSnapshot& call) {
+  const std::string name = SnapshotName(call.directory);
+  if (!manifest.name.empty() && manifest.name != name) {
+    return Error(absl::StatusCode::kFailedPrecondition, "OTHER_SHARD",
+                 absl::StrCat("the snapshot in ", call.directory, " was saved as ", manifest.name,
+                              ", by another shard; give the directories their names again"),
+                 {{"name", manifest.name}});
+  }
   if (manifest.shards == call.shards) return absl::OkStatus();
   return Error(absl::StatusCode::kFailedPrecondition, "OTHER_SHARDS",
                absl::StrCat("the snapshot in ", call.directory, " was taken of ", manifest.shards,

@@ -79,6 +79,18 @@ TEST_F(ShardSnapshotTest, OneOfAnotherNumberOfShardsIsRefused) {
   ExpectError(Load("t/again", 2), StatusCode::kFailedPrecondition, "OTHER_SHARDS");
 }
 
+TEST_F(ShardSnapshotTest, OneOfAnotherShardIsRefused) {
+  Create();
+  Append(0, 10);
+  Save(10);
+  const std::string other = snapshots_.path() + "/shard-1";
+  std::filesystem::rename(directory(), other);
+  const shard::LoadSnapshot call = {
+      .context_id = "t/again", .tenant = "t", .shards = 1, .directory = other, .stripes = 1};
+  ExpectError(shard_.Ask<shard::SnapshotResult>(call).status(), StatusCode::kFailedPrecondition,
+              "OTHER_SHARD");
+}
+
 TEST_F(ShardSnapshotTest, EveryDamagedByteIsFound) {
   Create();
   Append(0, 3);
