@@ -28,7 +28,9 @@ EntryKey KeyOf(const RowRef& row) {
 
 void DeleteRow(const rocksdb::Slice&, void* row) { operator delete(row, kRowAlignment); }
 
-absl::Status TooLate() { return absl::DeadlineExceededError("rows were not read in time"); }
+absl::Status TooLate() {
+  return Error(absl::StatusCode::kDeadlineExceeded, "DEADLINE", "rows were not read in time");
+}
 
 }  // namespace
 

@@ -106,7 +106,7 @@ class PieceReader {
 
   absl::Status CheckDeadline() {
     if (values_++ % kDeadlineInterval != 0 || absl::Now() < deadline_) return absl::OkStatus();
-    return absl::DeadlineExceededError("entries were not read in time");
+    return Error(absl::StatusCode::kDeadlineExceeded, "DEADLINE", "entries were not read in time");
   }
 
   const Database& database_;
