@@ -7,6 +7,17 @@
 #include <utility>
 #include <vector>
 
+// Where the entries of contexts lie on disk:
+//
+//   a layer of a stripe   | entries 0 to 1,499 | entries 1,500 to 4,095 |
+//   of context 4          | a run, segment 7   | a run, segment 9       |
+//
+//   segment 7             | context 4 | context 6 |               a sorted file each; what one
+//   segment 8             | context 5 |                           context wrote into it is an
+//   segment 9             | context 4 | context 5 | context 6 |   extent
+//
+// The last run grows with each append until its segment takes no more. In an extent, index keys lie
+// in pieces of pages, and rows in groups (rocksdb/row_group.h) or alone.
 namespace winnow {
 
 // What one context wrote into one segment of an EntryStore. The bytes on disk are kept for as long

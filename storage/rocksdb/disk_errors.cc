@@ -4,6 +4,12 @@
 #include "storage/rocksdb/status.h"
 
 namespace winnow {
+namespace {
+
+// RocksDB names the file in its message alone.
+bool IsOfLog(const rocksdb::Status& error) { return absl::StrContains(error.ToString(), ".log"); }
+
+}  // namespace
 
 absl::Status DiskErrors::status() const {
   absl::MutexLock lock(&mu_);
@@ -29,8 +35,7 @@ void DiskErrors::OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksd
   if (reason != Reason::kCompaction) Stop(FromRocksdb(*error, "writing"));
   if (!error->IsIOError()) return;
   // A flush begins by syncing the logs; RocksDB must be stopped before it syncs one again.
-  const bool log = absl::StrContains(error->ToString(), ".log");
-  if ((flush && !log) || reason == Reason::kCompaction) {
+  if ((flush && !IsOfLog(*error)) || reason == Reason::kCompaction) {
     *error = rocksdb::Status::OK();
   } else if (error->severity() > rocksdb::Status::Severity::kHardError) {
     // Resuming writes all of memory to new files, and so does not depend on what became of the log.

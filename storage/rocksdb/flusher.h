@@ -16,10 +16,12 @@
 
 namespace winnow {
 
-// Moves column families from memory to files, one at a time: RocksDB 7.8 forgets a flush that was
-// asked for and has not begun when an error stops it, and resuming then waits for it for ever; and
-// it does not survive that two flushes fail to sync the same log. Thread-safe; has a thread of its
-// own.
+// Moves column families from memory to files. Thread-safe; has a thread of its own.
+//
+// RocksDB 7.8, where an error stops it,
+// * forgets a flush that was asked for and has not begun, and resuming then waits for it for ever;
+// * does not survive that two flushes fail to sync the same log.
+// So there is only ever one flush at a time, and the next one waits until it has ended.
 class Flusher {
  public:
   // The first of the families holds nothing large and takes what begins a log. `log_gate` is held
