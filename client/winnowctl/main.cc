@@ -2,6 +2,7 @@
 
 #include "client/winnowctl/commands.h"
 #include "client/winnowctl/globals.h"
+#include "storage/command_line.h"
 #include "storage/version.h"
 
 namespace winnow::ctl {
@@ -67,6 +68,8 @@ int Main(int argc, char** argv) {
   AddSnapshotCommands(app, globals, &run);
   AddBenchCommand(app, globals, &run);
   AddDemoCommand(app, globals, &run);
+  const std::string problem = CheckFlagsHaveValues(argc, argv);
+  if (!problem.empty()) return FailUsage(problem);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

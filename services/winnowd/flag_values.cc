@@ -39,4 +39,10 @@ std::string ParseAddress(const std::string& text, std::string* value) {
   return "";
 }
 
+std::string ParsePath(const std::string& text, std::string* value) {
+  if (text.empty() || text.starts_with('-')) return "a path, with ./ before a dash";
+  *value = text;
+  return "";
+}
+
 }  // namespace winnow

@@ -24,6 +24,9 @@ std::string ParseSize(const std::string& text, size_t min, size_t max, size_t* v
 bool IsAddress(const std::string& text);
 std::string ParseAddress(const std::string& text, std::string* value);
 
+// Neither empty nor what was meant as the next flag.
+std::string ParsePath(const std::string& text, std::string* value);
+
 template <typename Integer>
 std::string ParseInteger(const std::string& text, Integer min, Integer max, Integer* value) {
   int64_t parsed = 0;

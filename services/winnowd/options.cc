@@ -12,6 +12,7 @@
 #include "services/cluster/placement.h"
 #include "services/winnowd/config_file.h"
 #include "services/winnowd/flag_values.h"
+#include "storage/command_line.h"
 #include "storage/version.h"
 
 namespace winnow {
@@ -75,8 +76,8 @@ void AddServing(CLI::App& app, Options* o) {
       [o](const std::string& text) { return ParseName(text, RoleNames(), &o->role); });
   Add(app, "--listen", "WINNOW_LISTEN", "HOST:PORT to serve on; port 0 takes a free one", o->listen,
       [o](const std::string& text) { return ParseAddress(text, &o->listen); });
-  app.add_option("--port-file", o->port_file, "write the port here once it is served")
-      ->envname("WINNOW_PORT_FILE")
+  Add(app, "--port-file", "WINNOW_PORT_FILE", "write the port here once it is served", "",
+      [o](const std::string& text) { return ParsePath(text, &o->port_file); })
       ->type_name("FILE");
   Add(app, "--shards", "WINNOW_SHARDS", "standalone: shards in this process", "4",
       [o](const std::string& text) {
@@ -140,9 +141,9 @@ void AddLimits(CLI::App& app, Options* o) {
 }
 
 void AddStorage(CLI::App& app, Options* o) {
-  app.add_option("--data-dir", o->data_dir,
-                 "keep contexts and metadata below this directory; in memory only if not given")
-      ->envname("WINNOW_DATA_DIR")
+  Add(app, "--data-dir", "WINNOW_DATA_DIR",
+      "keep contexts and metadata below this directory; in memory only if not given", "",
+      [o](const std::string& text) { return ParsePath(text, &o->data_dir); })
       ->type_name("DIR");
   Add(app, "--durability", "WINNOW_DURABILITY",
       "of contexts that ask for none: memory, logged or synced; logged with --data-dir, or else "
@@ -242,8 +243,10 @@ ParsedOptions ParseOptions(int argc, char** argv) {
   AddStorage(app, &parsed.options);
   AddLogging(app, &parsed.options);
   try {
+    std::string problem = CheckFlagsHaveValues(argc, argv);
+    if (!problem.empty()) throw CLI::ValidationError(problem);
     app.parse(argc, argv);
-    const std::string problem = CheckTogether(parsed.options);
+    problem = CheckTogether(parsed.options);
     if (!problem.empty()) throw CLI::ValidationError(problem);
   } catch (const CLI::ParseError& error) {
     parsed.exit_code = app.exit(error) == 0 ? 0 : kUsageError;

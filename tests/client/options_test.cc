@@ -222,6 +222,16 @@ TEST(Options, WhatIsUnknownIsRefused) {
   EXPECT_THAT(Refused({"--config=" + dir.File("absent")}), HasSubstr("absent"));
 }
 
+TEST(Options, AFlagWithoutItsValueDoesNotTakeTheNextForIt) {
+  EXPECT_THAT(Refused({"--data-dir=", "--listen=127.0.0.1:0"}),
+              HasSubstr("--data-dir has no value behind its '='"));
+  EXPECT_THAT(Refused({"--data-dir", "--listen=127.0.0.1:0"}),
+              HasSubstr("--data-dir is '--listen=127.0.0.1:0'"));
+  EXPECT_THAT(Refused({"--data-dir", ""}), HasSubstr("--data-dir is ''"));
+  EXPECT_THAT(Refused({"--config="}), HasSubstr("--config has no value"));
+  EXPECT_EQ(Accepted({"--data-dir=/d="}).data_dir, "/d=");
+}
+
 TEST(Options, AFlagWinsOverTheEnvironmentAndTheFile) {
   const testing::TempDir dir;
   const std::string config = "--config=" + dir.Write("config", "shards=2\nthreads=2\n");

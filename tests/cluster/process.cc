@@ -27,10 +27,12 @@ std::string ReadFile(const std::string& path) {
 }
 
 // Between fork and exec: only what is safe there.
-[[noreturn]] void Exec(pid_t parent, const std::string& out, const std::string& err,
-                       char* const* argv, const std::map<std::string, std::string>& env) {
+[[noreturn]] void Exec(pid_t parent, const std::string& in, const std::string& out,
+                       const std::string& err, char* const* argv,
+                       const std::map<std::string, std::string>& env) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(1);
+  dup2(open(in.c_str(), O_RDONLY), STDIN_FILENO);
   dup2(open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDOUT_FILENO);
   dup2(open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDERR_FILENO);
   for (const auto& [name, value] : env) setenv(name.c_str(), value.c_str(), 1);
@@ -41,16 +43,17 @@ std::string ReadFile(const std::string& path) {
 }  // namespace
 
 Process::Process(const std::string& program, std::vector<std::string> args,
-                 std::map<std::string, std::string> env) {
+                 std::map<std::string, std::string> env, const std::string& input) {
   args.insert(args.begin(), absl::StrCat(WINNOW_BIN_DIR, "/", program));
   std::vector<char*> argv;
   for (std::string& arg : args) argv.push_back(arg.data());
   argv.push_back(nullptr);
+  const std::string in = dir_.Write("in", input);
   const std::string out = dir_.File("out");
   const std::string err = dir_.File("err");
   const pid_t parent = getpid();
   pid_ = fork();
-  if (pid_ == 0) Exec(parent, out, err, argv.data(), env);
+  if (pid_ == 0) Exec(parent, in, out, err, argv.data(), env);
 }
 
 Process::~Process() {

@@ -18,8 +18,9 @@ namespace winnow::testing {
 class Process {
  public:
   // program: "winnowd" or "winnowctl", from this build.
+  // It reads `input`.
   Process(const std::string& program, std::vector<std::string> args,
-          std::map<std::string, std::string> env = {});
+          std::map<std::string, std::string> env = {}, const std::string& input = "");
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "tests/cluster/process.h"
+#include "tests/cluster/run_ctl.h"
 #include "tests/support/temp_dir.h"
 
 namespace winnow::testing {
@@ -17,23 +17,6 @@ using nlohmann::json;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
-
-constexpr int kOk = 0;
-constexpr int kRefused = 1;
-constexpr int kUsage = 2;
-constexpr int kUnreachable = 3;
-
-struct Outcome {
-  int code;
-  std::string out;
-  std::string err;
-};
-
-Outcome RunCtl(std::vector<std::string> args) {
-  Process process("winnowctl", std::move(args));
-  const int code = process.Wait(absl::Minutes(4)).value_or(-1);
-  return {code, process.Out(), process.Err()};
-}
 
 class WinnowctlTest : public ::testing::Test {
  protected:

@@ -1,0 +1,15 @@
+#ifndef WINNOW_STORAGE_COMMAND_LINE_H_
+#define WINNOW_STORAGE_COMMAND_LINE_H_
+
+#include <string>
+
+// What all programs check of their command lines themselves.
+namespace winnow {
+
+// What is wrong with an argument "--name=" that has no value, as a shell makes it of an unset
+// variable; "" if there is none. CLI11 would take the argument after it for the value.
+std::string CheckFlagsHaveValues(int argc, const char* const* argv);
+
+}  // namespace winnow
+
+#endif  // WINNOW_STORAGE_COMMAND_LINE_H_
