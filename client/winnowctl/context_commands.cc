@@ -4,6 +4,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
@@ -127,13 +128,20 @@ int List(const Globals& globals) {
   return kOk;
 }
 
+// kOk, or the exit code if the answer is not yes.
+int AskToDelete(const std::string& id) {
+  std::cerr << "Delete context " << id << " and all it holds? [y/N] ";
+  std::string answer;
+  const bool answered = static_cast<bool>(std::getline(std::cin, answer));
+  const std::string word = absl::AsciiStrToLower(absl::StripAsciiWhitespace(answer));
+  if (word == "y" || word == "yes") return kOk;
+  if (answered && isatty(STDIN_FILENO) == 1) return kRefused;
+  std::cerr << "\n";
+  return FailUsage("context " + id + " is kept, as nobody said yes; --yes deletes without asking");
+}
+
 int Delete(const Globals& globals, const ContextFlags& flags) {
-  if (!flags.yes && isatty(STDIN_FILENO) == 1) {
-    std::cerr << "Delete context " << flags.id << " and all it holds? [y/N] ";
-    std::string answer;
-    std::getline(std::cin, answer);
-    if (answer != "y" && answer != "Y") return kRefused;
-  }
+  if (const int code = flags.yes ? kOk : AskToDelete(flags.id); code != kOk) return code;
   return WithContext(globals, flags.id, [](const client::Context& context) {
     const absl::Status status = context.Delete();
     return status.ok() ? kOk : Fail(status);
@@ -224,7 +232,7 @@ void AddContextCommands(CLI::App& app, const Globals& globals, Run* run) {
   add("seal", "Refuse further entries", Seal)->add_option("id", flags->id)->required();
   CLI::App* remove = add("delete", "Free a context and all it holds", Delete);
   remove->add_option("id", flags->id)->required();
-  remove->add_flag("--yes", flags->yes, "do not ask");
+  remove->add_flag("--yes", flags->yes, "do not ask; needed where nobody answers");
 }
 
 }  // namespace winnow::ctl
