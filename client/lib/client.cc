@@ -73,6 +73,16 @@ absl::StatusOr<Context> Client::OpenContext(const std::string& context_id) {
   return Context(connection_, context_id, std::make_shared<const Profile>(*std::move(profile)));
 }
 
+absl::Status Client::DeleteContext(const std::string& context_id) {
+  v1::DeleteContextRequest request;
+  v1::DeleteContextReply reply;
+  request.set_tenant(connection_->options.tenant);
+  request.set_context_id(context_id);
+  return connection_->Call([&](grpc::ClientContext* context) {
+    return connection_->contexts->DeleteContext(context, request, &reply);
+  });
+}
+
 absl::StatusOr<std::vector<ContextInfo>> Client::ListContexts() {
   std::vector<ContextInfo> contexts;
   v1::ListContextsRequest request;

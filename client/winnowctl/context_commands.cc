@@ -142,10 +142,9 @@ int AskToDelete(const std::string& id) {
 
 int Delete(const Globals& globals, const ContextFlags& flags) {
   if (const int code = flags.yes ? kOk : AskToDelete(flags.id); code != kOk) return code;
-  return WithContext(globals, flags.id, [](const client::Context& context) {
-    const absl::Status status = context.Delete();
-    return status.ok() ? kOk : Fail(status);
-  });
+  // Not by a handle: what a shard has lost a part of cannot be opened.
+  const absl::Status status = globals.Connect().DeleteContext(flags.id);
+  return status.ok() ? kOk : Fail(status);
 }
 
 int Fork(const Globals& globals, const ContextFlags& flags) {

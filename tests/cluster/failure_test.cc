@@ -8,6 +8,7 @@
 #include "absl/time/clock.h"
 #include "storage/error.h"
 #include "tests/cluster/process.h"
+#include "tests/cluster/run_ctl.h"
 #include "tests/cluster/trial.h"
 
 namespace winnow::testing {
@@ -106,6 +107,22 @@ TEST_F(FailureTest, AShardThatLostItsMemoryIsReportedAsLoss) {
   if (absl::IsUnavailable(status)) status = context_.Attend(query_.Request()).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
   EXPECT_EQ(ErrorReason(status), "MISSING_CONTEXT") << status;
+}
+
+TEST_F(FailureTest, AContextThatAShardHasLostCanBeDeleted) {
+  const client::Context other = trial_.Load(client_, 1024);
+  service_.RestartShard(1);
+  absl::Status status = context_.Describe().status();
+  // The stream to the old process may break under the first call.
+  if (absl::IsUnavailable(status)) status = context_.Describe().status();
+  EXPECT_EQ(ErrorReason(status), "MISSING_CONTEXT") << status;
+  status = client_.DeleteContext(context_.id());
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(ErrorReason(client_.OpenContext(context_.id()).status()), "UNKNOWN_CONTEXT");
+  EXPECT_EQ(ErrorReason(client_.DeleteContext(context_.id())), "UNKNOWN_CONTEXT");
+  const Outcome deleted =
+      RunCtl({"context", "delete", other.id(), "--yes", "--address=" + service_.address()});
+  EXPECT_EQ(deleted.code, kOk) << deleted.err;
 }
 
 TEST_F(FailureTest, TwoCoordinatorsServeTheSameContexts) {

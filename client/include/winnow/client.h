@@ -44,6 +44,10 @@ class Client {
                                         const ContextOptions& options = {});
   // NOT_FOUND UNKNOWN_CONTEXT.
   absl::StatusOr<Context> OpenContext(const std::string& context_id);
+  // As Context::Delete, but it also frees what is left of a context that cannot be opened because a
+  // shard has lost its part. NOT_FOUND UNKNOWN_CONTEXT if no shard holds any of it. After any other
+  // error some shards have freed their parts: call again.
+  absl::Status DeleteContext(const std::string& context_id);
   // All of the tenant's contexts, by id.
   absl::StatusOr<std::vector<ContextInfo>> ListContexts();
 
