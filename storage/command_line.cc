@@ -1,5 +1,6 @@
 #include "storage/command_line.h"
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
 namespace winnow {
@@ -12,6 +13,15 @@ std::string CheckFlagsHaveValues(int argc, const char* const* argv) {
                         " has no value behind its '='; give one, or leave the flag out");
   }
   return "";
+}
+
+std::optional<int> PortOf(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  int port = 0;
+  if (colon == std::string::npos || colon == 0) return std::nullopt;
+  if (!absl::SimpleAtoi(address.substr(colon + 1), &port)) return std::nullopt;
+  if (port < 0 || port > 65535) return std::nullopt;
+  return port;
 }
 
 }  // namespace winnow

@@ -1,6 +1,7 @@
 #ifndef WINNOW_STORAGE_COMMAND_LINE_H_
 #define WINNOW_STORAGE_COMMAND_LINE_H_
 
+#include <optional>
 #include <string>
 
 // What all programs check of their command lines themselves.
@@ -9,6 +10,9 @@ namespace winnow {
 // What is wrong with an argument "--name=" that has no value, as a shell makes it of an unset
 // variable; "" if there is none. CLI11 would take the argument after it for the value.
 std::string CheckFlagsHaveValues(int argc, const char* const* argv);
+
+// Of "host:port", in 0..65535; none if the text is no such address.
+std::optional<int> PortOf(const std::string& address);
 
 }  // namespace winnow
 

@@ -5,9 +5,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "client/winnowctl/commands.h"
+#include "client/winnowctl/number_option.h"
 #include "client/winnowctl/stats.h"
 #include "client/winnowctl/synthetic.h"
 #include "client/winnowctl/table.h"
+#include "kernels/layout.h"
+#include "storage/profile.h"
 
 namespace winnow::ctl {
 namespace {
@@ -73,9 +76,9 @@ void AddAttendCommand(CLI::App& app, const Globals& globals, Run* run) {
   CLI::App* attend = app.add_subcommand("attend", "Attend over a context with a random query");
   auto flags = std::make_shared<AttendFlags>();
   attend->add_option("id", flags->id, "context")->required();
-  attend->add_option("--layer", flags->layer)->capture_default_str();
-  attend->add_option("--seed", flags->seed, "of the query")->capture_default_str();
-  attend->add_option("--show", flags->show, "best entries to list")->capture_default_str();
+  AddNumber(attend, "--layer", 0, kMaxLayers - 1, &flags->layer, "");
+  AddSeed(attend, &flags->seed, "of the query");
+  AddNumber(attend, "--show", 0, kernels::kMaxTopK, &flags->show, "best entries to list");
   attend->callback(
       [&globals, run, flags] { *run = [&globals, flags] { return Attend(globals, *flags); }; });
 }

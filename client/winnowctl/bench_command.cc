@@ -8,6 +8,7 @@
 #include "absl/time/clock.h"
 #include "client/winnowctl/child_process.h"
 #include "client/winnowctl/commands.h"
+#include "client/winnowctl/number_option.h"
 #include "client/winnowctl/progress.h"
 #include "client/winnowctl/stats.h"
 #include "client/winnowctl/synthetic.h"
@@ -135,17 +136,11 @@ void AddBenchCommand(CLI::App& app, const Globals& globals, Run* run) {
       "attend",
       "Attend over synthetic entries; starts a winnowd of its own unless --address is given");
   auto flags = std::make_shared<BenchFlags>();
-  attend->add_option("--entries", flags->entries)
-      ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 31))
-      ->capture_default_str();
-  attend->add_option("--shards", flags->shards, "of the winnowd that is started")
-      ->check(CLI::Range(1, 4096))
-      ->capture_default_str();
-  attend->add_option("--queries", flags->queries, "calls to measure")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
-  attend->add_option("--warmup", flags->warmup, "calls before that")->capture_default_str();
-  attend->add_option("--seed", flags->seed)->capture_default_str();
+  AddNumber(attend, "--entries", 1, kMaxEntries, &flags->entries, "");
+  AddNumber(attend, "--shards", 1, 4096, &flags->shards, "of the winnowd that is started");
+  AddNumber(attend, "--queries", 1, 1'000'000, &flags->queries, "calls to measure");
+  AddNumber(attend, "--warmup", 0, 1'000'000, &flags->warmup, "calls before that");
+  AddSeed(attend, &flags->seed, "of the entries and queries");
   attend->add_option("--kernels", flags->kernels, "variant for the winnowd that is started");
   attend->callback([&globals, run, flags] {
     *run = [&globals, flags] { return BenchAttend(globals, *flags); };

@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "client/winnowctl/commands.h"
 #include "client/winnowctl/duration_option.h"
+#include "client/winnowctl/number_option.h"
 #include "client/winnowctl/profile_commands.h"
 #include "client/winnowctl/synthetic.h"
 #include "client/winnowctl/table.h"
@@ -208,10 +209,10 @@ void AddContextCommands(CLI::App& app, const Globals& globals, Run* run) {
       ->default_str("never");
   CLI::App* append = add("append", "Append synthetic entries where the context ends", Append);
   append->add_option("id", flags->id)->required();
-  append->add_option("--synthetic", flags->entries, "entries to append")
+  AddNumber(append, "--synthetic", 1, kMaxEntries, &flags->entries, "entries to append")
       ->required()
-      ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 31));
-  append->add_option("--seed", flags->seed, "of the random entries")->capture_default_str();
+      ->default_str("");
+  AddSeed(append, &flags->seed, "of the random entries");
   add("list", "All contexts of the tenant",
       [](const Globals& g, const ContextFlags&) { return List(g); });
   CLI::App* describe = add("describe", "One context", [](const Globals& g, const ContextFlags& f) {
@@ -220,7 +221,9 @@ void AddContextCommands(CLI::App& app, const Globals& globals, Run* run) {
   describe->add_option("id", flags->id)->required();
   CLI::App* fork = add("fork", "Make a context of another one's beginning", Fork);
   fork->add_option("id", flags->id)->required();
-  fork->add_option("--entries", flags->entries, "entries to keep")->required();
+  AddNumber(fork, "--entries", 0, kMaxEntries, &flags->entries, "entries to keep")
+      ->required()
+      ->default_str("");
   fork->add_option("--fork-id", flags->fork_id, "chosen by the service if not given");
   AddDuration(fork, "--ttl", "never", &flags->options.ttl, "of the fork, as with create")
       ->default_str("never");

@@ -12,6 +12,7 @@
 #include "client/winnowctl/demo/induction_profile.h"
 #include "client/winnowctl/demo/report.h"
 #include "client/winnowctl/demo/servers.h"
+#include "client/winnowctl/number_option.h"
 
 namespace winnow::ctl {
 namespace {
@@ -136,19 +137,12 @@ void AddDemoCommand(CLI::App& app, const Globals& globals, Run* run) {
   demo->add_option("--text", flags->text,
                    "files or directories; the compiler's C++ headers if not given")
       ->type_name("FILE");
-  demo->add_option("--tokens", flags->tokens, "bytes of the text to hold, an entry each")
-      ->check(CLI::Range(uint64_t{1024}, uint64_t{1} << 30))
-      ->capture_default_str();
-  demo->add_option("--shards", flags->shards, "of the service that is started")
-      ->check(CLI::Range(1, 64))
-      ->capture_default_str();
-  demo->add_option("--passages", flags->passages, "to continue, at random places")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
-  demo->add_option("--length", flags->length, "bytes to continue each passage by")
-      ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 20))
-      ->capture_default_str();
-  demo->add_option("--seed", flags->seed, "of the places")->capture_default_str();
+  AddNumber(demo, "--tokens", 1024, 1 << 30, &flags->tokens,
+            "bytes of the text to hold, an entry each");
+  AddNumber(demo, "--shards", 1, 64, &flags->shards, "of the service that is started");
+  AddNumber(demo, "--passages", 1, 1'000'000, &flags->passages, "to continue, at random places");
+  AddNumber(demo, "--length", 1, 1 << 20, &flags->length, "bytes to continue each passage by");
+  AddSeed(demo, &flags->seed, "of the places");
   demo->add_flag("--in-process", flags->in_process,
                  "one process for the whole service, not one for each shard and the coordinator");
   demo->callback(

@@ -12,6 +12,10 @@ void AddGlobals(CLI::App& app, Globals* globals) {
   app.add_option_function<std::string>(
          "--address",
          [globals](const std::string& address) {
+           if (PortOf(address).value_or(0) == 0) {
+             throw CLI::ValidationError("--address is '" + address +
+                                        "'; it must be HOST:PORT with a port in 1..65535");
+           }
            globals->address = address;
            globals->address_given = true;
          },

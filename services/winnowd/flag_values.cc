@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "storage/command_line.h"
+
 namespace winnow {
 
 std::string ParseDuration(const std::string& text, absl::Duration min, absl::Duration max,
@@ -26,12 +28,7 @@ std::string ParseSize(const std::string& text, size_t min, size_t max, size_t* v
   }
 }
 
-bool IsAddress(const std::string& text) {
-  const size_t colon = text.rfind(':');
-  uint32_t port = 0;
-  return colon != std::string::npos && colon > 0 &&
-         absl::SimpleAtoi(text.substr(colon + 1), &port) && port <= 65535;
-}
+bool IsAddress(const std::string& text) { return PortOf(text).has_value(); }
 
 std::string ParseAddress(const std::string& text, std::string* value) {
   if (!IsAddress(text)) return "HOST:PORT with a port in 0..65535";

@@ -35,5 +35,47 @@ TEST(WinnowctlUsageTest, DeletesNothingWithoutAYes) {
   EXPECT_EQ(RunCtl({"context", "describe", "book", address}).code, kRefused);
 }
 
+TEST(WinnowctlUsageTest, NumbersOutOfTheirRangeAreRefused) {
+  struct BadNumber {
+    std::vector<std::string> args;
+    std::string flag;
+    std::string value;
+    std::string limit;
+  };
+  const std::string two_to_64 = "18446744073709551616";
+  for (const BadNumber& bad : std::vector<BadNumber>{
+           {{"attend", "book"}, "--layer", "-1", "0..255"},
+           {{"attend", "book"}, "--layer", "256", "0..255"},
+           {{"attend", "book"}, "--seed", two_to_64, "0..18446744073709551615"},
+           {{"attend", "book"}, "--show", "4294967297", "0..16384"},
+           {{"context", "append", "book"}, "--synthetic", "0", "1..2147483648"},
+           {{"context", "append", "book", "--synthetic=1"}, "--seed", "-1", "0.."},
+           {{"context", "fork", "book"}, "--entries", "-1", "0..2147483648"},
+           {{"context", "fork", "book"}, "--entries", "99999999999999999999", "0..2147483648"},
+           {{"bench", "attend"}, "--entries", "2147483649", "1..2147483648"},
+           {{"bench", "attend"}, "--shards", "4294967297", "1..4096"},
+           {{"bench", "attend"}, "--queries", "1.5", "1..1000000"},
+           {{"bench", "attend"}, "--warmup", "-1", "0..1000000"},
+           {{"bench", "attend"}, "--seed", "-1", "0.."},
+           {{"demo"}, "--tokens", "1023", "1024..1073741824"},
+           {{"demo"}, "--shards", "-1", "1..64"},
+           {{"demo"}, "--passages", "0", "1..1000000"},
+           {{"demo"}, "--length", two_to_64, "1..1048576"},
+           {{"demo"}, "--seed", "0x1", "0.."},
+           {{"nodes"}, "--address", "127.0.0.1:99999", "a port in 1..65535"},
+           {{"nodes"}, "--address", "127.0.0.1:0", "a port in 1..65535"},
+           {{"nodes"}, "--address", "localhost", "a port in 1..65535"}}) {
+    std::vector<std::string> args = bad.args;
+    args.insert(args.end(), {bad.flag, bad.value});
+    const Outcome outcome = RunCtl(args);
+    EXPECT_EQ(outcome.code, kUsage) << bad.flag << " " << bad.value;
+    EXPECT_THAT(outcome.err,
+                AllOf(HasSubstr(bad.flag + " is '" + bad.value + "'"), HasSubstr(bad.limit)));
+  }
+  const Outcome variable = RunCtl({"nodes"}, {{"WINNOW_ADDRESS", "127.0.0.1:99999"}});
+  EXPECT_EQ(variable.code, kUsage);
+  EXPECT_THAT(variable.err, HasSubstr("127.0.0.1:99999"));
+}
+
 }  // namespace
 }  // namespace winnow::testing
