@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "grpcpp/create_channel.h"
 #include "grpcpp/security/credentials.h"
@@ -20,6 +21,15 @@ constexpr absl::Duration kLongestPause = absl::Seconds(1);
 // Somebody who is not there now may be restarting, but a wrong address should not take all the
 // time.
 constexpr absl::Duration kRetryFor = absl::Seconds(3);
+
+// gRPC says nothing about a method that a server does not have.
+absl::Status Explained(absl::Status status, const std::string& address) {
+  if (!absl::IsUnimplemented(status) || !ErrorReason(status).empty()) return status;
+  return Error(absl::StatusCode::kUnimplemented, "NOT_A_COORDINATOR",
+               absl::StrCat("the process at ", address,
+                            " does not offer this call: it is not a coordinator, but a shard "
+                            "perhaps, or of another version; give the address of a coordinator"));
+}
 
 std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
   grpc::ChannelArguments args;
@@ -74,7 +84,7 @@ absl::Status Connection::Call(const std::function<grpc::Status(grpc::ClientConte
     const absl::Status status = wire::FromGrpc(rpc(&context));
     // With a reason the service itself has spoken: it is there, and a shard is not.
     const bool nobody = absl::IsUnavailable(status) && ErrorReason(status).empty();
-    if (!nobody || absl::Now() + pause > retry_until) return status;
+    if (!nobody || absl::Now() + pause > retry_until) return Explained(status, address);
     absl::SleepFor(pause);
     pause = std::min(2 * pause, kLongestPause);
   }

@@ -18,6 +18,15 @@ TEST(WinnowctlUsageTest, AFlagWithoutItsValueDoesNotTakeTheNextArgumentForIt) {
   EXPECT_THAT(outcome.err, HasSubstr("--tenant has no value behind its '='"));
 }
 
+TEST(WinnowctlUsageTest, AShardIsNotACoordinator) {
+  const Server shard({"--role=shard"});
+  for (const char* command : {"nodes", "shards"}) {
+    const Outcome outcome = RunCtl({command, "--address=" + shard.address()});
+    EXPECT_EQ(outcome.code, kRefused);
+    EXPECT_THAT(outcome.err, AllOf(HasSubstr(shard.address()), HasSubstr("not a coordinator")));
+  }
+}
+
 TEST(WinnowctlUsageTest, DeletesNothingWithoutAYes) {
   const Service service = Service::Standalone(1);
   const std::string address = "--address=" + service.address();

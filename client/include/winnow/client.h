@@ -22,7 +22,7 @@ struct ClientOptions {
 //
 // Errors are absl statuses; ErrorReason() and ErrorFacts() of storage/error.h tell programs what
 // the message tells people. Every call ends within its timeout: DEADLINE_EXCEEDED, or UNAVAILABLE
-// when the service cannot be reached.
+// when the service cannot be reached. UNIMPLEMENTED NOT_A_COORDINATOR where the process is a shard.
 class Client {
  public:
   // Connects in the background. A call that finds nobody is tried again for three seconds, but for
