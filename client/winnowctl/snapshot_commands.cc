@@ -9,6 +9,7 @@
 #include "client/winnowctl/commands.h"
 #include "client/winnowctl/ranges.h"
 #include "client/winnowctl/table.h"
+#include "storage/error.h"
 
 namespace winnow::ctl {
 namespace {
@@ -83,13 +84,11 @@ int Load(const Globals& globals, const SnapshotFlags& given) {
 // Copies one after the other, each to or from <directory>/<tenant>/<context id>. One that fails
 // does not keep the others back; one that is `gone` is left out.
 int CopyAll(const Globals& globals, const std::string& directory,
-            const absl::StatusOr<std::vector<ContextName>>& names, CopyFn copy,
-            bool (*gone)(const absl::Status&)) {
-  if (!names.ok()) return Fail(names.status());
+            const std::vector<ContextName>& names, CopyFn copy, bool (*gone)(const absl::Status&)) {
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
   Table table({"TENANT", "CONTEXT", "BYTES"});
   int code = kOk;
-  for (const ContextName& name : *names) {
+  for (const ContextName& name : names) {
     client::Client client = globals.ConnectAs(name.tenant);
     const absl::StatusOr<uint64_t> bytes = copy(
         client, name.context_id, absl::StrCat(directory, "/", name.tenant, "/", name.context_id));
@@ -111,13 +110,24 @@ int CopyAll(const Globals& globals, const std::string& directory,
 }
 
 int SaveAll(const Globals& globals, const SnapshotFlags& flags) {
+  const absl::StatusOr<std::vector<ContextName>> names = ListAllContexts(globals);
+  if (!names.ok()) return Fail(names.status());
+  if (names->empty()) std::cerr << "winnowctl: there are no contexts, so nothing is saved\n";
   // It may have been deleted, or have expired, since it was listed.
-  return CopyAll(globals, flags.directory, ListAllContexts(globals), SaveOne, absl::IsNotFound);
+  return CopyAll(globals, flags.directory, *names, SaveOne, absl::IsNotFound);
 }
 
 int LoadAll(const Globals& globals, const SnapshotFlags& flags) {
-  return CopyAll(globals, flags.directory, globals.Connect().ListSnapshots(flags.directory),
-                 LoadOne, [](const absl::Status&) { return false; });
+  const absl::StatusOr<std::vector<ContextName>> names =
+      globals.Connect().ListSnapshots(flags.directory);
+  if (!names.ok()) return Fail(names.status());
+  if (names->empty()) {
+    return Fail(Error(absl::StatusCode::kNotFound, "NO_SNAPSHOT",
+                      absl::StrCat("no shard has a snapshot at ", flags.directory,
+                                   "/<tenant>/<context>, where save-all puts them")));
+  }
+  return CopyAll(globals, flags.directory, *names, LoadOne,
+                 [](const absl::Status&) { return false; });
 }
 
 }  // namespace

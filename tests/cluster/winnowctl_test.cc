@@ -125,6 +125,9 @@ TEST_F(WinnowctlTest, ASnapshotOfAllContextsOfAllTenantsAndBack) {
     EXPECT_EQ(Ctl({"context", "delete", id, "--yes", "--tenant=" + tenant}).code, kOk);
   }
   EXPECT_EQ(Ctl({"context", "delete", "new", "--yes"}).code, kOk);
+  const Outcome nothing_to_save = Ctl({"snapshot", "save-all", dir.File("nothing")});
+  EXPECT_EQ(nothing_to_save.code, kOk);
+  EXPECT_THAT(nothing_to_save.err, HasSubstr("no contexts"));
   EXPECT_EQ(CtlJson({"snapshot", "load-all", all}).size(), 4u);
   for (size_t i = 0; i < names.size(); ++i) {
     const auto& [tenant, id] = names[i];
@@ -133,6 +136,11 @@ TEST_F(WinnowctlTest, ASnapshotOfAllContextsOfAllTenantsAndBack) {
     EXPECT_EQ(attended["lse"], before[i]);
   }
   EXPECT_THAT(Ctl({"snapshot", "load-all", dir.File("absent")}).err, HasSubstr("NO_SNAPSHOT"));
+  for (const std::string& level : {dir.path(), all + "/acme"}) {
+    const Outcome nothing = Ctl({"snapshot", "load-all", level});
+    EXPECT_EQ(nothing.code, kRefused) << level;
+    EXPECT_THAT(nothing.err, HasSubstr(level + "/<tenant>/<context>"));
+  }
   EXPECT_THAT(Ctl({"snapshot", "save-all", "here"}).err, HasSubstr("absolute path"));
 }
 
