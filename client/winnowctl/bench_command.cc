@@ -9,6 +9,7 @@
 #include "client/winnowctl/child_process.h"
 #include "client/winnowctl/commands.h"
 #include "client/winnowctl/number_option.h"
+#include "client/winnowctl/own_server_options.h"
 #include "client/winnowctl/progress.h"
 #include "client/winnowctl/stats.h"
 #include "client/winnowctl/synthetic.h"
@@ -25,6 +26,7 @@ struct BenchFlags {
   uint32_t warmup = 5;
   uint64_t seed = 1;
   std::string kernels;
+  OwnServerOptions own_server;
 };
 
 // One layer of DeepSeek-V3.2.
@@ -60,11 +62,12 @@ double ReadFloorUs(uint64_t index_bytes) {
   return kernels::MeasureReadSeconds(bytes, pool) * 1e6;
 }
 
-int Report(const Globals& globals, const BenchFlags& flags, const CallLog& log, double floor_us,
+int Report(const Globals& globals, const BenchFlags& flags, size_t shards, const CallLog& log,
            uint64_t index_bytes) {
+  const double floor_us = ReadFloorUs(index_bytes);
   const nlohmann::ordered_json json = {
       {"entries", flags.entries},
-      {"shards", flags.shards},
+      {"shards", shards},
       {"queries", log.calls()},
       {"p50_us", log.p50_us()},
       {"p99_us", log.p99_us()},
@@ -87,7 +90,7 @@ int Report(const Globals& globals, const BenchFlags& flags, const CallLog& log, 
   std::cout << absl::StrFormat(
       "%d entries on %d shards: p50 %.0f us, p99 %.0f us, %.0f M keys/s\n"
       "reading the %.1f MB of keys alone takes %.0f us (%.1f GB/s): ratio %.2f\n",
-      flags.entries, flags.shards, log.p50_us(), log.p99_us(),
+      flags.entries, shards, log.p50_us(), log.p99_us(),
       static_cast<double>(flags.entries) / log.p50_us(), static_cast<double>(index_bytes) / 1e6,
       floor_us, static_cast<double>(index_bytes) / floor_us / 1e3, log.p50_us() / floor_us);
   if (log.cold_rows() + log.cold_index_bytes() > 0) {
@@ -104,6 +107,7 @@ int Report(const Globals& globals, const BenchFlags& flags, const CallLog& log, 
 
 int BenchAttend(const Globals& given, const BenchFlags& flags) {
   Globals globals = given;
+  if (const int code = CheckOwnServerOptions(globals, flags.own_server); code != kOk) return code;
   std::unique_ptr<ChildServer> server;
   if (!globals.address_given) {
     std::vector<std::string> server_flags = {absl::StrCat("--shards=", flags.shards)};
@@ -114,6 +118,8 @@ int BenchAttend(const Globals& given, const BenchFlags& flags) {
     globals.address = server->address();
   }
   client::Client client = globals.Connect();
+  absl::StatusOr<std::vector<client::ShardInfo>> shards = client.ListShards();
+  if (!shards.ok()) return Fail(shards.status());
   absl::StatusOr<std::string> fingerprint = client.RegisterProfile(BenchProfile());
   if (!fingerprint.ok()) return Fail(fingerprint.status());
   absl::StatusOr<client::Context> context = client.CreateContext(*fingerprint);
@@ -124,7 +130,7 @@ int BenchAttend(const Globals& given, const BenchFlags& flags) {
   if (!log.ok()) return Fail(log.status());
   if (!deleted.ok()) return Fail(deleted);
   const uint64_t index_bytes = flags.entries * context->profile().key_bytes();
-  return Report(globals, flags, *log, ReadFloorUs(index_bytes), index_bytes);
+  return Report(globals, flags, shards->size(), *log, index_bytes);
 }
 
 }  // namespace
@@ -137,11 +143,13 @@ void AddBenchCommand(CLI::App& app, const Globals& globals, Run* run) {
       "Attend over synthetic entries; starts a winnowd of its own unless --address is given");
   auto flags = std::make_shared<BenchFlags>();
   AddNumber(attend, "--entries", 1, kMaxEntries, &flags->entries, "");
-  AddNumber(attend, "--shards", 1, 4096, &flags->shards, "of the winnowd that is started");
+  flags->own_server.push_back(
+      AddNumber(attend, "--shards", 1, 4096, &flags->shards, "of the winnowd that is started"));
   AddNumber(attend, "--queries", 1, 1'000'000, &flags->queries, "calls to measure");
   AddNumber(attend, "--warmup", 0, 1'000'000, &flags->warmup, "calls before that");
   AddSeed(attend, &flags->seed, "of the entries and queries");
-  attend->add_option("--kernels", flags->kernels, "variant for the winnowd that is started");
+  flags->own_server.push_back(
+      attend->add_option("--kernels", flags->kernels, "variant for the winnowd that is started"));
   attend->callback([&globals, run, flags] {
     *run = [&globals, flags] { return BenchAttend(globals, *flags); };
   });

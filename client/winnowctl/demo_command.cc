@@ -13,6 +13,7 @@
 #include "client/winnowctl/demo/report.h"
 #include "client/winnowctl/demo/servers.h"
 #include "client/winnowctl/number_option.h"
+#include "client/winnowctl/own_server_options.h"
 
 namespace winnow::ctl {
 namespace {
@@ -28,6 +29,7 @@ struct DemoFlags {
   uint64_t length = 64;
   uint64_t seed = 1;
   bool in_process = false;
+  OwnServerOptions own_server;
 };
 
 absl::StatusOr<Corpus> ReadText(const DemoFlags& flags) {
@@ -87,6 +89,7 @@ int Finish(const Globals& globals, const DemoReport& report, const Findings& fin
 }
 
 int RunDemo(Globals globals, const DemoFlags& flags) {
+  if (const int code = CheckOwnServerOptions(globals, flags.own_server); code != kOk) return code;
   if (flags.length + kPromptBytes > flags.tokens) {
     return FailUsage("--length is " + std::to_string(flags.length) + "; with a prompt of " +
                      std::to_string(kPromptBytes) + " it must fit into --tokens (" +
@@ -139,12 +142,14 @@ void AddDemoCommand(CLI::App& app, const Globals& globals, Run* run) {
       ->type_name("FILE");
   AddNumber(demo, "--tokens", 1024, 1 << 30, &flags->tokens,
             "bytes of the text to hold, an entry each");
-  AddNumber(demo, "--shards", 1, 64, &flags->shards, "of the service that is started");
+  flags->own_server.push_back(
+      AddNumber(demo, "--shards", 1, 64, &flags->shards, "of the service that is started"));
   AddNumber(demo, "--passages", 1, 1'000'000, &flags->passages, "to continue, at random places");
   AddNumber(demo, "--length", 1, 1 << 20, &flags->length, "bytes to continue each passage by");
   AddSeed(demo, &flags->seed, "of the places");
-  demo->add_flag("--in-process", flags->in_process,
-                 "one process for the whole service, not one for each shard and the coordinator");
+  flags->own_server.push_back(demo->add_flag(
+      "--in-process", flags->in_process,
+      "one process for the whole service, not one for each shard and the coordinator"));
   demo->callback(
       [&globals, run, flags] { *run = [&globals, flags] { return RunDemo(globals, *flags); }; });
 }
