@@ -26,6 +26,7 @@ struct BenchFlags {
   uint32_t warmup = 5;
   uint64_t seed = 1;
   std::string kernels;
+  std::string device = "cpu";
   OwnServerOptions own_server;
 };
 
@@ -110,7 +111,8 @@ int BenchAttend(const Globals& given, const BenchFlags& flags) {
   if (const int code = CheckOwnServerOptions(globals, flags.own_server); code != kOk) return code;
   std::unique_ptr<ChildServer> server;
   if (!globals.address_given) {
-    std::vector<std::string> server_flags = {absl::StrCat("--shards=", flags.shards)};
+    std::vector<std::string> server_flags = {absl::StrCat("--shards=", flags.shards),
+                                             "--device=" + flags.device};
     if (!flags.kernels.empty()) server_flags.push_back("--kernels=" + flags.kernels);
     absl::StatusOr<std::unique_ptr<ChildServer>> started = ChildServer::Start(server_flags);
     if (!started.ok()) return Fail(started.status());
@@ -150,6 +152,7 @@ void AddBenchCommand(CLI::App& app, const Globals& globals, Run* run) {
   AddSeed(attend, &flags->seed, "of the entries and queries");
   flags->own_server.push_back(
       attend->add_option("--kernels", flags->kernels, "variant for the winnowd that is started"));
+  flags->own_server.push_back(AddDevice(attend, &flags->device));
   attend->callback([&globals, run, flags] {
     *run = [&globals, flags] { return BenchAttend(globals, *flags); };
   });

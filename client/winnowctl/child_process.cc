@@ -42,6 +42,16 @@ uint64_t StatusField(pid_t pid, const std::string& field) {
   return 0;
 }
 
+// Settings that were meant for another winnowd must not make ours another one's.
+std::vector<char*> EnvironmentWithoutSettings() {
+  std::vector<char*> kept;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    if (std::strncmp(*variable, "WINNOW_", 7) != 0) kept.push_back(*variable);
+  }
+  kept.push_back(nullptr);
+  return kept;
+}
+
 absl::Status NotStarted(const std::string& why) {
   return Error(absl::StatusCode::kUnavailable, "SERVER_NOT_STARTED",
                absl::StrCat("winnowd did not start: ", why));
@@ -62,6 +72,7 @@ absl::StatusOr<std::unique_ptr<ChildServer>> ChildServer::Start(std::vector<std:
   std::vector<char*> argv;
   for (std::string& flag : flags) argv.push_back(flag.data());
   argv.push_back(nullptr);
+  const std::vector<char*> environment = EnvironmentWithoutSettings();
   const pid_t parent = getpid();
   const pid_t pid = fork();
   if (pid < 0) return NotStarted(strerror(errno));
@@ -70,7 +81,7 @@ absl::StatusOr<std::unique_ptr<ChildServer>> ChildServer::Start(std::vector<std:
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) _exit(1);
-    execv(program.c_str(), argv.data());
+    execve(program.c_str(), argv.data(), environment.data());
     _exit(127);
   }
   std::unique_ptr<ChildServer> child(new ChildServer(pid, port_file));

@@ -16,8 +16,8 @@ namespace winnow::ctl {
 // by the kernel if we are killed.
 class ChildServer {
  public:
-  // Starts the winnowd beside this program with the given flags and waits until it serves.
-  // UNAVAILABLE if it does not within ten seconds.
+  // Starts the winnowd beside this program with the given flags, and no WINNOW_* variable, and
+  // waits until it serves. UNAVAILABLE if it does not within ten seconds.
   static absl::StatusOr<std::unique_ptr<ChildServer>> Start(std::vector<std::string> flags);
   ~ChildServer();
   ChildServer(const ChildServer&) = delete;

@@ -29,6 +29,7 @@ struct DemoFlags {
   uint64_t length = 64;
   uint64_t seed = 1;
   bool in_process = false;
+  std::string device = "cpu";
   OwnServerOptions own_server;
 };
 
@@ -100,8 +101,9 @@ int RunDemo(Globals globals, const DemoFlags& flags) {
   if (!corpus.ok()) return FailUsage(std::string(corpus.status().message()));
   std::optional<Servers> servers;
   if (!globals.address_given) {
-    absl::StatusOr<Servers> started = flags.in_process ? Servers::StartStandalone(flags.shards)
-                                                       : Servers::StartProcesses(flags.shards);
+    absl::StatusOr<Servers> started = flags.in_process
+                                          ? Servers::StartStandalone(flags.shards, flags.device)
+                                          : Servers::StartProcesses(flags.shards, flags.device);
     if (!started.ok()) return Fail(started.status());
     servers.emplace(*std::move(started));
     globals.address = servers->address();
@@ -150,6 +152,7 @@ void AddDemoCommand(CLI::App& app, const Globals& globals, Run* run) {
   flags->own_server.push_back(demo->add_flag(
       "--in-process", flags->in_process,
       "one process for the whole service, not one for each shard and the coordinator"));
+  flags->own_server.push_back(AddDevice(demo, &flags->device));
   demo->callback(
       [&globals, run, flags] { *run = [&globals, flags] { return RunDemo(globals, *flags); }; });
 }

@@ -2,6 +2,13 @@
 
 namespace winnow::ctl {
 
+CLI::Option* AddDevice(CLI::App* command, std::string* device) {
+  return command
+      ->add_option("--device", *device, "of the shards that are started: cpu, cuda:N or auto")
+      ->capture_default_str()
+      ->type_name("");
+}
+
 int CheckOwnServerOptions(const Globals& globals, const OwnServerOptions& options) {
   if (!globals.address_given) return kOk;
   for (const CLI::Option* option : options) {

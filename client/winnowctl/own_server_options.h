@@ -2,6 +2,7 @@
 #define WINNOW_CLIENT_WINNOWCTL_OWN_SERVER_OPTIONS_H_
 
 #include <CLI/CLI.hpp>
+#include <string>
 #include <vector>
 
 #include "client/winnowctl/globals.h"
@@ -10,6 +11,9 @@ namespace winnow::ctl {
 
 // Options that say how to start a service of the command's own.
 using OwnServerOptions = std::vector<const CLI::Option*>;
+
+// What the shards of the service that is started score and attend on.
+CLI::Option* AddDevice(CLI::App* command, std::string* device);
 
 // kOk, or bad usage if one of them was given beside the address of a service that runs.
 int CheckOwnServerOptions(const Globals& globals, const OwnServerOptions& options);

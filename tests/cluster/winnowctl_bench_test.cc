@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -26,6 +27,16 @@ TEST(WinnowctlBenchTest, TellsTheShardsOfTheServiceItMeasured) {
     EXPECT_THAT(refused.err, AllOf(HasSubstr(std::string(flag, 8)), HasSubstr("--address")));
   }
   EXPECT_EQ(RunCtl({"demo", "--in-process", address}).code, kUsage);
+}
+
+TEST(WinnowctlBenchTest, SettingsOfOtherServersDoNotReachItsOwn) {
+  const TempDir dir;
+  const Outcome outcome = RunCtl({"bench", "attend", "--entries=5000", "--queries=2"},
+                                 {{"WINNOW_DATA_DIR", dir.File("data")},
+                                  {"WINNOW_ROLE", "shard"},
+                                  {"WINNOW_CONFIG", dir.File("absent")}});
+  EXPECT_EQ(outcome.code, kOk) << outcome.err;
+  EXPECT_FALSE(std::filesystem::exists(dir.File("data")));
 }
 
 }  // namespace

@@ -11,11 +11,11 @@ out=${OUT:-.}
 mkdir -p "$out"
 failed=0
 
-# run SECONDS DEVICE FILE COMMAND...: winnowctl, with services on that device
+# run SECONDS DEVICE FILE COMMAND...: winnowctl, with a service on that device
 run() {
   local seconds=$1 on=$2 file=$out/$3
   shift 3
-  WINNOW_DEVICE=$on timeout "$seconds" "$prefix/bin/winnowctl" "$@" > "$file" 2> "$file.log" ||
+  timeout "$seconds" "$prefix/bin/winnowctl" "$@" "--device=$on" > "$file" 2> "$file.log" ||
     {
       echo "FAILED  winnowctl $* on $on (exit $?)"
       tail -n 25 "$file" "$file.log"

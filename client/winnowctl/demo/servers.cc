@@ -17,22 +17,22 @@ absl::Status Servers::Add(std::vector<std::string> flags) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Servers> Servers::StartProcesses(uint32_t shards) {
+absl::StatusOr<Servers> Servers::StartProcesses(uint32_t shards, const std::string& device) {
   Servers started;
   std::vector<std::string> coordinator = {"--role=coordinator"};
   for (uint32_t i = 0; i < shards; ++i) {
-    if (absl::Status added = started.Add({"--role=shard"}); !added.ok()) return added;
+    absl::Status added = started.Add({"--role=shard", "--device=" + device});
+    if (!added.ok()) return added;
     coordinator.push_back("--shard-address=" + started.servers_.back()->address());
   }
   if (absl::Status added = started.Add(coordinator); !added.ok()) return added;
   return started;
 }
 
-absl::StatusOr<Servers> Servers::StartStandalone(uint32_t shards) {
+absl::StatusOr<Servers> Servers::StartStandalone(uint32_t shards, const std::string& device) {
   Servers started;
-  if (absl::Status added = started.Add({absl::StrCat("--shards=", shards)}); !added.ok()) {
-    return added;
-  }
+  absl::Status added = started.Add({absl::StrCat("--shards=", shards), "--device=" + device});
+  if (!added.ok()) return added;
   return started;
 }
 

@@ -13,10 +13,10 @@ namespace winnow::ctl {
 // A whole service of ours, ended when this goes.
 class Servers {
  public:
-  // Every shard a process, and a coordinator.
-  static absl::StatusOr<Servers> StartProcesses(uint32_t shards);
+  // Every shard a process, and a coordinator. `device` is winnowd's flag.
+  static absl::StatusOr<Servers> StartProcesses(uint32_t shards, const std::string& device);
   // All in one process.
-  static absl::StatusOr<Servers> StartStandalone(uint32_t shards);
+  static absl::StatusOr<Servers> StartStandalone(uint32_t shards, const std::string& device);
 
   // The coordinator first, so that it finds its shards until it has ended.
   ~Servers();
