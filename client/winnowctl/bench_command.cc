@@ -8,12 +8,14 @@
 #include "absl/time/clock.h"
 #include "client/winnowctl/child_process.h"
 #include "client/winnowctl/commands.h"
+#include "client/winnowctl/interrupts.h"
 #include "client/winnowctl/number_option.h"
 #include "client/winnowctl/own_server_options.h"
 #include "client/winnowctl/progress.h"
 #include "client/winnowctl/stats.h"
 #include "client/winnowctl/synthetic.h"
 #include "client/winnowctl/table.h"
+#include "client/winnowctl/trial_context.h"
 #include "kernels/read_floor.h"
 
 namespace winnow::ctl {
@@ -38,12 +40,14 @@ Profile BenchProfile() {
   return profile;
 }
 
-absl::StatusOr<CallLog> Measure(const client::Context& context, const BenchFlags& flags) {
+absl::StatusOr<CallLog> Measure(const client::Context& context, const BenchFlags& flags,
+                                const Between& between) {
   const std::unique_ptr<client::DecodeSession> session = context.StartDecode();
   Synthetic synthetic(context.profile(), flags.seed);
   CallLog log;
   Progress progress("attending", flags.queries);
   for (uint32_t i = 0; i < flags.warmup + flags.queries; ++i) {
+    if (absl::Status status = between(); !status.ok()) return status;
     client::DecodeStep step;
     step.attend = synthetic.Query(0, flags.entries, 1, i);
     const absl::Time start = absl::Now();
@@ -54,6 +58,14 @@ absl::StatusOr<CallLog> Measure(const client::Context& context, const BenchFlags
     progress.Update(log.calls());
   }
   return log;
+}
+
+absl::StatusOr<CallLog> FillAndMeasure(const client::Context& context, const BenchFlags& flags,
+                                       const Between& between) {
+  uint64_t entries = 0;
+  absl::Status filled = FillContext(context, &entries, flags.entries, flags.seed, between);
+  if (!filled.ok()) return filled;
+  return Measure(context, flags, between);
 }
 
 // Microseconds to read as many bytes as the index has, in this process and with all cores.
@@ -107,6 +119,7 @@ int Report(const Globals& globals, const BenchFlags& flags, size_t shards, const
 }
 
 int BenchAttend(const Globals& given, const BenchFlags& flags) {
+  Interrupts interrupts;
   Globals globals = given;
   if (const int code = CheckOwnServerOptions(globals, flags.own_server); code != kOk) return code;
   std::unique_ptr<ChildServer> server;
@@ -122,16 +135,17 @@ int BenchAttend(const Globals& given, const BenchFlags& flags) {
   client::Client client = globals.Connect();
   absl::StatusOr<std::vector<client::ShardInfo>> shards = client.ListShards();
   if (!shards.ok()) return Fail(shards.status());
-  absl::StatusOr<std::string> fingerprint = client.RegisterProfile(BenchProfile());
-  if (!fingerprint.ok()) return Fail(fingerprint.status());
-  absl::StatusOr<client::Context> context = client.CreateContext(*fingerprint);
-  if (!context.ok()) return Fail(context.status());
-  const absl::Status filled = FillContext(*context, 0, flags.entries, flags.seed);
-  absl::StatusOr<CallLog> log = filled.ok() ? Measure(*context, flags) : filled;
-  const absl::Status deleted = context->Delete();
+  absl::StatusOr<TrialContext> trial = TrialContext::Create(client, BenchProfile());
+  if (!trial.ok()) return Fail(trial.status());
+  const Between between = [&] {
+    const absl::Status status = interrupts.Check();
+    return status.ok() ? trial->Keep() : status;
+  };
+  absl::StatusOr<CallLog> log = FillAndMeasure(trial->context(), flags, between);
+  const absl::Status deleted = trial->context().Delete();
   if (!log.ok()) return Fail(log.status());
   if (!deleted.ok()) return Fail(deleted);
-  const uint64_t index_bytes = flags.entries * context->profile().key_bytes();
+  const uint64_t index_bytes = flags.entries * BenchProfile().key_bytes();
   return Report(globals, flags, shards->size(), *log, index_bytes);
 }
 

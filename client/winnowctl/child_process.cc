@@ -60,11 +60,11 @@ absl::Status NotStarted(const std::string& why) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ChildServer>> ChildServer::Start(std::vector<std::string> flags) {
-  char port_file[] = "/tmp/winnowd-port-XXXXXX";
-  const int fd = mkstemp(port_file);
+  std::string port_file = (std::filesystem::temp_directory_path() / "winnowd-port-XXXXXX").string();
+  const int fd = mkstemp(port_file.data());
   if (fd < 0) return NotStarted(strerror(errno));
   close(fd);
-  std::remove(port_file);
+  std::remove(port_file.c_str());
   const std::string program = SiblingServer();
   flags.insert(flags.begin(), program);
   for (const char* flag : {"--listen=127.0.0.1:0", "--log-level=warn"}) flags.emplace_back(flag);
@@ -89,6 +89,8 @@ absl::StatusOr<std::unique_ptr<ChildServer>> ChildServer::Start(std::vector<std:
        absl::SleepFor(kPoll)) {
     int port = 0;
     if (std::ifstream(port_file) >> port) {
+      // At once: whoever is killed later removes nothing.
+      std::remove(port_file.c_str());
       child->address_ = absl::StrCat("127.0.0.1:", port);
       return child;
     }

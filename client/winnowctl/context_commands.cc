@@ -105,8 +105,8 @@ int Append(const Globals& globals, const ContextFlags& flags) {
   return WithContext(globals, flags.id, [&](const client::Context& context) {
     absl::StatusOr<client::ContextInfo> info = context.Describe();
     if (!info.ok()) return Fail(info.status());
-    const absl::Status status =
-        FillContext(context, info->entries, info->entries + flags.entries, flags.seed);
+    uint64_t at = info->entries;
+    const absl::Status status = FillContext(context, &at, at + flags.entries, flags.seed);
     return status.ok() ? Describe(globals, context) : Fail(status);
   });
 }

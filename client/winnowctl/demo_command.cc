@@ -12,8 +12,10 @@
 #include "client/winnowctl/demo/induction_profile.h"
 #include "client/winnowctl/demo/report.h"
 #include "client/winnowctl/demo/servers.h"
+#include "client/winnowctl/interrupts.h"
 #include "client/winnowctl/number_option.h"
 #include "client/winnowctl/own_server_options.h"
+#include "client/winnowctl/trial_context.h"
 
 namespace winnow::ctl {
 namespace {
@@ -58,12 +60,6 @@ absl::Status ContinuePassages(const Globals& globals, const DemoFlags& flags,
   return absl::OkStatus();
 }
 
-absl::StatusOr<client::Context> CreateTextContext(client::Client& client) {
-  absl::StatusOr<std::string> fingerprint = client.RegisterProfile(InductionProfile());
-  if (!fingerprint.ok()) return fingerprint.status();
-  return client.CreateContext(*fingerprint);
-}
-
 // Streams, continues and fills in what only the service can tell.
 absl::Status RunOnContext(const Globals& globals, const DemoFlags& flags,
                           const client::Context& context, Continuation* continuation,
@@ -96,6 +92,7 @@ int RunDemo(Globals globals, const DemoFlags& flags) {
                      std::to_string(kPromptBytes) + " it must fit into --tokens (" +
                      std::to_string(flags.tokens) + ")");
   }
+  Interrupts interrupts;
   const absl::Time start = absl::Now();
   absl::StatusOr<Corpus> corpus = ReadText(flags);
   if (!corpus.ok()) return FailUsage(std::string(corpus.status().message()));
@@ -111,8 +108,8 @@ int RunDemo(Globals globals, const DemoFlags& flags) {
   client::Client client = globals.Connect();
   absl::StatusOr<std::vector<client::ShardInfo>> shards = client.ListShards();
   if (!shards.ok()) return Fail(shards.status());
-  absl::StatusOr<client::Context> context = CreateTextContext(client);
-  if (!context.ok()) return Fail(context.status());
+  absl::StatusOr<TrialContext> trial = TrialContext::Create(client, InductionProfile());
+  if (!trial.ok()) return Fail(trial.status());
   if (!globals.json) {
     std::cout << flags.tokens << " bytes of text from " << corpus->files << " files on "
               << shards->size() << " shards\n";
@@ -122,10 +119,13 @@ int RunDemo(Globals globals, const DemoFlags& flags) {
                     .shards = shards->size(),
                     .processes = servers ? servers->processes() : 0,
                     .passages = flags.passages};
-  Continuation continuation(*context, corpus->text);
-  absl::Status run = RunOnContext(globals, flags, *context, &continuation, &report);
+  Continuation continuation(trial->context(), corpus->text, [&] {
+    const absl::Status status = interrupts.Check();
+    return status.ok() ? trial->Keep() : status;
+  });
+  absl::Status run = RunOnContext(globals, flags, trial->context(), &continuation, &report);
   if (servers) report.peak_resident_bytes = servers->peak_resident_bytes();
-  run.Update(context->Delete());
+  run.Update(trial->context().Delete());
   if (!run.ok()) return Fail(run);
   report.total_seconds = absl::ToDoubleSeconds(absl::Now() - start);
   return Finish(globals, report, continuation.findings());

@@ -128,8 +128,8 @@ client::AttendRequest Synthetic::Query(int layer, uint64_t visible, uint32_t row
           .queries = queries_};
 }
 
-absl::Status FillContext(const client::Context& context, uint64_t from, uint64_t to,
-                         uint64_t seed) {
+absl::Status FillContext(const client::Context& context, uint64_t* at, uint64_t to, uint64_t seed,
+                         const Between& between) {
   const Profile& profile = context.profile();
   uint64_t entry_bytes = 0;
   for (size_t i = 0; i < profile.layers.size(); ++i) {
@@ -140,15 +140,17 @@ absl::Status FillContext(const client::Context& context, uint64_t from, uint64_t
   // Up to a stripe's end, so that an append is one shard's.
   const uint64_t most = std::clamp<uint64_t>(kAppendBytes / entry_bytes, 1, kStripeEntries);
   Synthetic synthetic(profile, seed);
+  const uint64_t from = *at;
   Progress progress("appending", to - from);
-  for (uint64_t at = from; at < to;) {
-    const uint64_t to_stripe_end = kStripeEntries - at % kStripeEntries;
-    const auto count = static_cast<uint32_t>(std::min({most, to_stripe_end, to - at}));
+  while (*at < to) {
+    if (absl::Status status = between ? between() : absl::OkStatus(); !status.ok()) return status;
+    const uint64_t to_stripe_end = kStripeEntries - *at % kStripeEntries;
+    const auto count = static_cast<uint32_t>(std::min({most, to_stripe_end, to - *at}));
     absl::StatusOr<client::AppendResult> result =
-        context.Append(at, count, synthetic.Entries(at, count));
+        context.Append(*at, count, synthetic.Entries(*at, count));
     if (!result.ok()) return result.status();
-    at += count;
-    progress.Update(at - from);
+    *at += count;
+    progress.Update(*at - from);
   }
   return absl::OkStatus();
 }

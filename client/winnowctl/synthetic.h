@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "client/winnowctl/trial_context.h"
 #include "storage/profile.h"
 #include "winnow/context.h"
 #include "winnow/types.h"
@@ -35,8 +36,9 @@ class Synthetic {
   std::vector<float> weights_;
 };
 
-// Appends synthetic entries [from, to), showing a bar. Resumes where the context ends.
-absl::Status FillContext(const client::Context& context, uint64_t from, uint64_t to, uint64_t seed);
+// Appends synthetic entries [*at, to), showing a bar; *at is where they end, also after an error.
+absl::Status FillContext(const client::Context& context, uint64_t* at, uint64_t to, uint64_t seed,
+                         const Between& between = nullptr);
 
 }  // namespace winnow::ctl
 

@@ -41,6 +41,23 @@ class FakeService::Contexts final : public v1::Contexts::Service {
  public:
   explicit Contexts(FakeService* service) : service_(service) {}
 
+  grpc::Status RegisterProfile(grpc::ServerContext*, const v1::RegisterProfileRequest*,
+                               v1::RegisterProfileReply*) override {
+    return grpc::Status::OK;
+  }
+  grpc::Status CreateContext(grpc::ServerContext*, const v1::CreateContextRequest*,
+                             v1::CreateContextReply* reply) override {
+    absl::MutexLock lock(&service_->mu_);
+    reply->set_context_id("new");
+    service_->contexts_["new"];
+    return grpc::Status::OK;
+  }
+  grpc::Status RenewLease(grpc::ServerContext*, const v1::RenewLeaseRequest*,
+                          v1::RenewLeaseReply*) override {
+    absl::MutexLock lock(&service_->mu_);
+    ++service_->renewals_;
+    return grpc::Status::OK;
+  }
   grpc::Status DescribeContext(grpc::ServerContext*, const v1::DescribeContextRequest*,
                                v1::DescribeContextReply* reply) override {
     *reply->mutable_profile() = wire::FromProfile(InductionProfile());
@@ -115,6 +132,11 @@ std::vector<std::string> FakeService::contexts() {
   std::vector<std::string> ids;
   for (const auto& [id, entries] : contexts_) ids.push_back(id);
   return ids;
+}
+
+int FakeService::renewals() {
+  absl::MutexLock lock(&mu_);
+  return renewals_;
 }
 
 size_t FakeService::entries(const std::string& context_id) {

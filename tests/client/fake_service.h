@@ -28,6 +28,7 @@ class FakeService {
   const std::string& address() const { return address_; }
   std::vector<std::string> contexts();
   size_t entries(const std::string& context_id);
+  int renewals();  // of leases
 
  private:
   struct Entry {
@@ -43,6 +44,7 @@ class FakeService {
   const Lie lie_;
   absl::Mutex mu_;
   std::map<std::string, std::vector<Entry>> contexts_ ABSL_GUARDED_BY(mu_);
+  int renewals_ ABSL_GUARDED_BY(mu_) = 0;
   int answers_ ABSL_GUARDED_BY(mu_) = 0;
   std::string address_;
   std::unique_ptr<Contexts> contexts_service_;

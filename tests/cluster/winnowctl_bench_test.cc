@@ -1,18 +1,23 @@
 // winnowctl bench and demo: services of their own, and what they leave at those of others.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
+#include "absl/time/clock.h"
 #include "tests/cluster/run_ctl.h"
+#include "winnow/client.h"
 
 namespace winnow::testing {
 namespace {
 
 using nlohmann::json;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 TEST(WinnowctlBenchTest, TellsTheShardsOfTheServiceItMeasured) {
   const Service service = Service::Standalone(2);
@@ -37,6 +42,47 @@ TEST(WinnowctlBenchTest, SettingsOfOtherServersDoNotReachItsOwn) {
                                   {"WINNOW_CONFIG", dir.File("absent")}});
   EXPECT_EQ(outcome.code, kOk) << outcome.err;
   EXPECT_FALSE(std::filesystem::exists(dir.File("data")));
+}
+
+// What `probe` returns once that is not empty.
+template <typename Probe>
+auto WaitFor(const Probe& probe) {
+  auto found = probe();
+  for (const absl::Time until = absl::Now() + absl::Minutes(2);
+       found.empty() && absl::Now() < until; found = probe()) {
+    absl::SleepFor(absl::Milliseconds(20));
+  }
+  EXPECT_FALSE(found.empty());
+  return found;
+}
+
+TEST(WinnowctlBenchTest, AnInterruptedOneLeavesNoContextBehind) {
+  const Service service = Service::Standalone(2);
+  client::Client client(service.address());
+  const auto contexts = [&client] {
+    auto listed = client.ListContexts();
+    EXPECT_TRUE(listed.ok()) << listed.status();
+    return listed.ok() ? *listed : std::vector<client::ContextInfo>{};
+  };
+  for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
+           {"bench", "attend", "--entries=5000", "--queries=1000000"},
+           {"demo", "--tokens=5000", "--passages=1000000"}}) {
+    std::vector<std::string> args = command;
+    args.push_back("--address=" + service.address());
+    Process trial("winnowctl", args);
+    EXPECT_LE(WaitFor(contexts).front().expires_in, absl::Hours(1)) << "if it is killed";
+    trial.Signal(SIGTERM);
+    EXPECT_EQ(trial.Wait(), 128 + SIGTERM) << trial.Err();
+    EXPECT_THAT(contexts(), IsEmpty());
+  }
+}
+
+TEST(WinnowctlBenchTest, LeavesNoFilesBehindEvenIfItIsKilled) {
+  const TempDir dir;
+  Process demo("winnowctl", {"demo", "--tokens=5000", "--passages=1000000", "--shards=2"},
+               {{"TMPDIR", dir.path()}});
+  WaitFor([&demo] { return demo.Out(); });
+  EXPECT_TRUE(std::filesystem::is_empty(dir.path()));
 }
 
 }  // namespace

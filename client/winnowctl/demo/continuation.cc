@@ -34,8 +34,10 @@ BruteForce::Selected Unpadded(const client::Selection& selection) {
 
 }  // namespace
 
-Continuation::Continuation(client::Context context, std::string_view text)
-    : context_(std::move(context)), text_(text) {}
+Continuation::Continuation(client::Context context, std::string_view text, Between between)
+    : context_(std::move(context)),
+      text_(text),
+      between_(between ? std::move(between) : [] { return absl::OkStatus(); }) {}
 
 absl::Status Continuation::StreamText() {
   const size_t entries = text_.size() - 1;
@@ -54,6 +56,7 @@ absl::Status Continuation::StreamText() {
     if (under_way.valid()) {
       if (auto appended = under_way.get(); !appended.ok()) return appended.status();
     }
+    if (absl::Status status = between_(); !status.ok()) return status;
     under_way = context_.AppendAsync(start, batch.count(), batch.Layers());
     start = end;
     progress.Update(end);
@@ -67,7 +70,7 @@ absl::StatusOr<Passage> Continuation::Continue(uint64_t start, size_t length,
                   .prompt = std::string(text_.substr(start - kPromptBytes, kPromptBytes)),
                   .expected = std::string(text_.substr(start, length))};
   const size_t shared_entries = brute_force_.entries();
-  absl::StatusOr<client::Context> fork = context_.Fork(shared_entries);
+  absl::StatusOr<client::Context> fork = context_.Fork(shared_entries, /*fork_id=*/"", kTrialTtl);
   if (!fork.ok()) return fork.status();
   absl::Status run = RunSteps(*fork, check_with_reference, &passage);
   brute_force_.Truncate(shared_entries);
@@ -93,6 +96,7 @@ absl::Status Continuation::RunSteps(const client::Context& fork, bool check_with
   const size_t prompt_end = kLongestOrder + passage->prompt.size();
   while (next < prompt_end) add_entry();
   for (size_t i = 0; i < passage->expected.size(); ++i) {
+    if (absl::Status status = between_(); !status.ok()) return status;
     client::DecodeStep step{.start_position = brute_force_.entries() - entries.count(),
                             .count = entries.count(),
                             .layers = entries.Layers()};

@@ -10,6 +10,7 @@
 #include "client/winnowctl/demo/brute_force.h"
 #include "client/winnowctl/demo/induction_profile.h"
 #include "client/winnowctl/stats.h"
+#include "client/winnowctl/trial_context.h"
 #include "winnow/context.h"
 
 namespace winnow::ctl {
@@ -43,8 +44,8 @@ struct Findings {
 class Continuation {
  public:
   // `text` is one byte longer than the context, as an entry holds the byte that follows; it must
-  // outlive this.
-  Continuation(client::Context context, std::string_view text);
+  // outlive this. `between` may end the work between two calls.
+  Continuation(client::Context context, std::string_view text, Between between = nullptr);
 
   // Gives the service the text: entry p codes what ends at byte p.
   absl::Status StreamText();
@@ -63,6 +64,7 @@ class Continuation {
 
   const client::Context context_;
   const std::string_view text_;
+  const Between between_;
   BruteForce brute_force_;
   Findings findings_;
 };
