@@ -10,6 +10,7 @@
 #include "client/winnowctl/synthetic.h"
 #include "client/winnowctl/table.h"
 #include "kernels/layout.h"
+#include "storage/error.h"
 #include "storage/profile.h"
 
 namespace winnow::ctl {
@@ -45,6 +46,10 @@ int Attend(const Globals& globals, const AttendFlags& flags) {
   if (!context.ok()) return Fail(context.status());
   absl::StatusOr<client::ContextInfo> info = context->Describe();
   if (!info.ok()) return Fail(info.status());
+  if (info->entries == 0) {
+    return Fail(Error(absl::StatusCode::kFailedPrecondition, "NO_ENTRIES",
+                      absl::StrCat("context ", flags.id, " has no entries yet")));
+  }
   Synthetic synthetic(context->profile(), flags.seed);
   client::AttendRequest request = synthetic.Query(flags.layer, info->entries, 1, 0);
   request.return_selection = true;

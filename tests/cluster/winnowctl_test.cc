@@ -37,6 +37,7 @@ class WinnowctlTest : public ::testing::Test {
 TEST_F(WinnowctlTest, AContextFromCreationToDeletion) {
   EXPECT_EQ(CtlJson({"context", "create", "--profile=deepseek-v3.2", "--id=book"})["context_id"],
             "book");
+  EXPECT_THAT(Ctl({"attend", "book"}).err, HasSubstr("context book has no entries yet"));
   EXPECT_EQ(Ctl({"context", "append", "book", "--synthetic=200"}).code, kOk);
   EXPECT_EQ(Ctl({"context", "append", "book", "--synthetic=50"}).code, kOk);
   const json described = CtlJson({"context", "describe", "book"});
