@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -23,17 +24,21 @@ struct AttendFlags {
   uint32_t show = 10;
 };
 
-void PrintTable(const client::AttendResult& result, uint32_t show) {
+void PrintTable(const client::AttendResult& result, const client::ContextInfo& info,
+                uint32_t show) {
   Table table({"RANK", "POSITION", "SCORE"});
   for (uint32_t i = 0; i < std::min(show, result.selection.top_k); ++i) {
     if (result.selection.positions[i] < 0) break;
     table.Add({absl::StrCat(i), absl::StrCat(result.selection.positions[i]),
                absl::StrFormat("%.6f", result.selection.scores[i])});
   }
+  // Every shard is asked, but those without entries have nothing to scan.
+  const auto holding = std::count_if(info.shard_entries.begin(), info.shard_entries.end(),
+                                     [](uint64_t entries) { return entries > 0; });
   std::cout << table.ToString()
-            << absl::StrFormat("lse[0] %.6f; %d entries scanned on %d shards in %d us\n",
-                               result.lse[0], result.stats.entries_scanned, result.stats.shards,
-                               result.stats.total_us);
+            << absl::StrFormat("lse[0] %.6f; %d entries scanned on %d of %d shards in %d us\n",
+                               result.lse[0], result.stats.entries_scanned, holding,
+                               result.stats.shards, result.stats.total_us);
   if (result.stats.cold_rows == 0 && result.stats.cold_index_bytes == 0) return;
   std::cout << absl::StrFormat("%d rows cold, %d of them cached; %s of index keys from disk\n",
                                result.stats.cold_rows, result.stats.cached_rows,
@@ -56,7 +61,7 @@ int Attend(const Globals& globals, const AttendFlags& flags) {
   absl::StatusOr<client::AttendResult> result = context->Attend(request);
   if (!result.ok()) return Fail(result.status());
   if (!globals.json) {
-    PrintTable(*result, flags.show);
+    PrintTable(*result, *info, flags.show);
     return kOk;
   }
   CallLog log;

@@ -43,6 +43,7 @@ TEST_F(WinnowctlTest, AContextFromCreationToDeletion) {
   const json described = CtlJson({"context", "describe", "book"});
   EXPECT_EQ(described["entries"], 250);
   EXPECT_EQ(described["index_bytes"], 250 * 61 * 132);
+  EXPECT_THAT(Ctl({"attend", "book"}).out, HasSubstr("250 entries scanned on 1 of 2 shards"));
   const json list = CtlJson({"context", "list"});
   ASSERT_EQ(list.size(), 1u);
   EXPECT_EQ(list[0]["context_id"], "book");
