@@ -85,8 +85,9 @@ int Restore(const Globals& globals, const TierFlags& flags) {
 
 absl::StatusOr<std::vector<client::ContextName>> ContextsToVerify(const Globals& globals,
                                                                   const TierFlags& flags) {
-  if (!flags.id.empty()) return std::vector<client::ContextName>{{globals.tenant, flags.id}};
-  return flags.all_tenants ? ListAllContexts(globals) : ListContextsOf(globals, {globals.tenant});
+  const std::string tenant = globals.tenant.empty() ? "default" : globals.tenant;
+  if (!flags.id.empty()) return std::vector<client::ContextName>{{tenant, flags.id}};
+  return flags.all_tenants ? ListAllContexts(globals) : ListContextsOf(globals, {tenant});
 }
 
 absl::StatusOr<Total> VerifyOne(const Globals& globals, const client::ContextName& name,

@@ -207,6 +207,8 @@ TEST(WinnowctlAloneTest, TiersAndSnapshotsOfADataDirectory) {
   const json verified = run({"verify"});
   ASSERT_EQ(verified.size(), 2u);
   EXPECT_EQ(verified[0]["context_id"], "copy");
+  EXPECT_EQ(verified[0]["tenant"], "default");
+  EXPECT_EQ(run({"verify", "copy"})[0]["tenant"], "default");
   EXPECT_EQ(verified[0]["corrupt"].size(), 0u);
   EXPECT_GE(verified[1]["kv_bytes"], kv_bytes);
   run({"context", "create", "--profile=deepseek-v3.2", "--id=theirs", "--tenant=another"});
