@@ -51,6 +51,27 @@ void AddGlobals(CLI::App& app, Globals* globals) {
       ->type_name("");
 }
 
+// Which command is missing or unknown, where CLI11 says no more than that one is required; "" if
+// that is not what is wrong.
+std::string MissingCommand(const CLI::App& app) {
+  const CLI::App* asked = &app;
+  std::string path = app.get_name();
+  while (!asked->get_subcommands().empty()) {
+    asked = asked->get_subcommands().front();
+    path += " " + asked->get_name();
+  }
+  std::string names;
+  for (const CLI::App* command : asked->get_subcommands([](const CLI::App*) { return true; })) {
+    names += (names.empty() ? "" : ", ") + command->get_name();
+  }
+  if (names.empty()) return "";
+  for (const std::string& word : app.remaining(/*recurse=*/true)) {
+    if (word.starts_with('-')) continue;
+    return "'" + word + "' is no command of " + path + "; it must be one of " + names;
+  }
+  return path + " needs a command: one of " + names;
+}
+
 int Main(int argc, char** argv) {
   Globals globals;
   Run run;
@@ -76,6 +97,11 @@ int Main(int argc, char** argv) {
   if (!problem.empty()) return FailUsage(problem);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::RequiredError& error) {
+    const std::string missing = MissingCommand(app);
+    if (!missing.empty()) return FailUsage(missing);
+    app.exit(error);
+    return kUsage;
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kOk : kUsage;
   }

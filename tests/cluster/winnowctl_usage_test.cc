@@ -18,6 +18,18 @@ TEST(WinnowctlUsageTest, AFlagWithoutItsValueDoesNotTakeTheNextArgumentForIt) {
   EXPECT_THAT(outcome.err, HasSubstr("--tenant has no value behind its '='"));
 }
 
+TEST(WinnowctlUsageTest, AnUnknownCommandIsNamed) {
+  const Outcome unknown = RunCtl({"contxt", "list"});
+  EXPECT_EQ(unknown.code, kUsage);
+  EXPECT_THAT(unknown.err, HasSubstr("'contxt' is no command of winnowctl; it must be one of "));
+  const Outcome below = RunCtl({"snapshot", "save-al", "/backup"});
+  EXPECT_EQ(below.code, kUsage);
+  EXPECT_THAT(below.err, AllOf(HasSubstr("'save-al' is no command of winnowctl snapshot"),
+                               HasSubstr("save-all")));
+  EXPECT_THAT(RunCtl({"context"}).err, HasSubstr("winnowctl context needs a command"));
+  EXPECT_THAT(RunCtl({"context", "create"}).err, HasSubstr("--profile is required"));
+}
+
 TEST(WinnowctlUsageTest, AShardIsNotACoordinator) {
   const Server shard({"--role=shard"});
   for (const char* command : {"nodes", "shards"}) {
