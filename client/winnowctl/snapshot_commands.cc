@@ -144,7 +144,19 @@ void AddSnapshotCommands(CLI::App& app, const Globals& globals, Run* run) {
     return sub;
   };
   const auto add_directory = [flags](CLI::App* sub) {
-    sub->add_option("directory", flags->directory, "an absolute path")->required();
+    sub->add_option_function<std::string>(
+           "directory",
+           [flags](const std::string& path) {
+             if (!path.starts_with('/')) {
+               throw CLI::ValidationError("directory is '" + path +
+                                          "'; it must be an absolute path, as each shard's machine "
+                                          "has its own");
+             }
+             flags->directory = path;
+           },
+           "an absolute path")
+        ->required()
+        ->type_name("");
   };
   CLI::App* save = add("save", "Write a context below a directory", Save);
   save->add_option("id", flags->id, "context")->required();

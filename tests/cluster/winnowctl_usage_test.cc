@@ -30,6 +30,17 @@ TEST(WinnowctlUsageTest, AnUnknownCommandIsNamed) {
   EXPECT_THAT(RunCtl({"context", "create"}).err, HasSubstr("--profile is required"));
 }
 
+TEST(WinnowctlUsageTest, ASnapshotsDirectoryIsAnAbsolutePath) {
+  for (std::vector<std::string> args : std::vector<std::vector<std::string>>{
+           {"save", "book"}, {"load"}, {"save-all"}, {"load-all"}}) {
+    args.insert(args.begin(), "snapshot");
+    args.push_back("here");
+    const Outcome outcome = RunCtl(args);
+    EXPECT_EQ(outcome.code, kUsage) << args[1];
+    EXPECT_THAT(outcome.err, HasSubstr("directory is 'here'; it must be an absolute path"));
+  }
+}
+
 TEST(WinnowctlUsageTest, AShardIsNotACoordinator) {
   const Server shard({"--role=shard"});
   for (const char* command : {"nodes", "shards"}) {
