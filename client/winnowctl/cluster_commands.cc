@@ -14,7 +14,9 @@ int ListNodes(const Globals& globals) {
   if (!nodes.ok()) return Fail(nodes.status());
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
   Table table({"NODE", "ADDRESS", "REACHABLE", "ROUND TRIP US", "VERSION", "ERROR"});
+  bool all_answer = true;
   for (const client::NodeInfo& node : *nodes) {
+    all_answer &= node.reachable;
     all.push_back({{"name", node.name},
                    {"address", node.address},
                    {"reachable", node.reachable},
@@ -25,7 +27,7 @@ int ListNodes(const Globals& globals) {
                absl::StrCat(node.round_trip_us), node.version, node.error});
   }
   std::cout << (globals.json ? all.dump(2) + "\n" : table.ToString());
-  return kOk;
+  return all_answer ? kOk : kRefused;
 }
 
 std::string FormatDevice(const client::ShardInfo& shard) {
@@ -41,7 +43,9 @@ int ListShards(const Globals& globals) {
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
   Table table({"SHARD", "ADDRESS", "SLOTS", "CONTEXTS", "ENTRIES", "INDEX", "KV", "MEMORY",
                "BUDGET", "DEVICE", "DISK", "DAMAGED PAGES", "THREADS", "KERNELS", "ERROR"});
+  bool all_answer = true;
   for (const client::ShardInfo& shard : *shards) {
+    all_answer &= shard.error.empty();
     all.push_back({{"shard", shard.shard},
                    {"address", shard.address},
                    {"slots", shard.slots},
@@ -67,18 +71,16 @@ int ListShards(const Globals& globals) {
          absl::StrCat(shard.threads), shard.kernels, shard.error});
   }
   std::cout << (globals.json ? all.dump(2) + "\n" : table.ToString());
-  return kOk;
+  return all_answer ? kOk : kRefused;
 }
 
 }  // namespace
 
 void AddClusterCommands(CLI::App& app, const Globals& globals, Run* run) {
-  app.add_subcommand("nodes", "Processes of the cluster")->callback([&globals, run] {
-    *run = [&globals] { return ListNodes(globals); };
-  });
-  app.add_subcommand("shards", "What each shard holds")->callback([&globals, run] {
-    *run = [&globals] { return ListShards(globals); };
-  });
+  app.add_subcommand("nodes", "Processes of the cluster; exit code 1 if one cannot be reached")
+      ->callback([&globals, run] { *run = [&globals] { return ListNodes(globals); }; });
+  app.add_subcommand("shards", "What each shard holds; exit code 1 if one does not answer")
+      ->callback([&globals, run] { *run = [&globals] { return ListShards(globals); }; });
 }
 
 }  // namespace winnow::ctl

@@ -66,6 +66,20 @@ TEST_F(FailureTest, AShardKilledMidCallEndsTheCall) {
   EXPECT_EQ(ErrorFacts(status)["shards"], "1") << status;
 }
 
+TEST_F(FailureTest, AShardThatIsGoneShowsInTheExitCodes) {
+  const std::string address = "--address=" + service_.address();
+  for (const char* command : {"nodes", "shards"}) {
+    EXPECT_EQ(RunCtl({command, address}).code, kOk) << command;
+  }
+  service_.shard(1).process().Signal(SIGKILL);
+  service_.shard(1).process().Wait();
+  for (const char* command : {"nodes", "shards"}) {
+    const Outcome outcome = RunCtl({command, address});
+    EXPECT_EQ(outcome.code, kRefused) << outcome.out;
+    EXPECT_NE(outcome.out, "") << "what answers is listed";
+  }
+}
+
 TEST_F(FailureTest, AShardThatHangsIsAnErrorAtTheDeadline) {
   client::Client hasty(service_.address(), {.timeout = absl::Milliseconds(500)});
   auto context = hasty.OpenContext(context_.id());
