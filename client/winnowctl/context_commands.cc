@@ -107,7 +107,10 @@ int Append(const Globals& globals, const ContextFlags& flags) {
     if (!info.ok()) return Fail(info.status());
     uint64_t at = info->entries;
     const absl::Status status = FillContext(context, &at, at + flags.entries, flags.seed);
-    return status.ok() ? Describe(globals, context) : Fail(status);
+    if (status.ok()) return Describe(globals, context);
+    std::cerr << "winnowctl: " << at - info->entries << " of " << flags.entries
+              << " entries were appended; they end at " << at << "\n";
+    return Fail(status);
   });
 }
 

@@ -173,6 +173,21 @@ TEST_F(WinnowctlTest, ExitCodesTellWhatWentWrong) {
   EXPECT_FALSE(outcome.err.empty());
 }
 
+TEST(WinnowctlAloneTest, AnAppendThatFailsTellsHowFarItCame) {
+  const Service service = Service::Standalone(1, {"--memory-budget=64MiB"});
+  const std::string address = "--address=" + service.address();
+  ASSERT_EQ(RunCtl({"context", "create", "--profile=glm-5", "--id=book", address}).code, kOk);
+  const Outcome outcome = RunCtl({"context", "append", "book", "--synthetic=5000", address});
+  EXPECT_EQ(outcome.code, kRefused);
+  const std::string told = " of 5000 entries were appended; they end at ";
+  const size_t at = outcome.err.find(told);
+  ASSERT_NE(at, std::string::npos) << outcome.err;
+  const int64_t end = std::stoll(outcome.err.substr(at + told.size()));
+  EXPECT_GT(end, 0);
+  const Outcome described = RunCtl({"context", "describe", "book", "-o", "json", address});
+  EXPECT_GE(json::parse(described.out, nullptr, /*allow_exceptions=*/false)["entries"], end);
+}
+
 TEST(WinnowctlAloneTest, TiersAndSnapshotsOfADataDirectory) {
   const TempDir dir;
   const Service service = Service::Standalone(2, {"--data-dir=" + dir.File("data")});
