@@ -1,45 +1,26 @@
 #include "client/winnowctl/profile_commands.h"
 
-#include <algorithm>
+#include <fstream>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "absl/strings/str_cat.h"
 #include "client/winnowctl/commands.h"
+#include "client/winnowctl/profile_json.h"
 #include "client/winnowctl/table.h"
 #include "storage/profile.h"
 
 namespace winnow::ctl {
 namespace {
 
-nlohmann::ordered_json ToJson(const std::string& fingerprint, const Profile& profile) {
-  static constexpr const char* kKeyFormats[] = {"", "fp8_e4m3", "mxfp4", "bf16", "int8"};
-  static constexpr const char* kRowFormats[] = {"", "bf16", "fp8_flashmla"};
-  return {
-      {"fingerprint", fingerprint},
-      {"name", profile.name},
-      {"index_key_format", kKeyFormats[static_cast<int>(profile.key_format)]},
-      {"kv_row_format", kRowFormats[static_cast<int>(profile.row_format)]},
-      {"layers", profile.layers.size()},
-      {"indexed_layers", std::count(profile.layers.begin(), profile.layers.end(), LayerKind::kOwn)},
-      {"index_heads", profile.index_heads},
-      {"index_dim", profile.index_dim},
-      {"query_heads", profile.query_heads},
-      {"latent_dim", profile.latent_dim},
-      {"rope_dim", profile.rope_dim},
-      {"top_k", profile.top_k},
-      {"softmax_scale", profile.softmax_scale},
-      {"key_bytes", profile.key_bytes()},
-      {"row_bytes", profile.row_bytes()}};
-}
-
 void Print(const Globals& globals, const std::vector<client::RegisteredProfile>& profiles) {
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
   Table table({"FINGERPRINT", "NAME", "LAYERS", "INDEXED", "INDEX HEADS", "TOP K", "KEY BYTES",
                "ROW BYTES"});
   for (const client::RegisteredProfile& registered : profiles) {
-    const nlohmann::ordered_json json = ToJson(registered.fingerprint, registered.profile);
+    const nlohmann::ordered_json json = ToJson(registered.profile);
     table.Add({registered.fingerprint, registered.profile.name, json["layers"].dump(),
                json["indexed_layers"].dump(), json["index_heads"].dump(), json["top_k"].dump(),
                json["key_bytes"].dump(), json["row_bytes"].dump()});
@@ -66,14 +47,40 @@ int ListPresets(const Globals& globals) {
   return kOk;
 }
 
-int Register(const Globals& globals, const std::string& name) {
-  absl::StatusOr<Profile> preset = PresetProfile(name);
-  if (!preset.ok()) return Fail(preset.status());
+int RegisterAll(const Globals& globals, const std::vector<Profile>& profiles) {
   client::Client client = globals.Connect();
-  absl::StatusOr<std::string> fingerprint = client.RegisterProfile(*preset);
-  if (!fingerprint.ok()) return Fail(fingerprint.status());
-  Print(globals, {{*fingerprint, *preset}});
+  std::vector<client::RegisteredProfile> registered;
+  for (const Profile& profile : profiles) {
+    absl::StatusOr<std::string> fingerprint = client.RegisterProfile(profile);
+    if (!fingerprint.ok()) return Fail(fingerprint.status());
+    registered.push_back({*fingerprint, profile});
+  }
+  Print(globals, registered);
   return kOk;
+}
+
+int RegisterFile(const Globals& globals, const std::string& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  if (!file || !text) return FailUsage(path + " cannot be read");
+  absl::StatusOr<std::vector<Profile>> profiles = ProfilesFromJson(text.str());
+  if (!profiles.ok()) return FailUsage(absl::StrCat(path, ": ", profiles.status().message()));
+  return RegisterAll(globals, *profiles);
+}
+
+struct RegisterFlags {
+  std::string preset;
+  std::string file;
+};
+
+int Register(const Globals& globals, const RegisterFlags& flags) {
+  if (flags.preset.empty() == flags.file.empty()) {
+    return FailUsage("profile register needs either the name of a preset or --file");
+  }
+  if (!flags.file.empty()) return RegisterFile(globals, flags.file);
+  absl::StatusOr<Profile> preset = PresetProfile(flags.preset);
+  return preset.ok() ? RegisterAll(globals, {*preset}) : Fail(preset.status());
 }
 
 }  // namespace
@@ -103,11 +110,15 @@ void AddProfileCommands(CLI::App& app, const Globals& globals, Run* run) {
   profile->add_subcommand("presets", "Shapes of published models")->callback([&globals, run] {
     *run = [&globals] { return ListPresets(globals); };
   });
-  CLI::App* register_command = profile->add_subcommand("register", "Register a preset");
-  auto name = std::make_shared<std::string>();
-  register_command->add_option("preset", *name, "name, see `profile presets`")->required();
+  CLI::App* register_command =
+      profile->add_subcommand("register", "Register a preset, or profiles of your own");
+  auto flags = std::make_shared<RegisterFlags>();
+  register_command->add_option("preset", flags->preset, "name, see `profile presets`");
+  register_command
+      ->add_option("--file", flags->file, "profiles as `profile list -o json` prints them")
+      ->type_name("FILE");
   register_command->callback(
-      [&globals, run, name] { *run = [&globals, name] { return Register(globals, *name); }; });
+      [&globals, run, flags] { *run = [&globals, flags] { return Register(globals, *flags); }; });
 }
 
 }  // namespace winnow::ctl

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 namespace winnow::testing {
 namespace {
 
+using nlohmann::json;
 using ::testing::HasSubstr;
 
 TEST(WinnowctlUsageTest, AFlagWithoutItsValueDoesNotTakeTheNextArgumentForIt) {
@@ -48,6 +50,36 @@ TEST(WinnowctlUsageTest, AShardIsNotACoordinator) {
     EXPECT_EQ(outcome.code, kRefused);
     EXPECT_THAT(outcome.err, AllOf(HasSubstr(shard.address()), HasSubstr("not a coordinator")));
   }
+}
+
+TEST(WinnowctlUsageTest, AProfileOfOnesOwnIsAnEditedOne) {
+  const Service service = Service::Standalone(1);
+  const std::string address = "--address=" + service.address();
+  const TempDir dir;
+  ASSERT_EQ(RunCtl({"profile", "register", "glm-5", address}).code, kOk);
+  json profiles = json::parse(RunCtl({"profile", "list", "-o", "json", address}).out);
+  ASSERT_EQ(profiles.size(), 1u);
+  profiles[0]["name"] = "mine";
+  profiles[0]["layer_kinds"] = {"none", "own", "shared"};
+  const std::vector<std::string> command = {"profile", "register", "-o", "json", address};
+  const auto registered = [&](const json& list) {
+    std::vector<std::string> args = command;
+    args.push_back("--file=" + dir.Write("profiles.json", list.dump(2)));
+    return RunCtl(args);
+  };
+  const Outcome stale = registered(profiles);
+  EXPECT_EQ(stale.code, kUsage);
+  EXPECT_THAT(stale.err, AllOf(HasSubstr("profiles.json: layers is 78"), HasSubstr("has, 3")));
+  profiles[0].erase("layers");
+  const Outcome done = registered(profiles);
+  ASSERT_EQ(done.code, kOk) << done.err;
+  const json mine = json::parse(done.out)[0];
+  EXPECT_EQ(mine["layers"], 3);
+  EXPECT_EQ(mine["indexed_layers"], 1);
+  EXPECT_EQ(RunCtl({"context", "create", "--profile=mine", "--id=book", address}).code, kOk);
+  EXPECT_EQ(RunCtl(command).code, kUsage) << "neither a preset nor a file";
+  EXPECT_THAT(RunCtl({"profile", "register", "--file=" + dir.File("absent"), address}).err,
+              HasSubstr("absent cannot be read"));
 }
 
 TEST(WinnowctlUsageTest, DeletesNothingWithoutAYes) {
