@@ -62,21 +62,33 @@ class GpuCompute final : public Compute {
   absl::Status Init();
   absl::StatusOr<Staging> NewStaging(size_t bytes);
 
-  // A call and what it needs, which is added up once.
+  // What calls need in one launch, which is added up once for each.
+  struct ScoreNeed {
+    size_t most_pages = 0;    // of one of them
+    size_t staged_bytes = 0;  // of warm pages
+    size_t pinned_bytes = 0;
+
+    void Add(const ScoreNeed& other) {
+      most_pages = std::max(most_pages, other.most_pages);
+      staged_bytes += other.staged_bytes;
+      pinned_bytes += other.pinned_bytes;
+    }
+  };
   struct ScoreTask {
     ScoreWork work;
     kernels::ScoreTopKResult* result;
-    size_t pages;
-    size_t staged_bytes;  // of warm pages
-    size_t pinned_bytes;
+    ScoreNeed need;
   };
-  static ScoreTask TaskOf(const ScoreWork& work, kernels::ScoreTopKResult* result);
+  static ScoreNeed NeedOf(const ScoreWork& work);
+  bool Fits(const ScoreNeed& need) const;
   // Tasks that ScoresTogether says can be. Their results mean nothing after an error.
   absl::Status ScoreTogether(std::span<const ScoreTask* const> tasks, const Staging& staging);
   absl::Status ScoreInParts(const ScoreTask& task, const Staging& staging);
   bool ScoresTogether(std::span<const ScoreTask* const> batch, const ScoreTask& task) const;
-  // Cuts off what to score first of the runs, whose warm pages fit into the staging memory: whole
-  // runs, or else pages of the first one; at least one page, or RESOURCE_EXHAUSTED DEVICE_MEMORY.
+  // Pages of a call that the workspace and the pinned memory have room for at once.
+  size_t MostPages(const ScoreWork& work) const;
+  // Cuts off what to score first of the runs, which Fits: whole runs, or else pages of the first
+  // one; at least one page, or RESOURCE_EXHAUSTED DEVICE_MEMORY.
   absl::StatusOr<std::vector<ScoreRun>> CutPart(const ScoreWork& work,
                                                 std::deque<ScoreRun>* runs) const;
 

@@ -15,18 +15,28 @@ static_assert(kStripePages == kernels::cuda::kRunPages);
 // Rounding of the parts of a call's pinned memory, and what they have beside their arrays.
 constexpr size_t kPinnedSlack = 4096;
 constexpr size_t kPinnedBytesPerRow = 64;
+// At most: a page may be listed, and be a run.
+constexpr size_t kPinnedBytesPerPage = sizeof(std::byte*) + sizeof(kernels::cuda::DeviceRun);
 
 size_t PageBytes(const ScoreWork& work) {
   return kernels::KeyPageBytes(work.query.format, work.query.dim);
 }
 
-size_t PinnedBytesOf(const ScoreWork& work, size_t listed_pages) {
+// Whatever its pages.
+size_t PinnedBytesOfRows(const ScoreWork& work) {
   const kernels::ScoreQuery& query = work.query;
   const size_t row_bytes =
       query.heads * (kernels::QueryBytes(query.format, query.dim) + sizeof(float)) +
       work.k * sizeof(kernels::Candidate) + kPinnedBytesPerRow;
-  return query.rows * row_bytes + work.runs.size() * sizeof(kernels::cuda::DeviceRun) +
-         listed_pages * sizeof(std::byte*) + kPinnedSlack;
+  return query.rows * row_bytes + kPinnedSlack;
+}
+
+size_t WorkspaceBytesPerRow(size_t pages) {
+  return kernels::cuda::ScoreWorkspaceBytesPerRow(static_cast<uint32_t>(pages));
+}
+
+size_t SharesOf(size_t bytes, size_t fixed_bytes, size_t share_bytes) {
+  return bytes > fixed_bytes ? (bytes - fixed_bytes) / share_bytes : 0;
 }
 
 // A call's runs as the GPU takes them, and the pages of those that the device has no list of.
@@ -81,27 +91,43 @@ absl::Status GpuCompute::ScoreTogether(std::span<const ScoreTask* const> tasks,
   return status;
 }
 
+size_t GpuCompute::MostPages(const ScoreWork& work) const {
+  const size_t pinned_bytes = PinnedBytesOfRows(work);
+  const size_t page_bytes = kPinnedBytesPerPage + WorkspaceBytesPerRow(1) - WorkspaceBytesPerRow(0);
+  return std::min(
+      SharesOf(options_.pinned_bytes, pinned_bytes, kPinnedBytesPerPage),
+      SharesOf(options_.workspace_bytes, pinned_bytes + WorkspaceBytesPerRow(0), page_bytes));
+}
+
 // All runs of a part but the last are whole stripes, as those of a call.
 absl::StatusOr<std::vector<ScoreRun>> GpuCompute::CutPart(const ScoreWork& work,
                                                           std::deque<ScoreRun>* runs) const {
   const size_t page_bytes = StagedBytes(PageBytes(work));
-  size_t room = options_.staging_bytes / page_bytes;
+  size_t warm_pages = options_.staging_bytes / page_bytes;
+  size_t pages = MostPages(work);
   std::vector<ScoreRun> part;
-  while (!runs->empty() && runs->front().warm_pages() <= room) {
-    room -= runs->front().warm_pages();
+  while (!runs->empty() && runs->front().pages() <= pages &&
+         runs->front().warm_pages() <= warm_pages) {
+    pages -= runs->front().pages();
+    warm_pages -= runs->front().warm_pages();
     part.push_back(runs->front());
     runs->pop_front();
     if (part.back().pages() < kStripePages) break;
   }
   if (!part.empty()) return part;
-  if (room == 0) {
-    return Error(absl::StatusCode::kResourceExhausted, "DEVICE_MEMORY",
-                 absl::StrCat("a page needs ", page_bytes, " bytes of staging; there are ",
-                              options_.staging_bytes));
-  }
   ScoreRun& run = runs->front();
-  part.push_back(run.First(static_cast<uint32_t>(room)));
-  run = run.After(static_cast<uint32_t>(room));
+  const auto count =
+      static_cast<uint32_t>(run.warm_pages() <= warm_pages ? pages : std::min(pages, warm_pages));
+  if (count == 0) {
+    return Error(absl::StatusCode::kResourceExhausted, "DEVICE_MEMORY",
+                 absl::StrCat("a page needs ", page_bytes, " bytes of staging, ",
+                              PinnedBytesOfRows(work) + kPinnedBytesPerPage,
+                              " of pinned memory and ", WorkspaceBytesPerRow(1),
+                              " more of workspace; there are ", options_.staging_bytes, ", ",
+                              options_.pinned_bytes, " and ", options_.workspace_bytes));
+  }
+  part.push_back(run.First(count));
+  run = run.After(count);
   return part;
 }
 
@@ -135,46 +161,44 @@ absl::Status GpuCompute::ScoreInParts(const ScoreTask& task, const Staging& stag
   return absl::OkStatus();
 }
 
-bool GpuCompute::ScoresTogether(std::span<const ScoreTask* const> batch,
-                                const ScoreTask& task) const {
-  size_t staged_bytes = task.staged_bytes, pinned_bytes = task.pinned_bytes;
-  size_t most_pages = task.pages;
-  for (const ScoreTask* other : batch) {
-    staged_bytes += other->staged_bytes;
-    pinned_bytes += other->pinned_bytes;
-    most_pages = std::max(most_pages, other->pages);
-  }
-  // One row of each must fit beside what goes up and comes down, or the call would fail for all.
-  const size_t row_bytes =
-      kernels::cuda::ScoreWorkspaceBytesPerRow(static_cast<uint32_t>(most_pages));
-  return batch.size() < kMostScoreJobs && Alike(batch[0]->work.query, task.work.query) &&
-         staged_bytes <= options_.staging_bytes && pinned_bytes <= options_.pinned_bytes &&
-         pinned_bytes + row_bytes <= options_.workspace_bytes;
+bool GpuCompute::Fits(const ScoreNeed& need) const {
+  // One row of each call must fit beside what goes up and comes down.
+  return need.staged_bytes <= options_.staging_bytes &&
+         need.pinned_bytes <= options_.pinned_bytes &&
+         need.pinned_bytes + WorkspaceBytesPerRow(need.most_pages) <= options_.workspace_bytes;
 }
 
-GpuCompute::ScoreTask GpuCompute::TaskOf(const ScoreWork& work, kernels::ScoreTopKResult* result) {
+bool GpuCompute::ScoresTogether(std::span<const ScoreTask* const> batch,
+                                const ScoreTask& task) const {
+  if (batch.size() >= kMostScoreJobs || !Alike(batch[0]->work.query, task.work.query)) return false;
+  ScoreNeed need = task.need;
+  for (const ScoreTask* other : batch) need.Add(other->need);
+  return Fits(need);
+}
+
+GpuCompute::ScoreNeed GpuCompute::NeedOf(const ScoreWork& work) {
   size_t pages = 0, listed_pages = 0, warm_pages = 0;
   for (const ScoreRun& run : work.runs) {
     pages += run.pages();
     if (run.table == nullptr) listed_pages += run.pages();
     warm_pages += run.warm_pages();
   }
-  return {.work = work,
-          .result = result,
-          .pages = pages,
+  return {.most_pages = pages,
           .staged_bytes = warm_pages * StagedBytes(PageBytes(work)),
-          .pinned_bytes = PinnedBytesOf(work, listed_pages)};
+          .pinned_bytes = PinnedBytesOfRows(work) +
+                          work.runs.size() * sizeof(kernels::cuda::DeviceRun) +
+                          listed_pages * sizeof(std::byte*)};
 }
 
 absl::Status GpuCompute::Score(const ScoreWork& work, kernels::ScoreTopKResult* result) {
   using Batch = std::vector<const ScoreTask*>;
   return score_queue_->Do(
-      TaskOf(work, result),
+      {work, result, NeedOf(work)},
       [this](const Batch& batch, const ScoreTask& task) { return ScoresTogether(batch, task); },
       [this](const Batch& batch, const Staging& staging) {
-        // What is too large for the staging is never one of several.
-        return batch[0]->staged_bytes <= options_.staging_bytes ? ScoreTogether(batch, staging)
-                                                                : ScoreInParts(*batch[0], staging);
+        // What does not fit one launch is never one of several.
+        return Fits(batch[0]->need) ? ScoreTogether(batch, staging)
+                                    : ScoreInParts(*batch[0], staging);
       });
 }
 

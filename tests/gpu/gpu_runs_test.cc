@@ -11,6 +11,7 @@
 #include "tests/gpu/fake_device.h"
 #include "tests/kernels/random_data.h"
 #include "tests/kernels/score_case.h"
+#include "tests/support/sample.h"
 
 namespace winnow::shard {
 namespace {
@@ -19,6 +20,7 @@ using kernels::kPageEntries;
 using kernels::PagedKeys;
 using kernels::ScoreCase;
 using kernels::TestSeed;
+using winnow::testing::ExpectError;
 
 constexpr int kDim = 32;
 constexpr auto kFormat = kernels::KeyFormat::kFp8E4M3;
@@ -40,22 +42,23 @@ class WithoutTables final : public PageMirror {
   PageMirror& mirror_;
 };
 
-class GpuRunsTest : public testing::Test {
+class GpuRunsTest : public ::testing::Test {
  protected:
   void Start(uint32_t entries, size_t staging_bytes = size_t{1} << 20) {
     case_ = kernels::RandomScoreCase(random_, kFormat, kDim, 2, 2, static_cast<int>(entries), 50);
     case_.visible = {entries, entries / 2};
     Open(staging_bytes);
   }
-  void Open(size_t staging_bytes) {
+  void Open(size_t staging_bytes, size_t workspace_bytes = size_t{4} << 20,
+            size_t pinned_bytes = size_t{1} << 20) {
     auto device = std::make_unique<kernels::cuda::FakeDevice>(TestSeed());
     device_ = device.get();
     device_->DelayWork(true);
     auto gpu = GpuCompute::Create(std::move(device), "cuda:0 stand-in",
                                   {.page_bytes = size_t{4} << 20,
                                    .concurrent_queries = 1,
-                                   .workspace_bytes = size_t{4} << 20,
-                                   .pinned_bytes = size_t{1} << 20,
+                                   .workspace_bytes = workspace_bytes,
+                                   .pinned_bytes = pinned_bytes,
                                    .staging_bytes = staging_bytes});
     ASSERT_TRUE(gpu.ok()) << gpu.status();
     gpu_ = *std::move(gpu);
@@ -145,6 +148,49 @@ TEST_F(GpuRunsTest, FindsTheSameInPagesOfAllKinds) {
                  RunOf(3 * s, s, Mixed(3 * s, s - 64, s)),
                  RunOf(4 * s, 700, Mixed(4 * s, 129, 700))});
   }
+}
+
+TEST_F(GpuRunsTest, FindsTheSameWhereTheWorkspaceHasNoRoomForAllPages) {
+  constexpr uint32_t kEntries = 3 * kStripeEntries + 700;
+  Start(kEntries);
+  const PagedKeys cold(kFormat, kDim, case_.keys);
+  // For some stripes, and for less than one.
+  for (const size_t pages : {size_t{150}, size_t{9}}) {
+    sets_.clear();
+    Open(400 * kPageBytes, kernels::cuda::ScoreWorkspaceBytesPerRow(pages) + (size_t{12} << 10));
+    const uint32_t s = kStripeEntries;
+    ExpectExact({RunOf(0, s, Hot(0, s)), RunOf(s, s, Hot(s, s)), RunOf(2 * s, s, Hot(2 * s, s)),
+                 RunOf(3 * s, 700, Hot(3 * s, 700))});
+    ExpectExact({RunOf(0, s, Hot(0, s)), RunOf(s, s, Mixed(s, 300, s)), Packed(cold, 2 * s, s),
+                 RunOf(3 * s, 700, Hot(3 * s, 700))});
+  }
+}
+
+TEST_F(GpuRunsTest, FindsTheSameWherePinnedMemoryHasNoRoomToListAllPages) {
+  constexpr uint32_t kStripes = 7;
+  Start(kStripes * kStripeEntries);
+  Open(size_t{1} << 20, size_t{4} << 20, 5376);
+  WithoutTables mirror(gpu_->mirror());
+  std::vector<ScoreRun> runs;
+  for (uint32_t i = 0; i < kStripes; ++i) {
+    const uint32_t first = i * kStripeEntries;
+    runs.push_back(RunOf(first, kStripeEntries, Hot(first, kStripeEntries, &mirror)));
+  }
+  ExpectExact(runs);
+}
+
+TEST_F(GpuRunsTest, SaysWhatAPageNeedsThatTheWorkspaceHasNoRoomFor) {
+  Start(64);
+  Open(size_t{1} << 20, kernels::cuda::ScoreWorkspaceBytesPerRow(0));
+  const std::shared_ptr<PageSet> set = Hot(0, 64);
+  const ScoreRun run = RunOf(0, 64, set);
+  kernels::ScoreTopKResult result;
+  ExpectError(gpu_->Score({.query = kernels::Params(case_, {}).query,
+                           .runs = {&run, 1},
+                           .visible_entries = case_.visible,
+                           .k = case_.k},
+                          &result),
+              absl::StatusCode::kResourceExhausted, "DEVICE_MEMORY");
 }
 
 TEST_F(GpuRunsTest, HotPagesCostNoBytesOfAQuery) {
