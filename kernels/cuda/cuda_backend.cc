@@ -25,6 +25,24 @@ Error CudaBackend::Create(DeviceApi& device, const CudaBackendOptions& options,
   return "";
 }
 
+bool CudaBackend::CanScore(const ScoreQuery& query, int k) const {
+  ScorePlan plan;
+  return PlanScore(limits_,
+                   {.format = query.format,
+                    .heads = query.heads,
+                    .dim = query.dim,
+                    .most_k = static_cast<uint32_t>(k)},
+                   &plan)
+      .empty();
+}
+
+bool CudaBackend::CanAttend(RowFormat format, int latent_dim, int rope_dim) const {
+  AttendPlan plan;
+  return PlanAttend(limits_, {.format = format, .latent_dim = latent_dim, .rope_dim = rope_dim},
+                    &plan)
+      .empty();
+}
+
 Error CudaBackend::TryScoreRuns(std::span<const ScoreRunsParams> queries,
                                 std::span<ScoreTopKResult> results) const {
   for (size_t i = 0; i < queries.size(); ++i) {

@@ -61,6 +61,11 @@ class CudaBackend final : public Backend {
                  ScoreTopKResult* result) const override;
   void SparseAttention(const AttendParams& params, WorkerPool& pool) const override;
 
+  // Whether a block has enough shared memory for it, and its dims are among those that kernels are
+  // for. What does not fit is an error of the calls below, however few entries there are.
+  bool CanScore(const ScoreQuery& query, int k) const;
+  bool CanAttend(RowFormat format, int latent_dim, int rope_dim) const;
+
   // Queries of any contexts, alike in format, heads and dims, in as few launches as memory allows;
   // a result for each. One that was cancelled has complete = false, without an error. After an
   // error the results mean nothing.

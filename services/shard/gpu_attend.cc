@@ -103,6 +103,10 @@ bool GpuCompute::AttendsTogether(std::span<const AttendTask* const> batch,
 }
 
 absl::Status GpuCompute::Attend(const AttendWork& work) {
+  const Profile& profile = work.profile;
+  if (!backend_->CanAttend(profile.row_format, profile.latent_dim, profile.rope_dim)) {
+    return cpu_->Attend(work);
+  }
   using Batch = std::vector<const AttendTask*>;
   AttendTask task{work, {}};
   for (size_t row = 0; row < work.rows.size(); ++row) task.need.Add(NeedOfRow(work, row));

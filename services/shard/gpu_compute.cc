@@ -52,16 +52,16 @@ class GpuCompute::Mirror final : public PageMirror {
 };
 
 GpuCompute::GpuCompute(std::unique_ptr<kernels::cuda::DeviceApi> device, std::string name,
-                       const GpuOptions& options)
-    : device_(std::move(device)), name_(std::move(name)), options_(options) {}
+                       const GpuOptions& options, std::unique_ptr<Compute> cpu)
+    : device_(std::move(device)), name_(std::move(name)), options_(options), cpu_(std::move(cpu)) {}
 GpuCompute::~GpuCompute() = default;
 
 PageMirror* GpuCompute::mirror() { return mirror_.get(); }
 
 absl::StatusOr<std::unique_ptr<GpuCompute>> GpuCompute::Create(
     std::unique_ptr<kernels::cuda::DeviceApi> device, const std::string& name,
-    const GpuOptions& options) {
-  std::unique_ptr<GpuCompute> gpu(new GpuCompute(std::move(device), name, options));
+    const GpuOptions& options, std::unique_ptr<Compute> cpu) {
+  std::unique_ptr<GpuCompute> gpu(new GpuCompute(std::move(device), name, options, std::move(cpu)));
   if (absl::Status status = gpu->Init(); !status.ok()) return status;
   return gpu;
 }

@@ -35,14 +35,15 @@ struct GpuOptions {
 // A GPU. Pages get copies in its memory while there is room, which DeviceTier makes; those without
 // one, the warm ones, stay in host memory and are streamed through a query's staging memory. Calls
 // that wait for their turn at the same time are served by the same launches, whatever their
-// contexts. Several shards may share it. Thread-safe.
+// contexts. Shapes that the GPU cannot compute are left to `cpu`. Several shards may share it.
+// Thread-safe.
 class GpuCompute final : public Compute {
  public:
-  // `name` is for people. RESOURCE_EXHAUSTED DEVICE_MEMORY if the device has too little memory,
-  // INTERNAL DEVICE_FAILED if it fails.
+  // `name` is for people; `cpu` may be null if no shape is left to it. RESOURCE_EXHAUSTED
+  // DEVICE_MEMORY if the device has too little memory, INTERNAL DEVICE_FAILED if it fails.
   static absl::StatusOr<std::unique_ptr<GpuCompute>> Create(
       std::unique_ptr<kernels::cuda::DeviceApi> device, const std::string& name,
-      const GpuOptions& options);
+      const GpuOptions& options, std::unique_ptr<Compute> cpu);
   ~GpuCompute() override;
 
   std::string name() const override { return name_; }
@@ -58,7 +59,7 @@ class GpuCompute final : public Compute {
     void operator()(std::byte* memory) const { device->Free(memory); }
   };
   GpuCompute(std::unique_ptr<kernels::cuda::DeviceApi> device, std::string name,
-             const GpuOptions& options);
+             const GpuOptions& options, std::unique_ptr<Compute> cpu);
   absl::Status Init();
   absl::StatusOr<Staging> NewStaging(size_t bytes);
 
@@ -128,6 +129,7 @@ class GpuCompute final : public Compute {
   const std::unique_ptr<kernels::cuda::DeviceApi> device_;
   const std::string name_;
   const GpuOptions options_;
+  const std::unique_ptr<Compute> cpu_;
   std::unique_ptr<kernels::cuda::HbmArena> arena_;
   std::unique_ptr<kernels::cuda::HbmArena> tables_;  // lists of where pages are
   std::unique_ptr<kernels::cuda::UploadQueue> uploads_;

@@ -191,6 +191,7 @@ GpuCompute::ScoreNeed GpuCompute::NeedOf(const ScoreWork& work) {
 }
 
 absl::Status GpuCompute::Score(const ScoreWork& work, kernels::ScoreTopKResult* result) {
+  if (!backend_->CanScore(work.query, work.k)) return cpu_->Score(work, result);
   using Batch = std::vector<const ScoreTask*>;
   return score_queue_->Do(
       {work, result, NeedOf(work)},

@@ -12,7 +12,8 @@
 namespace winnow {
 namespace {
 
-absl::StatusOr<std::unique_ptr<shard::Compute>> OpenGpu(const Options& options, int number) {
+absl::StatusOr<std::unique_ptr<shard::Compute>> OpenGpu(const Options& options, int number,
+                                                        std::unique_ptr<shard::Compute> cpu) {
   std::unique_ptr<kernels::cuda::DeviceApi> device;
   const std::string error = kernels::cuda::OpenCudaDevice(number, &device);
   if (!error.empty()) {
@@ -21,7 +22,7 @@ absl::StatusOr<std::unique_ptr<shard::Compute>> OpenGpu(const Options& options, 
   }
   const std::string name = absl::StrCat("cuda:", number, " ", device->properties().name);
   absl::StatusOr<std::unique_ptr<shard::GpuCompute>> gpu = shard::GpuCompute::Create(
-      std::move(device), name, {.page_bytes = options.device_memory_bytes});
+      std::move(device), name, {.page_bytes = options.device_memory_bytes}, std::move(cpu));
   if (!gpu.ok()) return gpu.status();
   return *std::move(gpu);
 }
@@ -32,15 +33,16 @@ absl::StatusOr<std::unique_ptr<shard::Compute>> OpenCompute(const Options& optio
                                                             const kernels::Backend* backend,
                                                             kernels::WorkerPool* pool) {
   constexpr size_t kNumberAt = sizeof("cuda:") - 1;
+  auto cpu = [&] { return std::make_unique<shard::CpuCompute>(backend, pool); };
   if (options.device != "auto" && options.device != "cpu") {
-    return OpenGpu(options, std::atoi(options.device.c_str() + kNumberAt));
+    return OpenGpu(options, std::atoi(options.device.c_str() + kNumberAt), cpu());
   }
   if (options.device == "auto") {
-    absl::StatusOr<std::unique_ptr<shard::Compute>> gpu = OpenGpu(options, 0);
+    absl::StatusOr<std::unique_ptr<shard::Compute>> gpu = OpenGpu(options, 0, cpu());
     if (gpu.ok()) return gpu;
     Log(LogLevel::kInfo, "no GPU", {{"message", std::string(gpu.status().message())}});
   }
-  return std::make_unique<shard::CpuCompute>(backend, pool);
+  return cpu();
 }
 
 }  // namespace winnow

@@ -46,7 +46,8 @@ TEST(GpuCompute, ReadsNothingPastAWarmPage) {
                                  .concurrent_queries = 1,
                                  .workspace_bytes = size_t{4} << 20,
                                  .pinned_bytes = size_t{1} << 20,
-                                 .staging_bytes = size_t{64} << 10});
+                                 .staging_bytes = size_t{64} << 10},
+                                /*cpu=*/nullptr);
   ASSERT_TRUE(gpu.ok()) << gpu.status();
   const GuardedBytes page(kernels::KeyPageBytes(kFormat, kDim));
   kernels::RandomData random(kernels::TestSeed());

@@ -59,7 +59,8 @@ class GpuRunsTest : public ::testing::Test {
                                    .concurrent_queries = 1,
                                    .workspace_bytes = workspace_bytes,
                                    .pinned_bytes = pinned_bytes,
-                                   .staging_bytes = staging_bytes});
+                                   .staging_bytes = staging_bytes},
+                                  /*cpu=*/nullptr);
     ASSERT_TRUE(gpu.ok()) << gpu.status();
     gpu_ = *std::move(gpu);
   }

@@ -40,7 +40,7 @@ class GpuShardTest : public ::testing::Test {
     auto device = std::make_unique<FakeDevice>(kernels::TestSeed());
     device_ = device.get();
     device_->DelayWork(true);
-    auto gpu = GpuCompute::Create(std::move(device), "cuda:0 stand-in", options);
+    auto gpu = GpuCompute::Create(std::move(device), "cuda:0 stand-in", options, /*cpu=*/nullptr);
     ASSERT_TRUE(gpu.ok()) << gpu.status();
     gpu_ = *std::move(gpu);
     shard_ = Shard::Open(shard_options, gpu_.get()).value();
@@ -271,7 +271,7 @@ TEST_F(GpuShardTest, ADeviceThatIsTooSmallIsRefused) {
   auto device = std::make_unique<FakeDevice>(kernels::TestSeed());
   GpuOptions options = kRoomy;
   options.page_bytes = size_t{1} << 60;
-  ExpectError(GpuCompute::Create(std::move(device), "cuda:0", options).status(),
+  ExpectError(GpuCompute::Create(std::move(device), "cuda:0", options, /*cpu=*/nullptr).status(),
               absl::StatusCode::kResourceExhausted, "DEVICE_MEMORY");
 }
 
