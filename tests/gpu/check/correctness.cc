@@ -1,5 +1,7 @@
 #include "tests/gpu/check/correctness.h"
 
+#include <cuda_runtime_api.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -181,6 +183,14 @@ class Checker {
 };
 
 }  // namespace
+
+bool HasGpu() {
+  int driver = 0, count = 0, major = 0;
+  if (cudaDriverGetVersion(&driver) == cudaSuccess && driver == 0) return false;
+  if (cudaGetDeviceCount(&count) == cudaErrorNoDevice) return false;
+  return cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0) != cudaSuccess ||
+         major >= 8;
+}
 
 int CountDisagreements(DeviceApi& device, bool small) {
   const int by_warps = Checker(device, small, "mma.sync", {.use_groups = false}).RunAll();

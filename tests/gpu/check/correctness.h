@@ -5,6 +5,9 @@
 
 namespace winnow::kernels::cuda {
 
+// Whether this machine has a GPU of 8.0 or later: if it cannot be opened, that is a failure.
+bool HasGpu();
+
 // Compares every kernel with the reference on fresh random inputs; `small` is for running under
 // compute-sanitizer. Prints what disagrees; returns how many cases do.
 int CountDisagreements(DeviceApi& device, bool small);
