@@ -69,7 +69,9 @@ class CudaDevice final : public DeviceApi {
     return Run("filling GPU memory", [&] { return cudaMemsetAsync(to, 0, bytes, Native(stream)); });
   }
   Error Launch(Stream stream, const LaunchShape& shape, const KernelCall& call) override {
-    return Run("launching a kernel", [&] { return LaunchKernel(shape, call, Native(stream)); });
+    return Run("launching a kernel", [&] {
+      return LaunchKernel(shape, call, Native(stream), properties_.launches_early);
+    });
   }
 
   Error Record(Event event, Stream stream) override {
@@ -140,6 +142,9 @@ Error OpenCudaDevice(int number, std::unique_ptr<DeviceApi>* device) {
       !error.empty()) {
     return error;
   }
+  const cudaError_t prepared =
+      PrepareKernels(properties.limits.shared_bytes_per_block, &properties.launches_early);
+  if (Error error = Report(prepared, "loading kernels"); !error.empty()) return error;
   *device = std::make_unique<CudaDevice>(number, properties);
   return "";
 }

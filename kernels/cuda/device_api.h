@@ -17,6 +17,7 @@ struct DeviceProperties {
   int compute_capability = 0;  // 80, 90, ...
   size_t memory_bytes = 0;
   DeviceLimits limits;
+  bool launches_early = false;  // a kernel that waits for the last launch, before that has ended
 };
 
 // Work in the order it was given; nullptr is none. Events mark a point in it.
@@ -60,8 +61,8 @@ class DeviceApi {
   [[nodiscard]] virtual Error Synchronize(Event event) = 0;
 };
 
-// A GPU by its number, or what is wrong: there is none, it is older than sm_80, or this build is
-// without CUDA. Sets the calling thread's device.
+// A GPU by its number, with all kernels loaded; or what is wrong: there is none, it is older than
+// sm_80, or this build is without CUDA. Sets the calling thread's device.
 [[nodiscard]] Error OpenCudaDevice(int number, std::unique_ptr<DeviceApi>* device);
 
 }  // namespace winnow::kernels::cuda

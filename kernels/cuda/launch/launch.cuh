@@ -5,34 +5,15 @@
 
 namespace winnow::kernels::cuda {
 
-// Lets a kernel have as much dynamic shared memory as the device gives. Once for all launches, so
-// that threads which launch different shapes do not undo each other's limit.
-inline cudaError_t AllowSharedMemory(const void* kernel) {
-  int device = 0, bytes = 0;
-  if (cudaError_t error = cudaGetDevice(&device); error != cudaSuccess) return error;
-  const cudaError_t error =
-      cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
-  if (error != cudaSuccess) return error;
-  return cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
-}
+// Listed before main begins if a launch of it is compiled in.
+template <auto kKernel>
+inline const ListedKernel kListed(reinterpret_cast<const void*>(kKernel));
 
-// Whether the kernel's code has the wait of simt::AwaitLastLaunch, which older code that a newer
-// device runs has not.
-inline bool CanLaunchEarly(const void* kernel) {
-  constexpr int kFirstPtxVersion = 90;
-  cudaFuncAttributes attributes = {};
-  return cudaFuncGetAttributes(&attributes, kernel) == cudaSuccess &&
-         attributes.ptxVersion >= kFirstPtxVersion;
-}
-
-// With kEarly, of a kernel that begins with simt::AwaitLastLaunch: where its code can, its blocks
-// are made ready while the kernel before still runs, and so begin at once when it has ended.
-template <auto kKernel, bool kEarly = false, typename Args>
-cudaError_t Launch(const LaunchShape& shape, const Args& args, cudaStream_t stream) {
-  const auto* kernel = reinterpret_cast<const void*>(kKernel);
-  static const cudaError_t allowed = AllowSharedMemory(kernel);
-  if (allowed != cudaSuccess) return allowed;
-  static const bool early = kEarly && CanLaunchEarly(kernel);
+// `early` is for a kernel that begins with simt::AwaitLastLaunch, where its code has that wait: its
+// blocks are made ready while the kernel before still runs, and so begin at once when it has ended.
+template <auto kKernel, typename Args>
+cudaError_t Launch(const LaunchShape& shape, const Args& args, cudaStream_t stream,
+                   bool early = false) {
   cudaLaunchAttribute attribute = {};
   attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
   attribute.val.programmaticStreamSerializationAllowed = 1;
@@ -44,7 +25,7 @@ cudaError_t Launch(const LaunchShape& shape, const Args& args, cudaStream_t stre
   config.attrs = &attribute;
   config.numAttrs = early ? 1 : 0;
   void* parameters[] = {const_cast<Args*>(&args)};
-  return cudaLaunchKernelExC(&config, kernel, parameters);
+  return cudaLaunchKernelExC(&config, kListed<kKernel>.function, parameters);
 }
 
 }  // namespace winnow::kernels::cuda

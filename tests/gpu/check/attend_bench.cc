@@ -19,6 +19,7 @@ void BenchFormat(DeviceApi& device, const Peaks& peaks, RowFormat format, bool b
                  const char* name, std::vector<Measurement>* out) {
   DeviceLimits limits = device.properties().limits;
   limits.attends_by_codes = by_codes;
+  const bool early = device.properties().launches_early;
   const size_t row_bytes = RowBytes(format, kLatent, kRope);
   RandomData random(TestSeed());
   DeviceArray<std::byte> rows(device, random.Rows(format, kLatent, kRope, kMaxQueryRows * kRows));
@@ -44,12 +45,12 @@ void BenchFormat(DeviceApi& device, const Peaks& peaks, RowFormat format, bool b
           AttendArgs{format, plan.way, queries, kHeads, kLatent, kRope, plan.splits, plan.row_block,
                      kRows, 0.0722f, plan.memory, query.data(), pointers.data() + first,
                      counts.data(), parts.data(), part_lse.data()},
-          stream));
+          stream, early));
       if (plan.splits == 1) return;
       Check(LaunchKernel(plan.merge,
                          AttendMergeArgs{queries, kHeads, kLatent, plan.splits, parts.data(),
                                          part_lse.data(), outputs.data(), lse.data()},
-                         stream));
+                         stream, early));
     });
     const double bytes = 1.0 * queries * kRows * row_bytes;
     const double operations = 2.0 * heads * kRows * (2 * kLatent + kRope);

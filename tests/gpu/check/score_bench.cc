@@ -45,15 +45,16 @@ struct Work {
 // Launches as kernels/cuda/score_call.cc makes them, with memory for all rows at once.
 class Launches {
  public:
-  Launches(const DeviceLimits& limits, const Work& work, const DeviceRun* runs,
-           const ScoreArgs& inputs, DeviceApi& device)
-      : all_rows_(work.contexts * work.rows),
+  Launches(const Work& work, const DeviceRun* runs, const ScoreArgs& inputs, DeviceApi& device)
+      : early_(device.properties().launches_early),
+        all_rows_(work.contexts * work.rows),
         kept_(size_t{kCapacity} * work.rows),
         list_(size_t{kListCapacity} * all_rows_),
         selected_(size_t{kTopK} * all_rows_),
         counts_(all_rows_),
         states_(all_rows_),
         score_(inputs) {
+    const DeviceLimits& limits = device.properties().limits;
     Must(PlanScore(limits, {KeyFormat::kFp8E4M3, kHeads, kDim, work.rows, kTopK}, &plan_));
     const uint32_t context_pages = kPages / work.contexts;
     std::vector<ScoreRow> rows;
@@ -88,11 +89,13 @@ class Launches {
   void Run(cudaStream_t stream, int offset) {
     ScoreArgs score = score_;
     for (int i = 0; i < score.job_count; ++i) score.jobs[i].runs += offset;
-    Check(LaunchKernel(plan_.score, score, stream));
-    Check(LaunchKernel(plan_.select, SelectArgs{score.rows, score.states, counts_.data()}, stream));
+    Check(LaunchKernel(plan_.score, score, stream, early_));
+    const SelectArgs select = {score.rows, score.states, counts_.data()};
+    Check(LaunchKernel(plan_.select, select, stream, early_));
   }
 
  private:
+  const bool early_;
   const int all_rows_;
   DeviceMemory<CandidateKey> kept_;
   DeviceMemory<CandidateKey> list_;
@@ -137,7 +140,7 @@ void BenchScore(DeviceApi& device, const Peaks& peaks, std::vector<Measurement>*
                               .queries = queries.data(),
                               .weights = weights.data(),
                               .states = nullptr};
-    Launches launches(device.properties().limits, work, runs.data(), inputs, device);
+    Launches launches(work, runs.data(), inputs, device);
     const double time = MedianMicroseconds(stream, work.rows == 1 ? 50 : 10, [&](int i) {
       launches.Run(stream, i % kSets * kPages / kRunPages);
     });
