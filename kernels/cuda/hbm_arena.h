@@ -33,6 +33,12 @@ class HbmArena {
   // Gives back a page that was taken; work on the device that reads it must be done.
   void Return(std::byte* page);
 
+  // Where its memory begins, and whether a page is of it.
+  const std::byte* memory() const { return memory_; }
+  bool Holds(const std::byte* page) const {
+    return page >= memory_ && page < memory_ + capacity_bytes();
+  }
+
   size_t capacity_bytes() const { return slabs_.size() * kSlabBytes; }
   // Of pages in use, rounded up to the alignment.
   size_t used_bytes() const;

@@ -31,7 +31,8 @@ UploadQueue::~UploadQueue() {
   if (stream_ != nullptr) device_.DestroyStream(stream_);
 }
 
-Error UploadQueue::Upload(std::byte* to, std::span<const std::byte> from) {
+Error UploadQueue::Upload(std::byte* to, std::span<const std::byte> from,
+                          const std::byte* allocation) {
   const std::scoped_lock lock(mu_);
   while (!from.empty() && broken_.empty()) {
     Buffer& buffer = buffers_[current_];
@@ -40,20 +41,22 @@ Error UploadQueue::Upload(std::byte* to, std::span<const std::byte> from) {
       continue;
     }
     const size_t bytes = std::min(from.size(), bytes_ - buffer.used);
-    (void)Keep(Stage(to, from.first(bytes)));
+    (void)Keep(Stage(to, from.first(bytes), allocation));
     to += bytes;
     from = from.subspan(bytes);
   }
   return broken_;
 }
 
-Error UploadQueue::Stage(std::byte* to, std::span<const std::byte> from) {
+Error UploadQueue::Stage(std::byte* to, std::span<const std::byte> from,
+                         const std::byte* allocation) {
   Buffer& buffer = buffers_[current_];
   std::memcpy(buffer.memory + buffer.used, from.data(), from.size());
-  if (!buffer.pieces.empty() && buffer.pieces.back().to + buffer.pieces.back().bytes == to) {
-    buffer.pieces.back().bytes += from.size();
+  Piece* const last = buffer.pieces.empty() ? nullptr : &buffer.pieces.back();
+  if (last != nullptr && last->allocation == allocation && last->to + last->bytes == to) {
+    last->bytes += from.size();
   } else {
-    buffer.pieces.push_back({to, buffer.used, from.size()});
+    buffer.pieces.push_back({allocation, to, buffer.used, from.size()});
   }
   buffer.used += from.size();
   return buffer.used == bytes_ ? Start() : "";

@@ -31,8 +31,10 @@ class UploadQueue {
   UploadQueue& operator=(const UploadQueue&) = delete;
 
   // Will copy `from` to device memory; takes the bytes before it returns. Waits while all staging
-  // buffers are on their way.
-  [[nodiscard]] Error Upload(std::byte* to, std::span<const std::byte> from);
+  // buffers are on their way. `allocation` begins what `to` was allocated with: pieces that adjoin
+  // go up as one, but not where one allocation ends and another happens to begin.
+  [[nodiscard]] Error Upload(std::byte* to, std::span<const std::byte> from,
+                             const std::byte* allocation);
 
   // Starts what has been uploaded; does not wait for it.
   [[nodiscard]] Error Flush();
@@ -45,6 +47,7 @@ class UploadQueue {
 
  private:
   struct Piece {
+    const std::byte* allocation;
     std::byte* to;
     size_t offset;  // in the buffer
     size_t bytes;
@@ -59,7 +62,7 @@ class UploadQueue {
 
   UploadQueue(DeviceApi& device, size_t buffer_bytes) : device_(device), bytes_(buffer_bytes) {}
   Error AddBuffer();
-  Error Stage(std::byte* to, std::span<const std::byte> from);
+  Error Stage(std::byte* to, std::span<const std::byte> from, const std::byte* allocation);
   Error Start();
   Error Settle(Buffer* buffer);
   Error Keep(Error error);

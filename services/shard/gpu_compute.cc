@@ -32,7 +32,8 @@ class GpuCompute::Mirror final : public PageMirror {
   Copy Add(size_t page_bytes) override { return TakeFrom(arena_, page_bytes); }
   Copy AddTable(size_t bytes) override { return TakeFrom(tables_, bytes); }
   absl::Status Write(const Copy& copy, size_t offset, std::span<const std::byte> bytes) override {
-    return CheckDevice(uploads_.Upload(copy.get() + offset, bytes));
+    const HbmArena& arena = arena_.Holds(copy.get()) ? arena_ : tables_;
+    return CheckDevice(uploads_.Upload(copy.get() + offset, bytes, arena.memory()));
   }
   absl::Status Publish() override { return CheckDevice(uploads_.Flush()); }
   Usage usage() const override {

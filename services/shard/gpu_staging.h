@@ -39,7 +39,7 @@ class StagingWriter {
     std::byte* to = staging_.device + used_;
     used_ += StagedBytes(bytes);
     *device = to;
-    return uploads_.Upload(to, {place.host, bytes});
+    return uploads_.Upload(to, {place.host, bytes}, staging_.device);
   }
 
  private:

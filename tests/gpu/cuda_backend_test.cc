@@ -152,7 +152,9 @@ TEST_F(CudaBackendTest, AQuerySeesKeysAppendedBefore) {
   const ScoreCase later = SmallCase();
   placed.c = later;
   const PagedKeys arranged(later.format, later.dim, later.keys);
-  ASSERT_EQ(uploads->Upload(placed.memory.data(), {arranged.page(0), placed.memory.size()}), "");
+  ASSERT_EQ(uploads->Upload(placed.memory.data(), {arranged.page(0), placed.memory.size()},
+                            placed.memory.data()),
+            "");
   ASSERT_EQ(uploads->Flush(), "");
   ScoreTopKResult result;
   ASSERT_EQ(Score(*backend, placed.run_params(), &result), "");

@@ -73,11 +73,22 @@ Error FakeDevice::Count(Call call) {
 Error FakeDevice::Take(size_t bytes, bool pinned, std::byte** memory) {
   const size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
   if (!pinned && bytes > memory_left_) return "the stand-in is out of memory";
-  auto* taken = static_cast<std::byte*>(std::aligned_alloc(kAlignment, rounded));
-  std::memset(taken, 0xff, rounded);
+  std::shared_ptr<std::byte> block(static_cast<std::byte*>(std::aligned_alloc(kAlignment, rounded)),
+                                   std::free);
+  std::memset(block.get(), 0xff, rounded);
   if (!pinned) memory_left_ -= bytes;
-  memory_[taken] = {bytes, pinned};
-  *memory = taken;
+  *memory = block.get();
+  memory_[*memory] = {bytes, pinned, std::move(block)};
+  return "";
+}
+
+Error FakeDevice::AllocateNeighbours(size_t bytes, std::byte** first, std::byte** second) {
+  const std::scoped_lock lock(mu_);
+  if (Error error = Take(2 * bytes, false, first); !error.empty()) return error;
+  *second = *first + bytes;
+  Memory& both = memory_[*first];
+  both.bytes = bytes;
+  memory_[*second] = both;
   return "";
 }
 
@@ -87,7 +98,6 @@ void FakeDevice::GiveBack(std::byte* memory) {
   if (found == memory_.end()) std::abort();
   if (!found->second.pinned) memory_left_ += found->second.bytes;
   memory_.erase(found);
-  std::free(memory);
 }
 
 Error FakeDevice::Allocate(size_t bytes, std::byte** memory) {

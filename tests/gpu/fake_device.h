@@ -44,6 +44,8 @@ class FakeDevice final : public DeviceApi {
   // Blocks of a kernel that run at the same time.
   void UseThreads(int threads);
   void LimitSharedMemory(size_t bytes_per_block);
+  // Two allocations, the second of which begins where the first ends; of a multiple of 256 bytes.
+  Error AllocateNeighbours(size_t bytes, std::byte** first, std::byte** second);
 
   // Allocations, streams and events that have not been given back.
   size_t live() const;
@@ -87,6 +89,7 @@ class FakeDevice final : public DeviceApi {
   struct Memory {
     size_t bytes;
     bool pinned;
+    std::shared_ptr<std::byte> block;  // that it is in
   };
 
   Error Count(Call call);

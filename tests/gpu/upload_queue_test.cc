@@ -31,6 +31,10 @@ class UploadQueueTest : public testing::Test {
     EXPECT_EQ(device_.live(), 0u);
   }
 
+  Error Upload(std::byte* to, std::span<const std::byte> from) {
+    return queue_->Upload(to, from, memory_);
+  }
+
   // What a query whose stream is ordered after the uploads sees of the device's memory.
   std::vector<std::byte> SeenByAQuery() {
     EXPECT_EQ(queue_->Order(stream_), "");
@@ -57,7 +61,7 @@ TEST_F(UploadQueueTest, AQuerySeesEveryAcknowledgedAppend) {
     const int at = random_.Int(0, kBytes - 1);
     std::vector<std::byte> bytes(random_.Int(0, std::min<int>(5000, kBytes - at)));
     for (std::byte& byte : bytes) byte = static_cast<std::byte>(random_.Int(0, 255));
-    ASSERT_EQ(queue_->Upload(memory_ + at, bytes), "");
+    ASSERT_EQ(Upload(memory_ + at, bytes), "");
     std::copy(bytes.begin(), bytes.end(), expected.begin() + at);
     if (random_.Int(0, 1) == 0) {
       ASSERT_EQ(queue_->Flush(), "");
@@ -73,15 +77,28 @@ TEST_F(UploadQueueTest, AQuerySeesEveryAcknowledgedAppend) {
 
 TEST_F(UploadQueueTest, GathersAdjoiningPieces) {
   const std::vector<std::byte> bytes(100);
-  for (int i = 0; i < 9; ++i) ASSERT_EQ(queue_->Upload(memory_ + 100 * i, bytes), "");
+  for (int i = 0; i < 9; ++i) ASSERT_EQ(Upload(memory_ + 100 * i, bytes), "");
   ASSERT_EQ(queue_->Flush(), "");
   EXPECT_EQ(device_.calls(Call::kCopy), 1);
+}
+
+TEST_F(UploadQueueTest, CopiesToNeighbouringAllocationsApart) {
+  std::byte* first = nullptr;
+  std::byte* second = nullptr;
+  ASSERT_EQ(device_.AllocateNeighbours(256, &first, &second), "");
+  const std::vector<std::byte> bytes(256, std::byte{5});
+  ASSERT_EQ(queue_->Upload(first, bytes, first), "");
+  ASSERT_EQ(queue_->Upload(second, bytes, second), "");
+  EXPECT_EQ(queue_->Finish(), "");
+  EXPECT_EQ(std::memcmp(second, bytes.data(), bytes.size()), 0);
+  device_.Free(first);
+  device_.Free(second);
 }
 
 TEST_F(UploadQueueTest, FinishWaitsForWhatIsOnItsWay) {
   device_.DelayWork(true);
   const std::vector<std::byte> bytes(2500, std::byte{3});
-  ASSERT_EQ(queue_->Upload(memory_, bytes), "");
+  ASSERT_EQ(Upload(memory_, bytes), "");
   ASSERT_EQ(queue_->Finish(), "");
   EXPECT_EQ(std::memcmp(memory_, bytes.data(), bytes.size()), 0);
 }
@@ -90,10 +107,10 @@ TEST_F(UploadQueueTest, StaysBrokenAfterAFailedCopy) {
   device_.DelayWork(true);
   device_.Fail(Call::kCopy, 2);
   const std::vector<std::byte> bytes(10);
-  ASSERT_EQ(queue_->Upload(memory_, bytes), "");
-  ASSERT_EQ(queue_->Upload(memory_ + 100, bytes), "");
+  ASSERT_EQ(Upload(memory_, bytes), "");
+  ASSERT_EQ(Upload(memory_ + 100, bytes), "");
   EXPECT_NE(queue_->Flush(), "") << "so the append is not acknowledged";
-  EXPECT_NE(queue_->Upload(memory_, bytes), "");
+  EXPECT_NE(Upload(memory_, bytes), "");
   EXPECT_NE(queue_->Flush(), "");
   EXPECT_NE(queue_->Order(stream_), "");
   EXPECT_NE(queue_->Finish(), "");
@@ -106,7 +123,7 @@ TEST_F(UploadQueueTest, ReportsEveryKindOfFailure) {
       std::unique_ptr<UploadQueue> queue;
       ASSERT_EQ(UploadQueue::Create(device_, 1000, 2, &queue), "");
       device_.Fail(call, 1, all_after);
-      Error error = queue->Upload(memory_, bytes);
+      Error error = queue->Upload(memory_, bytes, memory_);
       if (error.empty()) error = queue->Finish();
       EXPECT_NE(error, "");
       queue.reset();
@@ -133,7 +150,7 @@ TEST_F(UploadQueueTest, TakesUploadsOfSeveralThreads) {
     threads.emplace_back([this, t] {
       const std::vector<std::byte> bytes(37, static_cast<std::byte>(t));
       for (int i = 0; i < 100; ++i) {
-        EXPECT_EQ(queue_->Upload(memory_ + 5000 * t + 37 * i, bytes), "");
+        EXPECT_EQ(Upload(memory_ + 5000 * t + 37 * i, bytes), "");
       }
       EXPECT_EQ(queue_->Flush(), "");
     });
