@@ -6,6 +6,7 @@
 
 #include "absl/time/clock.h"
 #include "storage/rocksdb/entry_store_impl.h"
+#include "storage/rocksdb/status.h"
 
 namespace winnow {
 
@@ -31,11 +32,11 @@ absl::StatusOr<std::unique_ptr<EntryStore>> EntryStore::Open(const EntryStoreOpt
   auto book = std::make_shared<SegmentBook>();
   auto filter = std::make_shared<LiveFilterFactory>(book);
   auto database = Database::Open(options, filter);
-  if (!database.ok()) return database.status();
+  if (!database.ok()) return InDirectory(options.directory, database.status());
   const auto resumed = Recover(database->get(), book.get(), recovery);
   if (!resumed.ok()) {
     recovery->contexts.clear();
-    return resumed.status();
+    return InDirectory(options.directory, resumed.status());
   }
   filter->Arm();
   recovery->duration = absl::Now() - start;

@@ -100,7 +100,7 @@ class EntryStore {
  public:
   // FAILED_PRECONDITION DATA_DIR_IN_USE if another process has the directory, UNKNOWN_VERSION if a
   // later version wrote it; DATA_LOSS CORRUPT_STORE (fact "file") if acknowledged entries or a file
-  // are damaged.
+  // are damaged. The message names the directory.
   static absl::StatusOr<std::unique_ptr<EntryStore>> Open(const EntryStoreOptions& options,
                                                           Recovery* recovery);
   // Writes out what is in memory, so that the next Open has no log to replay.

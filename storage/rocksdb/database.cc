@@ -81,8 +81,7 @@ uint64_t LastSequence(const rocksdb::WriteBatch& batch) {
 absl::StatusOr<std::unique_ptr<DirectoryLock>> DirectoryLock::Take(const std::string& directory) {
   const int fd = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) {
-    return Error(absl::StatusCode::kUnavailable, "DISK_FAILED",
-                 absl::StrCat("cannot open data directory ", directory, ": ", strerror(errno)));
+    return FromErrno(errno, absl::StrCat("cannot open data directory ", directory));
   }
   auto lock = std::unique_ptr<DirectoryLock>(new DirectoryLock(fd));
   if (flock(fd, LOCK_EX | LOCK_NB) != 0) return InUse(directory);
@@ -97,8 +96,7 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(
   std::error_code error;
   std::filesystem::create_directories(directory, error);
   if (error) {
-    return Error(absl::StatusCode::kUnavailable, "DISK_FAILED",
-                 absl::StrCat("cannot make data directory ", directory, ": ", error.message()));
+    return FromErrno(error.value(), absl::StrCat("cannot make data directory ", directory));
   }
   auto database = std::unique_ptr<Database>(new Database());
   database->directory_ = directory;

@@ -1,7 +1,10 @@
 #include "storage/rocksdb/status.h"
 
+#include <cerrno>
+#include <cstring>
 #include <vector>
 
+#include "absl/strings/cord.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -23,6 +26,15 @@ std::string FileIn(const std::string& message) {
   return "";
 }
 
+constexpr char kDenied[] =
+    "the system denies access; check who owns the data directory and its files, and their modes";
+
+// RocksDB tells what the system said in words alone.
+bool DeniesAccess(const std::string& message) {
+  return absl::StrContains(message, strerror(EACCES)) ||
+         absl::StrContains(message, strerror(EPERM));
+}
+
 }  // namespace
 
 absl::Status FromRocksdb(const rocksdb::Status& status, const std::string& what) {
@@ -33,13 +45,39 @@ absl::Status FromRocksdb(const rocksdb::Status& status, const std::string& what)
                  absl::StrCat("the disk is full; free some of it and try again (", why, ")"));
   }
   if (status.IsCorruption()) return CorruptStore(FileIn(status.ToString()), why);
+  return Error(
+      absl::StatusCode::kUnavailable, "DISK_FAILED",
+      absl::StrCat(DeniesAccess(why) ? kDenied : "the disk refused; try again", " (", why, ")"));
+}
+
+absl::Status FromErrno(int error, const std::string& what) {
+  const std::string why = absl::StrCat(what, ": ", strerror(error));
+  if (error == ENOSPC || error == EDQUOT) {
+    return Error(absl::StatusCode::kResourceExhausted, "DISK_FULL", why);
+  }
   return Error(absl::StatusCode::kUnavailable, "DISK_FAILED",
-               absl::StrCat("the disk refused; try again (", why, ")"));
+               DeniesAccess(why) ? absl::StrCat(why, "; ", kDenied) : why);
 }
 
 absl::Status CorruptStore(const std::string& file, const std::string& what) {
   return Error(absl::StatusCode::kDataLoss, "CORRUPT_STORE",
-               absl::StrCat("the data directory is damaged (", what, ")"), {{"file", file}});
+               absl::StrCat("what is stored is damaged (", what, ")"), {{"file", file}});
+}
+
+absl::Status InDirectory(const std::string& directory, const absl::Status& status) {
+  const bool damaged = absl::IsDataLoss(status);
+  if (status.ok() || (!damaged && absl::StrContains(status.message(), directory))) return status;
+  absl::Status named(
+      status.code(),
+      absl::StrCat("data directory ", directory, ": ", status.message(),
+                   damaged
+                       ? "; restore it from a backup, or move it away to begin with none of its "
+                         "contexts and load those that were saved as snapshots"
+                       : ""));
+  status.ForEachPayload([&named](absl::string_view url, const absl::Cord& payload) {
+    named.SetPayload(url, payload);
+  });
+  return named;
 }
 
 absl::Status CorruptEntries(uint64_t context_number, int layer, uint64_t first, uint64_t end,

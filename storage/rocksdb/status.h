@@ -13,7 +13,14 @@ namespace winnow {
 // DISK_FAILED or DATA_LOSS CORRUPT_STORE (fact "file", where RocksDB names one).
 absl::Status FromRocksdb(const rocksdb::Status& status, const std::string& what);
 
+// What the system answered: "<what>: <why>" and, where access was denied, what to do. The same
+// codes and reasons.
+absl::Status FromErrno(int error, const std::string& what);
+
 absl::Status CorruptStore(const std::string& file, const std::string& what);
+
+// An error of opening the directory, naming it; of one that is damaged, with what to do.
+absl::Status InDirectory(const std::string& directory, const absl::Status& status);
 
 // DATA_LOSS CORRUPT_ENTRIES, facts "context_number", "layer", "first_position", "end_position".
 absl::Status CorruptEntries(uint64_t context_number, int layer, uint64_t first, uint64_t end,

@@ -40,10 +40,7 @@ uint16_t SequenceCheck(uint64_t sequence) {
 uint64_t Encode(uint64_t sequence) { return sequence << 16 | SequenceCheck(sequence); }
 
 absl::Status Failed(const std::string& path, const char* what) {
-  const int error = errno;
-  const std::string message = absl::StrCat("cannot ", what, " ", path, ": ", strerror(error));
-  if (error == ENOSPC) return Error(absl::StatusCode::kResourceExhausted, "DISK_FULL", message);
-  return Error(absl::StatusCode::kUnavailable, "DISK_FAILED", message);
+  return FromErrno(errno, absl::StrCat("cannot ", what, " ", path));
 }
 
 absl::StatusOr<Acknowledged> Decode(const File& file, ssize_t bytes) {
