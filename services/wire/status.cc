@@ -9,6 +9,13 @@
 namespace winnow::wire {
 namespace {
 
+// Trailing metadata holds the message twice, once with three bytes for one in the worst case, and
+// the facts in base64.
+constexpr size_t kMaxMessageBytes = 1024;
+constexpr size_t kMaxFactBytes = 256;
+constexpr size_t kMaxFactsBytes = 1024;
+constexpr std::string_view kCut = "...";
+
 // google.rpc's type, so that existing tools decode the detail.
 constexpr char kErrorInfoType[] = "type.googleapis.com/google.rpc.ErrorInfo";
 
@@ -23,6 +30,57 @@ v1::ErrorInfo FindErrorInfo(const std::string& error_details) {
   return {};
 }
 
+// Of the UTF-8 character that the text begins with; 0 if it begins with none.
+size_t CharacterBytes(std::string_view text) {
+  const auto at = [text](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = at(0);
+  if (first < 0x80) return 1;
+  const size_t bytes = first < 0xC2   ? 0
+                       : first < 0xE0 ? 2
+                       : first < 0xF0 ? 3
+                       : first < 0xF5 ? 4
+                                      : 0;
+  if (bytes == 0 || text.size() < bytes) return 0;
+  for (size_t i = 1; i < bytes; ++i) {
+    if ((at(i) & 0xC0) != 0x80) return 0;
+  }
+  const bool too_long = (first == 0xE0 && at(1) < 0xA0) || (first == 0xF0 && at(1) < 0x90);
+  const bool surrogate = first == 0xED && at(1) > 0x9F;
+  const bool too_large = first == 0xF4 && at(1) > 0x8F;
+  return too_long || surrogate || too_large ? 0 : bytes;
+}
+
+// At most max_bytes of it, as UTF-8: a message with anything else in it cannot be read.
+std::string Cut(std::string_view text, size_t max_bytes) {
+  const bool fits = text.size() <= max_bytes;
+  const size_t room = fits ? max_bytes : max_bytes - kCut.size();
+  std::string cut;
+  while (!text.empty()) {
+    const size_t bytes = CharacterBytes(text);
+    const std::string_view next = bytes == 0 ? "?" : text.substr(0, bytes);
+    if (cut.size() + next.size() > room) break;
+    cut.append(next);
+    text.remove_prefix(next.size());
+  }
+  return fits ? cut : cut.append(kCut);
+}
+
+// Those facts that there is room for.
+v1::ErrorInfo CutErrorInfo(const absl::Status& status) {
+  const v1::ErrorInfo whole = ToErrorInfo(status);
+  v1::ErrorInfo info;
+  info.set_reason(Cut(whole.reason(), kMaxFactBytes));
+  info.set_domain(whole.domain());
+  size_t facts_bytes = 0;
+  for (const auto& [key, value] : ErrorFacts(status)) {
+    const std::string cut = Cut(value, kMaxFactBytes);
+    if (facts_bytes + key.size() + cut.size() > kMaxFactsBytes) continue;
+    facts_bytes += key.size() + cut.size();
+    (*info.mutable_metadata())[key] = cut;
+  }
+  return info;
+}
+
 }  // namespace
 
 v1::ErrorInfo ToErrorInfo(const absl::Status& status) {
@@ -35,15 +93,17 @@ v1::ErrorInfo ToErrorInfo(const absl::Status& status) {
 
 grpc::Status ToGrpc(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
+  const std::string message =
+      Cut({status.message().data(), status.message().size()}, kMaxMessageBytes);
   v1::StatusDetails details;
   details.set_code(static_cast<int>(status.code()));
-  details.set_message(std::string(status.message()));
+  details.set_message(message);
   if (!ErrorReason(status).empty()) {
     google::protobuf::Any* detail = details.add_details();
     detail->set_type_url(kErrorInfoType);
-    detail->set_value(ToErrorInfo(status).SerializeAsString());
+    detail->set_value(CutErrorInfo(status).SerializeAsString());
   }
-  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()),
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), message,
                       details.SerializeAsString());
 }
 

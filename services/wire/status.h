@@ -11,7 +11,10 @@
 // storage/error.h travel as an ErrorInfo.
 namespace winnow::wire {
 
-// The ErrorInfo goes into grpc-status-details-bin; a status without a reason has none.
+// The ErrorInfo goes into grpc-status-details-bin; a status without a reason has none. The message
+// is cut to 1,024 bytes and facts to 256 bytes each, of 1,024 together: gRPC takes 8 KiB of
+// trailing metadata, and of more it makes an error of its own. What is not UTF-8 becomes question
+// marks.
 grpc::Status ToGrpc(const absl::Status& status);
 
 // The inverse of ToGrpc. Details that cannot be read are left out.

@@ -47,6 +47,49 @@ TEST(WireStatus, EveryCodeSurvives) {
   }
 }
 
+TEST(WireStatus, WhatIsLongIsCut) {
+  const std::string longest(5000, 'x');
+  const absl::Status sent = Error(absl::StatusCode::kInvalidArgument, "BAD_FIELD", longest,
+                                  {{"field", "id"}, {"limit", "1..256"}, {"value", longest}});
+  const absl::Status read = FromGrpc(ToGrpc(sent));
+  EXPECT_EQ(read.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(ErrorReason(read), "BAD_FIELD");
+  EXPECT_EQ(read.message(), std::string(1021, 'x') + "...");
+  EXPECT_THAT(ErrorFacts(read), ElementsAre(Pair("field", "id"), Pair("limit", "1..256"),
+                                            Pair("value", std::string(253, 'x') + "...")));
+}
+
+TEST(WireStatus, TheWorstStatusFitsIntoTrailingMetadata) {
+  std::string worst;
+  for (int i = 0; i < 3000; ++i) worst += "\xe2\x82\xac";  // sent as nine bytes
+  const absl::Status sent =
+      Error(absl::StatusCode::kAborted, worst, worst,
+            {{"a", worst}, {"b", worst}, {"c", worst}, {"d", worst}, {"e", worst}, {"f", "small"}});
+  const grpc::Status cut = ToGrpc(sent);
+  EXPECT_LE(3 * cut.error_message().size() + cut.error_details().size() * 4 / 3, 7u << 10);
+  const absl::Status read = FromGrpc(cut);
+  EXPECT_EQ(read.code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(read.message().size(), 3u * 340 + 3) << "whole characters, and what tells of the cut";
+  EXPECT_EQ(ErrorFacts(read)["f"], "small") << "there was room for it";
+}
+
+TEST(WireStatus, WhatIsNotUtf8IsReplaced) {
+  for (const auto& [bytes, text] : std::vector<std::pair<std::string, std::string>>{
+           {"a\xff z", "a? z"},
+           {"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80"},
+           {"\xe2\x82", "??"},               // ends too early
+           {"\xc0\xaf", "??"},               // longer than it need be
+           {"\xe0\x80\xaf", "???"},          // the same
+           {"\xed\xa0\x80", "???"},          // half of a pair
+           {"\xf4\x90\x80\x80", "????"}}) {  // past the last character
+    const absl::Status read =
+        FromGrpc(ToGrpc(Error(absl::StatusCode::kInternal, "R", bytes, {{"f", bytes}})));
+    EXPECT_EQ(read.message(), text);
+    EXPECT_EQ(ErrorReason(read), "R");
+    EXPECT_EQ(ErrorFacts(read)["f"], text);
+  }
+}
+
 TEST(WireStatus, OkIsOk) {
   EXPECT_TRUE(ToGrpc(absl::OkStatus()).ok());
   EXPECT_TRUE(FromGrpc(grpc::Status::OK).ok());
