@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "kernels/backend.h"
 #include "services/cluster/metadata.h"
 #include "services/cluster/placement.h"
+#include "services/cluster/shard_layout.h"
 #include "services/coordinator/coordinator.h"
 #include "services/coordinator/local_shard_channel.h"
 #include "services/shard/shard.h"
@@ -89,8 +91,11 @@ void LogDamage(uint32_t number, const std::string& context_id, const std::string
       {{"shard", absl::StrCat(number)}, {"context", context_id}, {"damage", damage}});
 }
 
-absl::StatusOr<std::unique_ptr<shard::Shard>> OpenShard(const Options& options, uint32_t number,
-                                                        shard::Compute* compute) {
+// The layout is known of a shard in the coordinator's process only; others are told by
+// coordinators.
+absl::StatusOr<std::unique_ptr<shard::Shard>> OpenShard(
+    const Options& options, uint32_t number, const std::optional<cluster::ShardLayout>& layout,
+    shard::Compute* compute) {
   shard::ShardOptions shard_options{
       .memory_budget_bytes = options.memory_budget_bytes,
       .max_selections = options.max_selections,
@@ -100,8 +105,18 @@ absl::StatusOr<std::unique_ptr<shard::Shard>> OpenShard(const Options& options, 
       .spill_bytes_per_second = options.spill_bytes_per_second,
       .scrub_bytes_per_second = options.scrub_bytes_per_second,
       .on_damage = std::bind_front(LogDamage, number)};
+  const std::string& directory = shard_options.data_dir;
+  const bool keeps_layout = layout.has_value() && !directory.empty();
+  if (keeps_layout) {
+    if (absl::Status status = cluster::CheckLayout(directory, *layout); !status.ok()) return status;
+  }
   absl::StatusOr<std::unique_ptr<shard::Shard>> shard = shard::Shard::Open(shard_options, compute);
-  if (shard.ok()) LogRecovery(number, shard_options.data_dir, (*shard)->recovery());
+  if (!shard.ok()) return shard;
+  // Now that no other process has the directory.
+  if (keeps_layout) {
+    if (absl::Status status = cluster::KeepLayout(directory, *layout); !status.ok()) return status;
+  }
+  LogRecovery(number, directory, (*shard)->recovery());
   return shard;
 }
 
@@ -154,8 +169,10 @@ Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 absl::Status Server::AddShards(const Options& options, uint32_t count, Parts* parts) {
   for (uint32_t number = 0; number < count; ++number) {
+    std::optional<cluster::ShardLayout> layout;
+    if (options.role == Role::kStandalone) layout = {.shard = number, .shards = count};
     absl::StatusOr<std::unique_ptr<shard::Shard>> shard =
-        OpenShard(options, number, parts->compute.get());
+        OpenShard(options, number, layout, parts->compute.get());
     if (!shard.ok()) return shard.status();
     parts->shards.push_back(*std::move(shard));
   }
@@ -166,8 +183,9 @@ absl::Status Server::AddShardService(const Options& options, Parts* parts) {
   Parts& p = *parts;
   if (absl::Status status = AddShards(options, 1, parts); !status.ok()) return status;
   p.executor = std::make_unique<Executor>(kShardCallThreads, kMaxQueuedShardCalls);
-  p.services.push_back(std::make_unique<ShardService>(p.shards[0].get(), p.executor.get(),
-                                                      &p.streams, options.max_deadline));
+  p.services.push_back(
+      std::make_unique<ShardService>(p.shards[0].get(), DirectoryOf(options, "shard-0"),
+                                     p.executor.get(), &p.streams, options.max_deadline));
   return absl::OkStatus();
 }
 

@@ -15,7 +15,7 @@ class Server {
  public:
   // Builds the role's parts and serves. UNAVAILABLE if the address cannot be listened on (the
   // message says why), INVALID_ARGUMENT if the options do not fit this machine, and what
-  // Shard::Open and OpenEmbeddedMetadata say of the data directory.
+  // Shard::Open, KeepLayout and OpenEmbeddedMetadata say of the data directory.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const Options& options);
 
   // Drains with no time for running calls, if Drain() was not called.

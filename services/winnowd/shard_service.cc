@@ -52,20 +52,36 @@ class Conversation {
 
 }  // namespace
 
+absl::Status ShardService::CheckDirectory(const cluster::ShardLayout& layout, bool keep) {
+  if (directory_.empty()) return absl::OkStatus();
+  return keep ? cluster::KeepLayout(directory_, layout) : cluster::CheckLayout(directory_, layout);
+}
+
 absl::Status ShardService::CheckIdentity(const v1::ShardRequest& request) {
-  const Identity named = {
-      .epoch = request.epoch(), .shard = request.shard(), .shards = request.shards()};
+  const Identity named = {.epoch = request.epoch(),
+                          .layout = {.shard = request.shard(), .shards = request.shards()}};
+  const auto& [shard, shards] = named.layout;
+  if (shard >= shards) {
+    return InvalidField("shard", absl::StrCat(shard, " of ", shards), "below the number of shards");
+  }
   absl::MutexLock lock(&mu_);
-  if (!identity_) identity_ = named;
+  if (!identity_) {
+    // On disk before the first context is: whoever merely looks is not taken at their word.
+    const bool keep = !request.has_ping();
+    if (absl::Status status = CheckDirectory(named.layout, keep); !status.ok()) return status;
+    if (!keep) return absl::OkStatus();
+    identity_ = named;
+  }
   if (*identity_ == named) return absl::OkStatus();
-  return Error(absl::StatusCode::kFailedPrecondition, "WRONG_SHARD",
-               absl::StrCat("this is shard ", identity_->shard, " of ", identity_->shards,
-                            " at epoch ", identity_->epoch, "; the call is for shard ", named.shard,
-                            " of ", named.shards, " at epoch ", named.epoch,
-                            "; list the shards in the same order for every coordinator"),
-               {{"shard", absl::StrCat(identity_->shard)},
-                {"shards", absl::StrCat(identity_->shards)},
-                {"epoch", absl::StrCat(identity_->epoch)}});
+  const cluster::ShardLayout& own = identity_->layout;
+  return Error(
+      absl::StatusCode::kFailedPrecondition, "WRONG_SHARD",
+      absl::StrCat("this is shard ", own.shard, " of ", own.shards, " at epoch ", identity_->epoch,
+                   "; the call is for shard ", shard, " of ", shards, " at epoch ", named.epoch,
+                   "; list the shards in the same order for every coordinator"),
+      {{"shard", absl::StrCat(own.shard)},
+       {"shards", absl::StrCat(own.shards)},
+       {"epoch", absl::StrCat(identity_->epoch)}});
 }
 
 v1::ShardReply ShardService::Answer(const v1::ShardRequest& request, absl::Time received) {

@@ -3,11 +3,14 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "services/cluster/shard_layout.h"
 #include "services/shard/shard.h"
 #include "services/winnowd/executor.h"
 #include "services/winnowd/streams.h"
@@ -18,10 +21,15 @@ namespace winnow {
 // winnow.v1.Shard over one shard. Calls of all streams share the executor. Thread-safe.
 class ShardService final : public v1::Shard::Service {
  public:
-  // All are borrowed.
-  ShardService(shard::Shard* shard, Executor* executor, Streams* streams,
+  // All pointers are borrowed. `directory` is the shard's, which remembers what coordinators take
+  // it for; empty where nothing is kept.
+  ShardService(shard::Shard* shard, std::string directory, Executor* executor, Streams* streams,
                absl::Duration max_deadline)
-      : shard_(*shard), executor_(*executor), streams_(streams), max_deadline_(max_deadline) {}
+      : shard_(*shard),
+        directory_(std::move(directory)),
+        executor_(*executor),
+        streams_(streams),
+        max_deadline_(max_deadline) {}
 
   grpc::Status Exchange(
       grpc::ServerContext* context,
@@ -31,17 +39,19 @@ class ShardService final : public v1::Shard::Service {
   // What coordinators take this shard for.
   struct Identity {
     uint64_t epoch;
-    uint32_t shard;
-    uint32_t shards;
+    cluster::ShardLayout layout;
     friend bool operator==(const Identity&, const Identity&) = default;
   };
 
   v1::ShardReply Answer(const v1::ShardRequest& request, absl::Time received);
   absl::StatusOr<shard::Result> Handle(const v1::ShardRequest& request, absl::Time deadline);
-  // Keeps the first identity and refuses others.
+  // Keeps the identity of the first call that is more than a ping, and refuses others.
   absl::Status CheckIdentity(const v1::ShardRequest& request);
+  // Against what the directory remembers, which takes it if it has none.
+  absl::Status CheckDirectory(const cluster::ShardLayout& layout, bool keep);
 
   shard::Shard& shard_;
+  const std::string directory_;
   Executor& executor_;
   Streams* const streams_;
   const absl::Duration max_deadline_;

@@ -1,0 +1,57 @@
+#include "services/cluster/durable_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "storage/error.h"
+
+namespace winnow::cluster {
+namespace {
+
+absl::Status WriteAndSync(const std::string& path, std::string_view bytes) {
+  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (file < 0) return IoError("create", path, errno);
+  const absl::Cleanup close_file = [file] { close(file); };
+  while (!bytes.empty()) {
+    const ssize_t written = write(file, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return IoError("write", path, errno);
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+  return fsync(file) == 0 ? absl::OkStatus() : IoError("sync", path, errno);
+}
+
+// Without this a rename may be undone by a loss of power.
+absl::Status SyncFolderOf(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  const int file = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (file < 0) return IoError("open", folder, errno);
+  const absl::Cleanup close_file = [file] { close(file); };
+  return fsync(file) == 0 ? absl::OkStatus() : IoError("sync", folder, errno);
+}
+
+}  // namespace
+
+absl::Status IoError(std::string_view action, const std::string& path, int error) {
+  const bool full = error == ENOSPC || error == EDQUOT;
+  return Error(full ? absl::StatusCode::kResourceExhausted : absl::StatusCode::kUnavailable,
+               full ? "DISK_FULL" : "DISK_FAILED",
+               absl::StrCat("cannot ", std::string(action), " ", path, ": ", strerror(error)),
+               {{"path", path}});
+}
+
+absl::Status ReplaceFile(const std::string& path, std::string_view bytes) {
+  const std::string unfinished = path + ".tmp";
+  if (absl::Status status = WriteAndSync(unfinished, bytes); !status.ok()) return status;
+  if (rename(unfinished.c_str(), path.c_str()) != 0) return IoError("replace", path, errno);
+  return SyncFolderOf(path);
+}
+
+}  // namespace winnow::cluster
