@@ -41,9 +41,11 @@ absl::Status SyncFolderOf(const std::string& path) {
 
 absl::Status IoError(std::string_view action, const std::string& path, int error) {
   const bool full = error == ENOSPC || error == EDQUOT;
+  const bool denied = error == EACCES || error == EPERM;
   return Error(full ? absl::StatusCode::kResourceExhausted : absl::StatusCode::kUnavailable,
                full ? "DISK_FULL" : "DISK_FAILED",
-               absl::StrCat("cannot ", std::string(action), " ", path, ": ", strerror(error)),
+               absl::StrCat("cannot ", std::string(action), " ", path, ": ", strerror(error),
+                            denied ? "; check who owns it, and its mode" : ""),
                {{"path", path}});
 }
 
