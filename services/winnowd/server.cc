@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -45,6 +46,9 @@ constexpr size_t kMaxQueuedShardCalls = 1024;
 constexpr int kKeepaliveTimeMs = 10'000;
 constexpr int kKeepaliveTimeoutMs = 5'000;
 constexpr int kMinPingIntervalMs = 5'000;
+// A coordinator's request is somewhat larger than its client's message. One that is past the
+// shard's limit ends the stream that all calls share.
+constexpr size_t kShardMessageMarginBytes = size_t{64} << 10;
 
 }  // namespace
 
@@ -138,8 +142,14 @@ std::vector<std::unique_ptr<coordinator::ShardChannel>> RemoteChannels(const Opt
   return channels;
 }
 
+int MaxReceivedBytes(const Options& options) {
+  const size_t margin = options.role == Role::kShard ? kShardMessageMarginBytes : 0;
+  return static_cast<int>(
+      std::min<size_t>(options.max_message_bytes + margin, std::numeric_limits<int>::max()));
+}
+
 void ConfigureTransport(const Options& options, grpc::ServerBuilder* builder) {
-  builder->SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
+  builder->SetMaxReceiveMessageSize(MaxReceivedBytes(options));
   // Without this a second process could share the port and take half of the calls.
   builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);

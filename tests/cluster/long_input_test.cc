@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "services/wire/status.h"
 #include "storage/error.h"
 #include "tests/cluster/process.h"
@@ -12,6 +13,12 @@
 
 namespace winnow::testing {
 namespace {
+
+constexpr int kEntries = 500;
+
+std::string Bytes(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
 absl::Status Append(const std::string& address, const v1::AppendEntriesRequest& request) {
   const auto stub =
@@ -35,6 +42,31 @@ TEST(LongInputTest, AnIdThatIsTooLongIsRefusedWithItsReason) {
   v1::AppendEntriesRequest append;
   append.set_context_id(std::string(5000, 'x'));
   EXPECT_EQ(ErrorReason(Append(server.address(), append)), "BAD_FIELD");
+}
+
+TEST(LongInputTest, AMessageAtTheLimitReachesItsShard) {
+  const Trial trial(SmallProfile(), kEntries, kernels::TestSeed());
+  v1::AppendEntriesRequest request;
+  request.set_tenant("default");
+  request.set_context_id("exact");
+  request.set_count(kEntries);
+  const client::LayerEntries entries = trial.Entries(0, kEntries);
+  v1::LayerEntries* layer = request.add_layers();
+  layer->set_index_keys(Bytes(entries.index_keys));
+  layer->set_kv_rows(Bytes(entries.kv_rows));
+  const std::string limit = absl::StrCat("--max-message=", request.ByteSizeLong());
+
+  Server shard({"--role=shard", "--threads=1", limit});
+  Server coordinator({"--role=coordinator", "--shard-address=" + shard.address(), limit});
+  client::Client client(coordinator.address());
+  ASSERT_TRUE(client.RegisterProfile(trial.profile()).ok());
+  auto context = client.CreateContext(Fingerprint(trial.profile()), "exact");
+  ASSERT_TRUE(context.ok()) << context.status();
+  const absl::Status appended = Append(coordinator.address(), request);
+  EXPECT_TRUE(appended.ok()) << appended;
+  auto info = context->Describe();
+  ASSERT_TRUE(info.ok()) << info.status();
+  EXPECT_EQ(info->entries, uint64_t{kEntries});
 }
 
 }  // namespace
