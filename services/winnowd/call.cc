@@ -11,6 +11,11 @@
 namespace winnow {
 namespace {
 
+// gRPC rounds the time that it tells a server up by 1 %, of more than ten seconds by a tenth of
+// one.
+constexpr absl::Duration kMaxAnswerMargin = absl::Milliseconds(250);
+constexpr int kAnswerMarginPart = 20;
+
 // The caller's own mistakes are the caller's to see; these are ours.
 bool ConcernsOperator(absl::StatusCode code) {
   switch (code) {
@@ -27,8 +32,13 @@ bool ConcernsOperator(absl::StatusCode code) {
 
 }  // namespace
 
+absl::Duration AnswerWithin(absl::Duration timeout) {
+  return timeout - std::min(timeout / kAnswerMarginPart, kMaxAnswerMargin);
+}
+
 absl::Time CallDeadline(const grpc::ServerContext& context, absl::Duration max_deadline) {
-  return std::min(absl::FromChrono(context.deadline()), absl::Now() + max_deadline);
+  const absl::Time now = absl::Now();
+  return now + std::min(AnswerWithin(absl::FromChrono(context.deadline()) - now), max_deadline);
 }
 
 void LogFailure(std::string_view method, const absl::Status& status) {

@@ -10,7 +10,12 @@
 
 namespace winnow {
 
-// When a call must be answered: its own deadline, but no later than max_deadline from now.
+// Of the time that a caller waits, what the service may take, so that its answer is there before
+// the caller stops waiting: which shard did not answer is worth more than a bare DEADLINE_EXCEEDED.
+absl::Duration AnswerWithin(absl::Duration timeout);
+
+// When a call must be answered: shortly before its own deadline, but no later than max_deadline
+// from now.
 absl::Time CallDeadline(const grpc::ServerContext& context, absl::Duration max_deadline);
 
 // The status as it is sent; failures that an operator should see are logged.

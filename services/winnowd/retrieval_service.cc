@@ -13,6 +13,12 @@ namespace {
 
 constexpr uint64_t kMaxTimeoutUs = INT64_MAX;
 
+absl::Duration StepTimeout(const v1::DecodeRequest& request, absl::Duration max_deadline) {
+  if (request.timeout_us() == 0 || request.timeout_us() > kMaxTimeoutUs) return max_deadline;
+  return std::min(max_deadline,
+                  AnswerWithin(absl::Microseconds(static_cast<int64_t>(request.timeout_us()))));
+}
+
 }  // namespace
 
 absl::Status RetrievalService::Answer(const v1::SelectRequest& request, absl::Time deadline,
@@ -86,12 +92,8 @@ grpc::Status RetrievalService::Decode(
   while (stream->Read(&request)) {
     registered.BeginWork();
     v1::DecodeReply reply;
-    const absl::Duration step_timeout =
-        request.timeout_us() == 0 || request.timeout_us() > kMaxTimeoutUs
-            ? max_deadline_
-            : std::min(max_deadline_,
-                       absl::Microseconds(static_cast<int64_t>(request.timeout_us())));
-    const absl::Status status = AnswerStep(request, CallDeadline(*context, step_timeout), &reply);
+    const absl::Status status =
+        AnswerStep(request, CallDeadline(*context, StepTimeout(request, max_deadline_)), &reply);
     reply.set_step_id(request.step_id());
     if (!status.ok()) {
       LogFailure("Decode", status);
