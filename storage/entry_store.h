@@ -22,15 +22,15 @@ namespace winnow {
 
 struct EntryStoreOptions {
   std::string directory;  // made if it is not there
-  // Entries are sorted in memory and written out in segments of about this size; up to three are
-  // in memory at once.
+  // Entries are written out in segments of about this size; up to three are in memory at once.
   size_t segment_bytes = size_t{64} << 20;
   size_t row_cache_bytes = size_t{64} << 20;
-  size_t block_cache_bytes = size_t{64} << 20;  // for the indexes of the files
-  int reader_threads = 32;                      // random reads under way at once
-  uint64_t background_bytes_per_second = 0;     // for writing segments; 0 for no limit
-  std::string boot_id;                          // of the running system; empty to ask it
-  rocksdb::Env* env = nullptr;                  // null for the system's
+  size_t block_cache_bytes = size_t{64} << 20;       // for the indexes of the files
+  int reader_threads = 32;                           // random reads under way at once
+  uint64_t background_bytes_per_second = 0;          // for writing segments; 0 for no limit
+  absl::Duration flush_patience = absl::Seconds(5);  // of appends, with a segment being written
+  std::string boot_id;                               // of the running system; empty to ask it
+  rocksdb::Env* env = nullptr;                       // null for the system's
 };
 
 // Entries of one layer to be stored.
@@ -94,7 +94,7 @@ class FetchedRows {
 // file is rewritten only where contexts were deleted. Entries carry an XXH3 of their bytes and
 // their place, which every read verifies. Thread-safe.
 //
-// Errors of all calls: RESOURCE_EXHAUSTED DISK_FULL, UNAVAILABLE DISK_FAILED (the disk refused;
+// Errors: RESOURCE_EXHAUSTED DISK_FULL or DISK_BEHIND, UNAVAILABLE DISK_FAILED (the disk refused;
 // later calls try anew), DATA_LOSS CORRUPT_ENTRIES (names the layer and positions).
 class EntryStore {
  public:

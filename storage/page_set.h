@@ -19,6 +19,8 @@ namespace winnow {
 
 // Entries of a stripe, the run of positions that lives on one slot.
 inline constexpr uint32_t kStripeEntries = 4096;
+// Positions stay below 2^31, so that a selection can travel as int32.
+inline constexpr uint32_t kMaxStripes = (uint32_t{1} << 31) / kStripeEntries;
 inline constexpr uint32_t kStripePages = kStripeEntries / kernels::kPageEntries;
 
 enum class Plane : uint8_t { kIndex = 0, kKv = 1 };

@@ -13,9 +13,6 @@
 namespace winnow::shard {
 namespace {
 
-// Positions stay below 2^31, so that a selection can travel as int32.
-constexpr uint32_t kMaxStripes = (uint32_t{1} << 31) / kStripeEntries;
-
 // Where no store gives a context its number, one that no other is likely to have.
 std::shared_ptr<ContextStorage> Numbered(ContextStorage storage) {
   thread_local absl::BitGen random;

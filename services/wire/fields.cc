@@ -11,8 +11,6 @@
 namespace winnow::wire {
 namespace {
 
-static_assert(uint64_t{kMaxStripes} * kStripeEntries == uint64_t{1} << 31);
-
 constexpr uint64_t kMinTtlMs = 1000;
 constexpr uint64_t kMaxTtlMs = uint64_t{3650} * 24 * 3600 * 1000;
 constexpr uint64_t kMaxMicros = std::numeric_limits<int64_t>::max();

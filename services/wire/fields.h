@@ -15,8 +15,6 @@
 // value and its limit.
 namespace winnow::wire {
 
-// Positions are below 2^31, in stripes of 4,096.
-inline constexpr uint32_t kMaxStripes = 524288;
 inline constexpr size_t kMaxDirectoryBytes = 4096;
 
 absl::StatusOr<Durability> ToDurability(v1::Durability durability);

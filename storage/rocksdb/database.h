@@ -69,6 +69,8 @@ class Database {
 
   // Ends the segment in memory here and writes it out meanwhile.
   absl::Status FlushSegment();
+  // As Flusher::AwaitIdle.
+  absl::Status AwaitFlushed(absl::Duration patience) { return flusher_->AwaitIdle(patience); }
   // Moves all that is in memory to files.
   absl::Status FlushAll();
 

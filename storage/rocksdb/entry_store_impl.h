@@ -25,7 +25,7 @@ struct EntryStore::Impl {
       : directory(options.directory),
         database(std::move(opened)),
         book(std::move(segments)),
-        writer(database.get(), book.get(), resumed, options.segment_bytes),
+        writer(database.get(), book.get(), resumed, options.segment_bytes, options.flush_patience),
         fetcher(database.get(), options.row_cache_bytes, options.reader_threads),
         reclaimer(database.get(), book) {}
 

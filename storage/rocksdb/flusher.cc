@@ -2,7 +2,9 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "storage/error.h"
 #include "storage/rocksdb/log_chain.h"
 #include "storage/rocksdb/status.h"
 
@@ -41,6 +43,23 @@ absl::Status Flusher::FlushSegment() {
   if (absl::Status status = Await(entries_); !status.ok()) return status;
   segment_started_ = true;
   return Start(entries_);
+}
+
+// The lock is held while segments are written, and cannot be waited for with a limit.
+absl::Status Flusher::AwaitIdle(absl::Duration patience) {
+  for (const absl::Time start = absl::Now(); !errors_->stopped(); absl::SleepFor(kPoll)) {
+    if (mu_.TryLock()) {
+      const bool idle = Property(entries_, Properties::kNumImmutableMemTable) == 0;
+      mu_.Unlock();
+      if (idle) return absl::OkStatus();
+    }
+    if (absl::Now() - start < patience) continue;
+    return Error(
+        absl::StatusCode::kResourceExhausted, "DISK_BEHIND",
+        absl::StrCat("the segment before has not been written in ", absl::FormatDuration(patience),
+                     "; append slower, or give the shard a higher --spill-rate"));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Flusher::FlushAll() {

@@ -10,6 +10,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "rocksdb/db.h"
 #include "storage/rocksdb/disk_errors.h"
 #include "storage/rocksdb/watermark.h"
@@ -34,6 +35,9 @@ class Flusher {
   // Ends the memtable of the entries here and writes it out meanwhile; the others follow, so that
   // old logs are deleted. Waits until earlier flushes are done.
   absl::Status FlushSegment();
+  // Waits until earlier flushes are done, or an error has stopped them. RESOURCE_EXHAUSTED
+  // DISK_BEHIND if the disk takes longer than `patience`.
+  absl::Status AwaitIdle(absl::Duration patience);
   // Writes out everything and returns once it is in files.
   absl::Status FlushAll();
   // To be called when RocksDB began a log.

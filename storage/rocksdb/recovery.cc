@@ -57,6 +57,11 @@ class Recoverer {
     auto records = ReadContexts(*database_);
     if (!records.ok()) return records.status();
     for (ContextRecord& record : *records) {
+      // Sizes and places in memory follow from it, and from where runs end.
+      if (const absl::Status status = ValidateProfile(record.profile); !status.ok()) {
+        return CorruptStore("", absl::StrCat("the profile of context ", record.context_id,
+                                             " is not sound: ", status.message()));
+      }
       const uint64_t number = record.number;
       contexts_[number].record = std::move(record);
     }
@@ -72,6 +77,10 @@ class Recoverer {
       if (run.segment > open()) {
         return CorruptStore("", absl::StrCat("a run lies in segment ", run.segment, " but only ",
                                              meta_.closed, " are closed"));
+      }
+      if (run.key.stripe >= kMaxStripes || run.key.end < 1 || run.key.end > kStripeEntries) {
+        return CorruptStore(
+            "", absl::StrCat("a run ends at entry ", run.key.end, " of stripe ", run.key.stripe));
       }
       std::vector<StoredRun>* layer = Layer(&found->second, run.key.stripe, run.key.layer);
       if (layer == nullptr) return CorruptStore("", "a run has a layer that its context has not");
@@ -137,6 +146,10 @@ class Recoverer {
           "", absl::StrCat("entries of layer ", key.layer, " are missing before ", key.position));
     }
     range.end += count;
+    if (range.end > kStripeEntries) {
+      return CorruptStore("", absl::StrCat("entries of layer ", key.layer, " at ", key.position,
+                                           " lie beyond their stripe"));
+    }
     if (key.plane == Plane::kKv) recovery_->entries_from_log += count;
     return absl::OkStatus();
   }

@@ -112,10 +112,11 @@ class EntryBatch {
 }  // namespace
 
 StoreWriter::StoreWriter(Database* database, SegmentBook* book, const Resumed& resumed,
-                         uint64_t segment_bytes)
+                         uint64_t segment_bytes, absl::Duration patience)
     : database_(database),
       book_(book),
       segment_bytes_(segment_bytes),
+      patience_(patience),
       segment_(resumed.next_segment),
       next_number_(resumed.next_number),
       reserved_(resumed.next_number) {}
@@ -233,6 +234,8 @@ absl::StatusOr<std::shared_ptr<const Extent>> StoreWriter::Append(
 
 absl::Status StoreWriter::CloseIfFull() {
   if (open_.bytes() < segment_bytes_) return absl::OkStatus();
+  // Before the gate is shut: others can be removed or appended to while this one waits.
+  if (absl::Status status = database_->AwaitFlushed(patience_); !status.ok()) return status;
   absl::WriterMutexLock lock(&gate_);
   if (open_.bytes() < segment_bytes_) return absl::OkStatus();
   if (absl::Status status = Close(); !status.ok()) return status;

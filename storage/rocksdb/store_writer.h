@@ -22,8 +22,8 @@ namespace winnow {
 // is full. Thread-safe; appends run side by side, so that they share syncs of the log.
 class StoreWriter {
  public:
-  StoreWriter(Database* database, SegmentBook* book, const Resumed& resumed,
-              uint64_t segment_bytes);
+  StoreWriter(Database* database, SegmentBook* book, const Resumed& resumed, uint64_t segment_bytes,
+              absl::Duration patience);
   // Flushes.
   ~StoreWriter();
 
@@ -49,6 +49,7 @@ class StoreWriter {
   Database* const database_;
   SegmentBook* const book_;
   const uint64_t segment_bytes_;
+  const absl::Duration patience_;  // with the writing of a segment
 
   // Held shared by whoever writes into the open segment, exclusively by who closes it.
   mutable absl::Mutex gate_;

@@ -136,8 +136,15 @@ TEST_F(WinnowctlTest, ASnapshotOfAllContextsOfAllTenantsAndBack) {
     EXPECT_EQ(attended["entries_scanned"], 10 * i + 10);
     EXPECT_EQ(attended["lse"], before[i]);
   }
+}
+
+TEST_F(WinnowctlTest, ARestoreOfNothingIsAnError) {
+  const TempDir dir;
+  const std::string all = dir.File("all");
+  CtlJson({"context", "create", "--profile=glm-5", "--id=book"});
+  ASSERT_EQ(Ctl({"snapshot", "save-all", all}).code, kOk);
   EXPECT_THAT(Ctl({"snapshot", "load-all", dir.File("absent")}).err, HasSubstr("NO_SNAPSHOT"));
-  for (const std::string& level : {dir.path(), all + "/acme"}) {
+  for (const std::string& level : {dir.path(), all + "/default"}) {
     const Outcome nothing = Ctl({"snapshot", "load-all", level});
     EXPECT_EQ(nothing.code, kRefused) << level;
     EXPECT_THAT(nothing.err, HasSubstr(level + "/<tenant>/<context>"));

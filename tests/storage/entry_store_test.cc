@@ -156,6 +156,29 @@ TEST(EntryStore, WritesLittleMoreThanALogAndOneCopy) {
   EXPECT_GE(usage.disk_bytes, usage.appended_bytes);
 }
 
+// An append waits for a slow disk no longer than it must, and others not at all.
+TEST(EntryStore, RefusesAppendsThatTheDiskIsTooSlowFor) {
+  const TempDirectory directory;
+  EntryStoreOptions options = SmallStore(directory.path());
+  options.background_bytes_per_second = 50'000;  // a second and more for a segment
+  options.flush_patience = absl::Milliseconds(50);
+  const auto store = MustOpen(options);
+  StoreContext context("a", Durability::kLogged);
+  StoreContext other("b", Durability::kLogged);
+  ASSERT_TRUE(context.Add(store.get()).ok());
+  ASSERT_TRUE(other.Add(store.get()).ok());
+  absl::Status status;
+  while (status.ok() && store->usage().appended_bytes < 10 * options.segment_bytes) {
+    status = context.Append(store.get(), 50);
+  }
+  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+  EXPECT_EQ(ErrorReason(status), "DISK_BEHIND");
+  EXPECT_TRUE(store->RemoveContext(other.record()).ok());
+  const absl::Time limit = absl::Now() + absl::Seconds(60);
+  while (!status.ok() && absl::Now() < limit) status = context.Append(store.get(), 1);
+  EXPECT_TRUE(status.ok()) << status;
+}
+
 TEST(EntryStore, TakesAppendsAndFetchesAtTheSameTime) {
   const TempDirectory directory;
   const auto store = MustOpen(SmallStore(directory.path()));
