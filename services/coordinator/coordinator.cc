@@ -24,7 +24,7 @@ Coordinator::Impl::Impl(CoordinatorParts parts)
       pool_(*parts.pool),
       profiles_(parts.metadata),
       directory_(kMaxRoutes),
-      maintenance_(channels_) {}
+      maintenance_(channels_, &map_) {}
 
 std::vector<ShardState> Coordinator::Impl::ListShards(absl::Time deadline) {
   std::vector<ShardState> states;

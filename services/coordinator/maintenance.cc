@@ -99,6 +99,14 @@ absl::StatusOr<std::vector<shard::ContextState>> Maintenance::Describe(const Con
   return absl::IsNotFound(states.status()) ? UnknownContext(name) : std::move(states);
 }
 
+absl::StatusOr<std::vector<shard::ContextState>> Maintenance::DescribeWhole(
+    const ContextName& name, absl::Time deadline) const {
+  if (absl::Status status = ValidateContextName(name); !status.ok()) return status;
+  absl::StatusOr<std::vector<shard::ContextState>> states =
+      coordinator::DescribeWhole(channels_, map_, ShardId(name), deadline);
+  return absl::IsNotFound(states.status()) ? UnknownContext(name) : std::move(states);
+}
+
 absl::Status Maintenance::RenewLease(const ContextName& name, absl::Duration ttl,
                                      absl::Time deadline) const {
   absl::StatusOr<std::vector<shard::ContextState>> states = Describe(name, deadline);
@@ -138,7 +146,9 @@ absl::Status Maintenance::PinUntil(const ContextName& name, absl::Time until,
 }
 
 absl::StatusOr<TierReply> Maintenance::Tier(const TierRequest& request, absl::Time deadline) const {
-  absl::StatusOr<std::vector<shard::ContextState>> states = Describe(request.context, deadline);
+  absl::StatusOr<std::vector<shard::ContextState>> states =
+      request.action == shard::TierAction::kVerify ? DescribeWhole(request.context, deadline)
+                                                   : Describe(request.context, deadline);
   if (!states.ok()) return states.status();
   if (request.action == shard::TierAction::kSpill) {
     if (absl::Status status = CheckNotPinned(request.context, *states); !status.ok()) return status;
@@ -174,7 +184,8 @@ absl::StatusOr<TierReply> Maintenance::Tier(const TierRequest& request, absl::Ti
 
 absl::StatusOr<SnapshotReply> Maintenance::SaveSnapshot(const SnapshotRequest& request,
                                                         absl::Time deadline) const {
-  absl::StatusOr<std::vector<shard::ContextState>> states = Describe(request.context, deadline);
+  absl::StatusOr<std::vector<shard::ContextState>> states =
+      DescribeWhole(request.context, deadline);
   if (!states.ok()) return states.status();
   const uint32_t stripes =
       request.stripes == 0 ? StripesAtOnce(*states->front().profile) : request.stripes;

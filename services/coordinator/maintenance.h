@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "services/cluster/placement.h"
 #include "services/coordinator/fan_out.h"
 #include "services/coordinator/requests.h"
 
@@ -58,8 +59,9 @@ struct SnapshotReply {
 // Leases, pins, tiers and snapshots of contexts: calls that every shard gets alike. Thread-safe.
 class Maintenance {
  public:
-  // The channels must outlive it.
-  explicit Maintenance(Channels channels) : channels_(channels) {}
+  // The channels and the map must outlive it.
+  Maintenance(Channels channels, const cluster::ClusterMap* map)
+      : channels_(channels), map_(*map) {}
 
   absl::Status RenewLease(const ContextName& name, absl::Duration ttl, absl::Time deadline) const;
   // RESOURCE_EXHAUSTED, and pinned nowhere, unless it is pinned on every shard.
@@ -83,7 +85,12 @@ class Maintenance {
   // How many stripes to load where that is left open.
   absl::StatusOr<uint32_t> StripesToLoad(const SnapshotRequest& request, absl::Time deadline) const;
 
+  // The same, and DATA_LOSS if a shard lacks entries of it.
+  absl::StatusOr<std::vector<shard::ContextState>> DescribeWhole(const ContextName& name,
+                                                                 absl::Time deadline) const;
+
   const Channels channels_;
+  const cluster::ClusterMap& map_;
 };
 
 }  // namespace winnow::coordinator

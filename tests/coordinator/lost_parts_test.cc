@@ -59,7 +59,15 @@ TEST_F(LostPartsTest, AreToldByWhoeverMakesTheContextAgain) {
   cluster_.shard(lost).Restart();
   for (const absl::Status& status :
        {Create(), Create(), Describe(),
-        coordinator().ForkContext(Name(), 5, "f", Unhurried()).status()}) {
+        coordinator().ForkContext(Name(), 5, "f", Unhurried()).status(),
+        coordinator()
+            .maintenance()
+            .Tier({.action = shard::TierAction::kVerify, .context = Name()}, Unhurried())
+            .status(),
+        coordinator()
+            .maintenance()
+            .SaveSnapshot({.context = Name(), .directory = "/nowhere"}, Unhurried())
+            .status()}) {
     ExpectError(status, StatusCode::kDataLoss, "MISSING_ENTRIES");
     EXPECT_EQ(ErrorFacts(status)["shards"], std::to_string(lost));
   }
