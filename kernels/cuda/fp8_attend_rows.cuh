@@ -93,6 +93,7 @@ struct Fp8AttendRows : SplitRows {
         words[i] = from != nullptr ? from[i] : 0;
       }
     }
+    simt::PublishShared();  // as a later block's rows may be bulk copies to the same place
     simt::SyncWarp();
   }
 };

@@ -29,7 +29,7 @@
 //             end a barrier in shared memory (8 bytes) counts by bytes. A phase of it ends once so
 //             many threads have arrived and all bytes that they announced are there; waiting is for
 //             the phase of a parity, the first being 0. CopyBarrierWaitFor is false where it has
-//             not ended, after a pause.
+//             not ended, after a pause. What threads wrote in its place before was published.
 // Launches    LetNextLaunch (the stream's next kernel may begin, as far as there is room for its
 //             blocks, once all of this one's have said so or ended), AwaitLastLaunch (waits until
 //             the kernel before has ended and its writes are seen; before anything that depends on
