@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "services/shard/gpu_compute.h"
 #include "services/winnowd/log.h"
 #include "storage/error.h"
@@ -14,6 +16,8 @@ namespace {
 
 absl::StatusOr<std::unique_ptr<shard::Compute>> OpenGpu(const Options& options, int number,
                                                         std::unique_ptr<shard::Compute> cpu) {
+  Log(LogLevel::kInfo, "opening GPU", {{"device", absl::StrCat("cuda:", number)}});
+  const absl::Time start = absl::Now();
   std::unique_ptr<kernels::cuda::DeviceApi> device;
   const std::string error = kernels::cuda::OpenCudaDevice(number, &device);
   if (!error.empty()) {
@@ -24,6 +28,8 @@ absl::StatusOr<std::unique_ptr<shard::Compute>> OpenGpu(const Options& options, 
   absl::StatusOr<std::unique_ptr<shard::GpuCompute>> gpu = shard::GpuCompute::Create(
       std::move(device), name, {.page_bytes = options.device_memory_bytes}, std::move(cpu));
   if (!gpu.ok()) return gpu.status();
+  Log(LogLevel::kInfo, "opened GPU",
+      {{"device", name}, {"duration", absl::FormatDuration(absl::Now() - start)}});
   return *std::move(gpu);
 }
 
