@@ -58,7 +58,8 @@ absl::Status PageSet::Reserve(uint32_t end) {
     pages_[page].last_copy = std::make_shared<LastCopy>();
     first_new = std::min(first_new, page);
   }
-  // A page that is not listed at once never is, as readers may know of it.
+  // The list only grows at its end, and readers may know of what is beyond it: once it has been
+  // passed by a page that found no place, the set lists no more.
   if (table_.listed() == first_new) ListPages(PagesFor(end)).IgnoreError();
   CountPages();
   return absl::OkStatus();

@@ -8,10 +8,15 @@
 
 namespace winnow::kernels::cuda {
 
-// The rows of a block's split in its shared memory, PairAttendLayout::kRows at a time: even blocks
-// of them in stage 0, odd ones in stage 1. Each half of a stage's latent dims comes and goes for
-// itself. That of the other group has the rope dims with it: what takes their place is read by the
-// group that lets go of that half.
+// The rows of a block's split in its shared memory, PairAttendLayout::kRows at a time. Each half of
+// a stage comes and goes for itself:
+//
+//                          half 0, of group 0's outputs   half 1, of group 1's
+//   stage 0, even blocks   latent dims 0..255             latent dims 256..511, rope dims
+//   stage 1, odd blocks    latent dims 0..255, rope dims  latent dims 256..511
+//
+// A group lets go of its half. Rope dims are in that of the group which multiplies the other stage,
+// as it is the one that reads what takes their place.
 struct PairAttendRows : SplitRows {
   using L = PairAttendLayout;
 

@@ -141,30 +141,23 @@ Error ScoreCall::DivideIntoLaunches(const DeviceRun* runs, ScoreRow* rows) {
   const size_t room_bytes = memory_.workspace_left();
   size_t used = room_bytes;  // so that the first part begins a launch
   for (const Part& part : parts_) {
-    const ScoreRunsParams& params = ParamsOf(part);
+    const int part_rows = ParamsOf(part).query.rows;
     const size_t row_bytes = ScoreWorkspaceBytesPerRow(part.pages);
     if (row_bytes > room_bytes) {
       (void)memory_.Workspace<std::byte>(row_bytes);
       return memory_.Check();
     }
-    for (int row = 0; row < params.query.rows;) {
+    for (int row = 0; row < part_rows;) {
       if (room_bytes - used < row_bytes || launches_.back().jobs == kMostScoreJobs) {
         launches_.push_back({.first_job = jobs_.size(), .first_row = part.first_row + row});
         used = 0;
       }
-      const int count = static_cast<int>(std::min<size_t>(
-          {(room_bytes - used) / row_bytes, static_cast<size_t>(plan_.rows_per_job),
-           static_cast<size_t>(params.query.rows - row)}));
+      const int count = static_cast<int>(std::min<size_t>({(room_bytes - used) / row_bytes,
+                                                           static_cast<size_t>(plan_.rows_per_job),
+                                                           static_cast<size_t>(part_rows - row)}));
       AddJob(part, row, count, runs);
       for (const int end = row + count; row < end; ++row, used += row_bytes) {
-        auto* const kept = reinterpret_cast<CandidateKey*>(room + used);
-        rows[part.first_row + row] = {
-            .visible = params.visible_entries[row],
-            .k = static_cast<uint32_t>(params.k),
-            .kept = kept,
-            .list = kept + size_t{kPageEntries} * part.pages,
-            .selected =
-                memory_.OnDevice(selected_) + part.first_candidate + size_t{1} * row * params.k};
+        rows[part.first_row + row] = RowOf(part, row, room + used);
       }
     }
     runs += DeviceRuns(part);
@@ -181,6 +174,17 @@ void ScoreCall::AddJob(const Part& part, int row, int rows, const DeviceRun* run
                    .rows = rows});
   ++launch.jobs;
   launch.rows += rows;
+}
+
+ScoreRow ScoreCall::RowOf(const Part& part, int row, std::byte* kept) const {
+  const ScoreRunsParams& params = ParamsOf(part);
+  auto* const keys = reinterpret_cast<CandidateKey*>(kept);
+  return {
+      .visible = params.visible_entries[row],
+      .k = static_cast<uint32_t>(params.k),
+      .kept = keys,
+      .list = keys + size_t{kPageEntries} * part.pages,
+      .selected = memory_.OnDevice(selected_) + part.first_candidate + size_t{1} * row * params.k};
 }
 
 Error ScoreCall::Start() {

@@ -69,6 +69,8 @@ class ScoreCall {
   Error TakeMemory();
   Error DivideIntoLaunches(const DeviceRun* runs, ScoreRow* rows);
   void AddJob(const Part& part, int row, int rows, const DeviceRun* runs);
+  // A row of a part, whose candidates are kept at `kept`.
+  ScoreRow RowOf(const Part& part, int row, std::byte* kept) const;
   Error StartLaunch(const Launch& launch);
 
   DeviceApi& device_;

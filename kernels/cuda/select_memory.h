@@ -14,8 +14,8 @@ inline constexpr int kSelectBuckets = 4 * kSelectThreads;
 inline constexpr uint32_t kMostOfBucket = 256;  // where keys are compared with each other
 inline constexpr uint32_t kFewOfBucket = 16;    // that finer buckets are not worth their counting
 struct SelectMemory {
-  uint32_t buckets[kSelectBuckets];
-  uint32_t above_all;  // as of a bucket above all others: 0
+  uint32_t buckets[kSelectBuckets];  // how many keys each has, then where they begin, then end
+  uint32_t above_all;                // as of a bucket above all others: 0
   uint32_t taken;
   uint32_t needed;  // of the keys that begin with `prefix`
   uint32_t all;     // of these are needed

@@ -17,7 +17,8 @@ namespace winnow::kernels::cuda {
 // first kernel, and that kernel sees every upload that had returned by then.
 //
 // An append to a page that queries read must leave the bytes of earlier entries as they are; to
-// upload them again, equal, is harmless. So a page's touched blocks of 16 entries may go up whole.
+// upload them again, equal, is harmless. So a page of keys, whose bytes lie all over it, may go up
+// whole.
 //
 // After an error the queue stays broken and repeats it, as what was uploaded since is lost.
 // Thread-safe.
