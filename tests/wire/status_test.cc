@@ -64,7 +64,7 @@ TEST(WireStatus, TheWorstStatusFitsIntoTrailingMetadata) {
   for (int i = 0; i < 3000; ++i) worst += "\xe2\x82\xac";  // sent as nine bytes
   const absl::Status sent =
       Error(absl::StatusCode::kAborted, worst, worst,
-            {{"a", worst}, {"b", worst}, {"c", worst}, {"d", worst}, {"e", worst}, {"f", "small"}});
+            {{"aa", worst}, {"bb", worst}, {"cc", worst}, {"dd", worst}, {"f", "small"}});
   const grpc::Status cut = ToGrpc(sent);
   EXPECT_LE(3 * cut.error_message().size() + cut.error_details().size() * 4 / 3, 7u << 10);
   const absl::Status read = FromGrpc(cut);
