@@ -123,15 +123,15 @@ TEST_F(LayoutTest, ACoordinatorWithAnotherOrderIsRefusedAfterARestartToo) {
 }
 
 TEST_F(LayoutTest, LookingAtShardsDecidesNothing) {
-  Server shard({"--role=shard", "--threads=1", "--data-dir=" + dir_.File("data")});
-  // Takes the one shard for two.
-  Server wrong({"--role=coordinator",
-                absl::StrCat("--shard-address=", shard.address(), ",", shard.address())});
-  client::Client looking(wrong.address());
-  ASSERT_TRUE(looking.ListShards().ok());
-  Server right({"--role=coordinator", "--shard-address=" + shard.address()});
-  client::Client client(right.address());
-  ExpectAllEntries(right.address(), trial_.Load(client, 1000).id());
+  const Service service = Service::Processes(2);
+  const std::vector<std::string> shards = service.shard_addresses();
+  {
+    Server wrong({"--role=coordinator", "--shard-address=" + shards[1] + "," + shards[0]});
+    client::Client looking(wrong.address());
+    ASSERT_TRUE(looking.ListShards().ok());
+  }
+  client::Client client(service.address());
+  ExpectAllEntries(service.address(), trial_.Load(client, 1000).id());
 }
 
 }  // namespace
