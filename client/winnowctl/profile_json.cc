@@ -59,9 +59,10 @@ absl::Status ReadName(const std::string& field, const json& value,
 absl::Status ReadLayers(const std::string& field, const json& value,
                         std::vector<LayerKind>* layers) {
   if (!value.is_array()) return Wrong(field, value, "a list of none, own and shared");
-  for (const json& kind : value) {
-    absl::Status status = ReadName(absl::StrCat(field, "[", layers->size(), "]"), kind, kLayerKinds,
-                                   &layers->emplace_back());
+  layers->resize(value.size());
+  for (size_t i = 0; i < value.size(); ++i) {
+    absl::Status status =
+        ReadName(absl::StrCat(field, "[", i, "]"), value[i], kLayerKinds, &(*layers)[i]);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
