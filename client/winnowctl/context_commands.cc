@@ -63,7 +63,8 @@ nlohmann::ordered_json ToJson(const client::ContextInfo& info) {
           {"resident_kv_bytes", info.resident_kv_bytes},
           {"stored_bytes", info.stored_bytes},
           {"layer_entries", info.layer_entries},
-          {"shard_entries", info.shard_entries}};
+          {"shard_entries", info.shard_entries},
+          {"damage", info.damage}};
 }
 
 int Describe(const Globals& globals, const client::Context& context) {
@@ -120,7 +121,11 @@ int List(const Globals& globals) {
   if (!contexts.ok()) return Fail(contexts.status());
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
   Table table({"CONTEXT", "ENTRIES", "INDEX", "KV", "IN MEMORY", "ON DISK", "SEALED", "PROFILE"});
+  std::string damages;
   for (const client::ContextInfo& info : *contexts) {
+    if (!info.damage.empty()) {
+      absl::StrAppend(&damages, info.context_id, " is damaged: ", info.damage, "\n");
+    }
     all.push_back(ToJson(info));
     table.Add({info.context_id, absl::StrCat(info.entries), FormatBytes(info.index_bytes),
                FormatBytes(info.kv_bytes),
@@ -128,7 +133,7 @@ int List(const Globals& globals) {
                FormatBytes(info.stored_bytes), info.sealed ? "yes" : "no",
                info.profile_fingerprint});
   }
-  std::cout << (globals.json ? all.dump(2) + "\n" : table.ToString());
+  std::cout << (globals.json ? all.dump(2) + "\n" : table.ToString() + damages);
   return kOk;
 }
 

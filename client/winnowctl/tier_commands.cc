@@ -112,6 +112,14 @@ absl::StatusOr<std::vector<Total>> VerifyAll(const Globals& globals, const TierF
     absl::StatusOr<Total> total = VerifyOne(globals, name, flags.planes);
     // One of several may be deleted or expire at any time.
     if (absl::IsNotFound(total.status()) && flags.id.empty()) continue;
+    if (absl::IsDataLoss(total.status())) {
+      // A part of it is lost; the others are still to be looked at.
+      Total lost;
+      lost.tenant = name.tenant;
+      lost.context_id = name.context_id;
+      lost.sum.corrupt = {std::string(total.status().message())};
+      total = std::move(lost);
+    }
     if (!total.ok()) return total.status();
     totals.push_back(*std::move(total));
   }
@@ -122,7 +130,7 @@ int Verify(const Globals& globals, const TierFlags& flags) {
   absl::StatusOr<std::vector<Total>> totals = VerifyAll(globals, flags);
   if (!totals.ok()) return Fail(totals.status());
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
-  Table table({"TENANT", "CONTEXT", "INDEX", "KV", "DAMAGED PAGES"});
+  Table table({"TENANT", "CONTEXT", "INDEX", "KV", "DAMAGES"});
   std::string damages;
   for (const Total& total : *totals) {
     all.push_back({{"tenant", total.tenant},

@@ -70,7 +70,7 @@ absl::Status MissingEntries(const shard::ContextState& state, uint32_t shard,
                absl::StrCat("shard ", shard, " at ", channel.address(), " holds ",
                             state.layer_entries[layer], " of its ", expected, " entries below ",
                             end, " of layer ", layer, " of context ", state.context_id,
-                            "; it may have restarted: append them again, or delete the context"),
+                            "; it may have restarted: delete the context and append it again"),
                {{"shards", absl::StrCat(shard)}, {"layer", absl::StrCat(layer)}});
 }
 

@@ -135,6 +135,23 @@ TEST_F(FailureTest, AShardThatLostItsMemoryIsReportedAsLoss) {
   EXPECT_EQ(ErrorReason(status), "MISSING_CONTEXT") << status;
 }
 
+TEST_F(FailureTest, WhatAShardHasLostIsListedAndFailsAVerification) {
+  const client::Context other = trial_.Load(client_, 1024);
+  service_.RestartShard(1);
+  // The stream to the old process may break under the first call.
+  const bool settled = client_.ListContexts().ok() || client_.ListContexts().ok();
+  ASSERT_TRUE(settled);
+  const std::string address = "--address=" + service_.address();
+  const Outcome listed = RunCtl({"context", "list", address});
+  EXPECT_EQ(listed.code, kOk) << listed.err;
+  const Outcome verified = RunCtl({"verify", address});
+  EXPECT_EQ(verified.code, kRefused) << verified.err;
+  for (const client::Context& context : {context_, other}) {
+    EXPECT_THAT(listed.out, HasSubstr(context.id() + " is damaged: shard 1 at"));
+    EXPECT_THAT(verified.out, HasSubstr("default/" + context.id() + ": shard 1 at"));
+  }
+}
+
 TEST_F(FailureTest, AContextThatAShardHasLostCanBeDeleted) {
   const client::Context other = trial_.Load(client_, 1024);
   service_.RestartShard(1);
