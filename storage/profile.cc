@@ -81,7 +81,9 @@ void PutU32(uint32_t value, std::string* out) {
 
 absl::Status ValidateProfile(const Profile& p) {
   if (!IsName(p.name)) {
-    return InvalidField("name", absl::StrCat("'", p.name.substr(0, kMaxNameLength), "'"),
+    // As much as an error has room for.
+    const std::string rest = p.name.size() <= kMaxNameLength ? "" : "...";
+    return InvalidField("name", absl::StrCat("'", p.name.substr(0, kMaxNameLength), rest, "'"),
                         "1..64 characters of [A-Za-z0-9._-]");
   }
   if (p.key_format < kernels::KeyFormat::kFp8E4M3 || p.key_format > kernels::KeyFormat::kInt8) {
