@@ -83,6 +83,20 @@ TEST_F(FailureTest, AShardThatIsGoneShowsInTheExitCodes) {
   }
 }
 
+TEST(ShardConnectionTest, AShardMayTakeAMomentToAnswerTheFirstTime) {
+  Service service = Service::Processes(1);
+  client::Client client(service.address());
+  const Profile profile = SmallProfile();
+  ASSERT_TRUE(client.RegisterProfile(profile).ok());
+  service.shard(0).process().Stop();
+  auto created = std::async(std::launch::async,
+                            [&] { return client.CreateContext(Fingerprint(profile)).status(); });
+  EXPECT_EQ(created.wait_for(std::chrono::milliseconds(300)), std::future_status::timeout);
+  service.shard(0).process().Signal(SIGCONT);
+  const absl::Status status = created.get();
+  EXPECT_TRUE(status.ok()) << status;
+}
+
 TEST_F(FailureTest, AShardThatHangsIsAnErrorAtTheDeadline) {
   // The service answers a twentieth earlier.
   client::Client hasty(service_.address(), {.timeout = absl::Seconds(5)});
