@@ -7,6 +7,7 @@
 
 #include "absl/time/time.h"
 #include "services/coordinator/coordinator.h"
+#include "services/winnowd/call.h"
 #include "winnow/v1/admin.grpc.pb.h"
 
 namespace winnow {
@@ -17,7 +18,10 @@ class AdminService final : public v1::Admin::Service {
   // The coordinator is borrowed; `address` is where this process serves.
   AdminService(coordinator::Coordinator* coordinator, std::string address,
                absl::Duration max_deadline)
-      : coordinator_(*coordinator), address_(std::move(address)), max_deadline_(max_deadline) {}
+      : coordinator_(*coordinator),
+        address_(std::move(address)),
+        calls_(max_deadline),
+        pings_(kPingTimeout) {}
 
   grpc::Status ListNodes(grpc::ServerContext* context, const v1::ListNodesRequest* request,
                          v1::ListNodesReply* reply) override;
@@ -40,13 +44,17 @@ class AdminService final : public v1::Admin::Service {
                              v1::ListSnapshotsReply* reply) override;
 
  private:
+  // A shard that takes longer to answer an empty message is listed as unreachable.
+  static constexpr absl::Duration kPingTimeout = absl::Seconds(1);
+
   grpc::Status Tier(std::string_view method, shard::TierAction action,
                     const grpc::ServerContext& context, const v1::TierRequest& request,
                     v1::TierReply* reply);
 
   coordinator::Coordinator& coordinator_;
   const std::string address_;
-  const absl::Duration max_deadline_;
+  const Calls calls_;
+  const Calls pings_;
 };
 
 }  // namespace winnow

@@ -1,12 +1,14 @@
 #ifndef WINNOW_SERVICES_WINNOWD_CALL_H_
 #define WINNOW_SERVICES_WINNOWD_CALL_H_
 
+#include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/status.h"
+#include "services/winnowd/log.h"
 
 namespace winnow {
 
@@ -18,11 +20,57 @@ absl::Duration AnswerWithin(absl::Duration timeout);
 // from now.
 absl::Time CallDeadline(const grpc::ServerContext& context, absl::Duration max_deadline);
 
-// The status as it is sent; failures that an operator should see are logged.
-grpc::Status Finish(std::string_view method, const absl::Status& status);
+// What a call was about, for the log; empty where it names none.
+struct CallSubject {
+  std::string tenant;
+  std::string context;
+};
 
-// Logs as Finish does, for statuses that travel inside a reply.
-void LogFailure(std::string_view method, const absl::Status& status);
+template <typename Request>
+CallSubject SubjectOf(const Request& request) {
+  CallSubject subject;
+  if constexpr (requires { request.tenant(); }) {
+    subject.tenant = request.tenant().empty() ? "default" : request.tenant();
+  }
+  if constexpr (requires { request.context_id(); }) subject.context = request.context_id();
+  if constexpr (requires { request.parent_context_id(); }) {
+    subject.context = request.parent_context_id();
+  }
+  return subject;
+}
+
+// A warning of what an operator should see; what is the caller's alone is for debugging.
+LogLevel LevelOf(const absl::Status& status);
+
+// Logs a call that failed. Of warnings that say the same, one in ten seconds, with how many there
+// were since the one before.
+void LogFailure(std::string_view method, const absl::Status& status, const CallSubject& subject,
+                LogLevel level);
+
+// The status as it is sent; a failure is logged.
+grpc::Status Finish(std::string_view method, const absl::Status& status,
+                    const CallSubject& subject);
+
+// How a service answers calls that are no streams. Thread-safe.
+class Calls {
+ public:
+  explicit Calls(absl::Duration max_deadline) : max_deadline_(max_deadline) {}
+
+  absl::Time Deadline(const grpc::ServerContext& context) const {
+    return CallDeadline(context, max_deadline_);
+  }
+
+  // Ends the call with what fn(deadline) returns.
+  template <typename Request, typename Fn>
+  grpc::Status Serve(std::string_view method, const grpc::ServerContext& context,
+                     const Request& request, Fn fn) const {
+    const absl::Status status = fn(Deadline(context));
+    return status.ok() ? grpc::Status::OK : Finish(method, status, SubjectOf(request));
+  }
+
+ private:
+  const absl::Duration max_deadline_;
+};
 
 }  // namespace winnow
 

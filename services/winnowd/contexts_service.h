@@ -3,6 +3,7 @@
 
 #include "absl/time/time.h"
 #include "services/coordinator/coordinator.h"
+#include "services/winnowd/call.h"
 #include "services/winnowd/streams.h"
 #include "winnow/v1/contexts.grpc.pb.h"
 
@@ -14,7 +15,7 @@ class ContextsService final : public v1::Contexts::Service {
   // Both are borrowed.
   ContextsService(coordinator::Coordinator* coordinator, Streams* streams,
                   absl::Duration max_deadline)
-      : coordinator_(*coordinator), streams_(streams), max_deadline_(max_deadline) {}
+      : coordinator_(*coordinator), streams_(streams), calls_(max_deadline) {}
 
   grpc::Status RegisterProfile(grpc::ServerContext* context,
                                const v1::RegisterProfileRequest* request,
@@ -45,11 +46,9 @@ class ContextsService final : public v1::Contexts::Service {
                           v1::PinContextReply* reply) override;
 
  private:
-  absl::Time Deadline(const grpc::ServerContext& context) const;
-
   coordinator::Coordinator& coordinator_;
   Streams* const streams_;
-  const absl::Duration max_deadline_;
+  const Calls calls_;
 };
 
 }  // namespace winnow

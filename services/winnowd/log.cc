@@ -47,7 +47,7 @@ void LogFromGrpc(gpr_log_func_args* args) {
 }
 
 std::string JsonLine(const std::string& time, LogLevel level, std::string_view event,
-                     std::initializer_list<std::pair<std::string_view, std::string>> fields) {
+                     const LogFields& fields) {
   nlohmann::ordered_json line;
   line["time"] = time;
   line["level"] = LevelName(level);
@@ -58,7 +58,7 @@ std::string JsonLine(const std::string& time, LogLevel level, std::string_view e
 
 // Values with blanks or quotes are quoted as JSON strings, so that a line splits at its blanks.
 std::string TextLine(const std::string& time, LogLevel level, std::string_view event,
-                     std::initializer_list<std::pair<std::string_view, std::string>> fields) {
+                     const LogFields& fields) {
   std::string line = time;
   line.append(" ").append(LevelName(level)).append(" ").append(event);
   for (const auto& [key, value] : fields) {
@@ -84,8 +84,7 @@ void InitLogging(LogLevel level, LogFormat format) {
   gpr_set_log_function(LogFromGrpc);
 }
 
-void Log(LogLevel level, std::string_view event,
-         std::initializer_list<std::pair<std::string_view, std::string>> fields) {
+void Log(LogLevel level, std::string_view event, const LogFields& fields) {
   if (!spdlog::should_log(ToSpdlog(level))) return;
   const std::string time =
       absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::Now(), absl::UTCTimeZone());

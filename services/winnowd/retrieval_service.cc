@@ -19,6 +19,20 @@ absl::Duration StepTimeout(const v1::DecodeRequest& request, absl::Duration max_
                   AnswerWithin(absl::Microseconds(static_cast<int64_t>(request.timeout_us()))));
 }
 
+CallSubject SubjectOfStep(const v1::DecodeRequest& request) {
+  switch (request.query_case()) {
+    case v1::DecodeRequest::kSelect:
+      return SubjectOf(request.select());
+    case v1::DecodeRequest::kGather:
+      return SubjectOf(request.gather());
+    case v1::DecodeRequest::kAttend:
+      return SubjectOf(request.attend());
+    case v1::DecodeRequest::QUERY_NOT_SET:
+      break;
+  }
+  return SubjectOf(request.append());
+}
+
 }  // namespace
 
 absl::Status RetrievalService::Answer(const v1::SelectRequest& request, absl::Time deadline,
@@ -50,17 +64,20 @@ absl::Status RetrievalService::Answer(const v1::AttendRequest& request, absl::Ti
 
 grpc::Status RetrievalService::Select(grpc::ServerContext* context,
                                       const v1::SelectRequest* request, v1::SelectReply* reply) {
-  return Finish("Select", Answer(*request, CallDeadline(*context, max_deadline_), reply));
+  return calls_.Serve("Select", *context, *request,
+                      [&](absl::Time deadline) { return Answer(*request, deadline, reply); });
 }
 
 grpc::Status RetrievalService::Gather(grpc::ServerContext* context,
                                       const v1::GatherRequest* request, v1::GatherReply* reply) {
-  return Finish("Gather", Answer(*request, CallDeadline(*context, max_deadline_), reply));
+  return calls_.Serve("Gather", *context, *request,
+                      [&](absl::Time deadline) { return Answer(*request, deadline, reply); });
 }
 
 grpc::Status RetrievalService::Attend(grpc::ServerContext* context,
                                       const v1::AttendRequest* request, v1::AttendReply* reply) {
-  return Finish("Attend", Answer(*request, CallDeadline(*context, max_deadline_), reply));
+  return calls_.Serve("Attend", *context, *request,
+                      [&](absl::Time deadline) { return Answer(*request, deadline, reply); });
 }
 
 absl::Status RetrievalService::AnswerStep(const v1::DecodeRequest& request, absl::Time deadline,
@@ -96,7 +113,7 @@ grpc::Status RetrievalService::Decode(
         AnswerStep(request, CallDeadline(*context, StepTimeout(request, max_deadline_)), &reply);
     reply.set_step_id(request.step_id());
     if (!status.ok()) {
-      LogFailure("Decode", status);
+      LogFailure("Decode", status, SubjectOfStep(request), LevelOf(status));
       reply.clear_reply();
       reply.set_code(static_cast<int>(status.code()));
       reply.set_message(std::string(status.message()));

@@ -4,6 +4,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "services/coordinator/coordinator.h"
+#include "services/winnowd/call.h"
 #include "services/winnowd/streams.h"
 #include "winnow/v1/retrieval.grpc.pb.h"
 
@@ -15,7 +16,10 @@ class RetrievalService final : public v1::Retrieval::Service {
   // Both are borrowed.
   RetrievalService(coordinator::Coordinator* coordinator, Streams* streams,
                    absl::Duration max_deadline)
-      : coordinator_(*coordinator), streams_(streams), max_deadline_(max_deadline) {}
+      : coordinator_(*coordinator),
+        streams_(streams),
+        max_deadline_(max_deadline),
+        calls_(max_deadline) {}
 
   grpc::Status Select(grpc::ServerContext* context, const v1::SelectRequest* request,
                       v1::SelectReply* reply) override;
@@ -41,6 +45,7 @@ class RetrievalService final : public v1::Retrieval::Service {
   coordinator::Coordinator& coordinator_;
   Streams* const streams_;
   const absl::Duration max_deadline_;
+  const Calls calls_;
 };
 
 }  // namespace winnow

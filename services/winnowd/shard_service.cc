@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <memory>
+#include <string>
 #include <utility>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -50,6 +52,27 @@ class Conversation {
   int running_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
+// Of the context that a call is about; empty if there is none.
+std::string ContextOf(const v1::ShardRequest& request) {
+  const absl::StatusOr<shard::Call> call = wire::ToCall(request);
+  if (!call.ok()) return "";
+  return std::visit(
+      [](const auto& alternative) -> std::string {
+        if constexpr (requires { alternative.context_id; }) return alternative.context_id;
+        return "";
+      },
+      *call);
+}
+
+void LogRefusal(const v1::ShardRequest& request, const absl::Status& status) {
+  if (status.ok()) return;
+  // Nothing may be missing: a query can ask for more than there has ever been. The coordinator
+  // finds out.
+  const bool unclear = ErrorReason(status) == "MISSING_STRIPES";
+  LogFailure("Exchange", status, {.tenant = "", .context = ContextOf(request)},
+             unclear ? LogLevel::kDebug : LevelOf(status));
+}
+
 }  // namespace
 
 absl::Status ShardService::CheckDirectory(const cluster::ShardLayout& layout, bool keep) {
@@ -91,7 +114,7 @@ v1::ShardReply ShardService::Answer(const v1::ShardRequest& request, absl::Time 
   v1::ShardReply reply;
   reply.set_request_id(request.request_id());
   absl::StatusOr<shard::Result> result = Handle(request, received + timeout);
-  LogFailure("Exchange", result.status());
+  LogRefusal(request, result.status());
   wire::FromResult(result, &reply);
   return reply;
 }
