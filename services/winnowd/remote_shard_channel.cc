@@ -7,6 +7,7 @@
 #include "absl/time/clock.h"
 #include "grpcpp/create_channel.h"
 #include "grpcpp/security/credentials.h"
+#include "services/winnowd/log.h"
 #include "services/wire/shard_messages.h"
 #include "storage/error.h"
 
@@ -19,6 +20,7 @@ constexpr int kReconnectBackoffMs = 50;
 constexpr int kMaxReconnectBackoffMs = 1'000;
 // What gRPC calls the shortest backoff is how long it lets an attempt take.
 constexpr int kConnectTimeoutMs = 2'000;
+constexpr char kLost[] = "SHARD_UNAVAILABLE";
 
 std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
   grpc::ChannelArguments args;
@@ -45,7 +47,7 @@ RemoteShardChannel::RemoteShardChannel(RemoteShard shard)
                      stub_->async()->Exchange(context, reactor);
                    },
                .peer = absl::StrCat("shard ", shard_.shard, " at ", shard_.address),
-               .unavailable_reason = "SHARD_UNAVAILABLE",
+               .unavailable_reason = kLost,
                .fact = {"shards", absl::StrCat(shard_.shard)}}) {}
 
 void RemoteShardChannel::Start(const shard::Call& call, absl::Time deadline, Done done) {
@@ -60,11 +62,23 @@ void RemoteShardChannel::Start(const shard::Call& call, absl::Time deadline, Don
   request.set_epoch(shard_.epoch);
   request.set_shard(shard_.shard);
   request.set_shards(shard_.shards);
-  stream_.Start(
-      std::move(request), deadline,
-      [done = std::move(done)](absl::StatusOr<v1::ShardReply> reply) mutable {
-        done(reply.ok() ? wire::ToResult(*reply) : absl::StatusOr<shard::Result>(reply.status()));
-      });
+  stream_.Start(std::move(request), deadline,
+                [this, done = std::move(done)](absl::StatusOr<v1::ShardReply> reply) mutable {
+                  absl::StatusOr<shard::Result> result =
+                      reply.ok() ? wire::ToResult(*reply)
+                                 : absl::StatusOr<shard::Result>(reply.status());
+                  NoteConnection(result.status());
+                  done(std::move(result));
+                });
+}
+
+void RemoteShardChannel::NoteConnection(const absl::Status& status) {
+  const bool lost = ErrorReason(status) == kLost;
+  // One that did not answer in time is not known to be either.
+  if (absl::IsDeadlineExceeded(status) || lost_.exchange(lost) == lost) return;
+  LogFields fields = {{"shard", absl::StrCat(shard_.shard)}, {"address", shard_.address}};
+  if (lost) fields.emplace_back("message", std::string(status.message()));
+  Log(lost ? LogLevel::kWarn : LogLevel::kInfo, lost ? "shard lost" : "shard is back", fields);
 }
 
 }  // namespace winnow

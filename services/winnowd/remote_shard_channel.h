@@ -1,6 +1,7 @@
 #ifndef WINNOW_SERVICES_WINNOWD_REMOTE_SHARD_CHANNEL_H_
 #define WINNOW_SERVICES_WINNOWD_REMOTE_SHARD_CHANNEL_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -21,7 +22,8 @@ struct RemoteShard {
 
 // A shard behind one gRPC stream that all calls share. The stream is opened by the first call and
 // again by the first call after it broke; a call is never sent twice. Calls that are on their way
-// when the stream breaks end with UNAVAILABLE SHARD_UNAVAILABLE.
+// when the stream breaks end with UNAVAILABLE SHARD_UNAVAILABLE. A shard that is lost and one that
+// is back are logged once.
 class RemoteShardChannel final : public coordinator::ShardChannel {
  public:
   explicit RemoteShardChannel(RemoteShard shard);
@@ -39,7 +41,11 @@ class RemoteShardChannel final : public coordinator::ShardChannel {
     static uint64_t Id(const Reply& reply) { return reply.request_id(); }
   };
 
+  // Of a call's end: logs if the shard is gone since, or back.
+  void NoteConnection(const absl::Status& status);
+
   const RemoteShard shard_;
+  std::atomic<bool> lost_ = false;
   const std::unique_ptr<v1::Shard::Stub> stub_;
   wire::CallStream<Traits> stream_;
 };

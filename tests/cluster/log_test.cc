@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
 #include "storage/error.h"
 #include "tests/cluster/process.h"
 #include "tests/cluster/trial.h"
@@ -19,6 +20,7 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 constexpr int kEntries = 2 * 4096 + 1000;
+constexpr absl::Duration kInTime = absl::Seconds(40);
 
 // The lines of the server's log that have this in them.
 std::vector<std::string> Lines(Server& server, const std::string& text) {
@@ -81,6 +83,28 @@ TEST_F(LogTest, AQueryThatSeesTooFarIsNoLossOfTheShards) {
   const absl::Status status = context.Select(0, trial_.Query({kEntries + 1}).Index()).status();
   EXPECT_EQ(ErrorReason(status), "VISIBLE_OUT_OF_RANGE") << status;
   for (int i = 0; i < 2; ++i) EXPECT_THAT(Lines(service.shard(i), "call failed"), IsEmpty());
+}
+
+TEST_F(LogTest, TheLossAndTheReturnOfAShardAreLoggedOnceEach) {
+  Service service = Service::Processes(1);
+  client::Client client(service.address());
+  const client::Context context = trial_.Load(client, 1000);
+  service.shard(0).process().Signal(SIGKILL);
+  service.shard(0).process().Wait();
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(absl::IsUnavailable(context.Select(0, query_.Index()).status()));
+  }
+  service.RestartShard(0);
+  absl::Status status = absl::UnavailableError("not tried");
+  for (const absl::Time until = absl::Now() + kInTime;
+       absl::IsUnavailable(status) && absl::Now() < until;) {
+    status = context.Select(0, query_.Index()).status();
+  }
+  EXPECT_FALSE(absl::IsUnavailable(status)) << status;
+  EXPECT_THAT(Lines(service.coordinator(), "shard lost"),
+              ElementsAre(AllOf(HasSubstr(" warn "), HasSubstr("shard=0"),
+                                HasSubstr("address=" + service.shard_addresses()[0]))));
+  EXPECT_THAT(Lines(service.coordinator(), "shard is back"), SizeIs(1));
 }
 
 }  // namespace
