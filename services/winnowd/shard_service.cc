@@ -9,48 +9,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "services/winnowd/call.h"
+#include "services/winnowd/conversation.h"
 #include "services/wire/shard_messages.h"
 #include "storage/error.h"
 
 namespace winnow {
 namespace {
-
-// One stream's side that its calls share: replies are written one at a time, and the handler must
-// outlast the calls.
-class Conversation {
- public:
-  using Stream = grpc::ServerReaderWriter<v1::ShardReply, v1::ShardRequest>;
-
-  explicit Conversation(Stream* stream) : stream_(stream) {}
-
-  void Begin() {
-    absl::MutexLock lock(&mu_);
-    ++running_;
-  }
-
-  void Reply(const v1::ShardReply& reply) {
-    absl::MutexLock lock(&write_mu_);
-    // False once the coordinator is gone: nobody is left to be told.
-    static_cast<void>(stream_->Write(reply));
-  }
-
-  void End() {
-    absl::MutexLock lock(&mu_);
-    --running_;
-  }
-
-  void WaitForAll() {
-    absl::MutexLock lock(&mu_, absl::Condition(this, &Conversation::NoneRunning));
-  }
-
- private:
-  bool NoneRunning() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return running_ == 0; }
-
-  absl::Mutex write_mu_;
-  Stream* const stream_ ABSL_PT_GUARDED_BY(write_mu_);
-  absl::Mutex mu_;
-  int running_ ABSL_GUARDED_BY(mu_) = 0;
-};
 
 // Of the context that a call is about; empty if there is none.
 std::string ContextOf(const v1::ShardRequest& request) {
@@ -131,20 +95,14 @@ grpc::Status ShardService::Exchange(
     grpc::ServerContext* context,
     grpc::ServerReaderWriter<v1::ShardReply, v1::ShardRequest>* stream) {
   Streams::Stream registered(streams_, context);
-  Conversation conversation(stream);
+  Conversation conversation(stream, &registered);
   auto request = std::make_unique<v1::ShardRequest>();
-  while (stream->Read(request.get())) {
-    conversation.Begin();
-    registered.BeginWork();
-    executor_.Submit(
-        [this, &conversation, &registered, received = absl::Now(), request = std::move(request)] {
-          conversation.Reply(Answer(*request, received));
-          registered.EndWork();
-          conversation.End();
-        });
+  while (conversation.Read(request.get())) {
+    executor_.Submit([this, &conversation, received = absl::Now(), request = std::move(request)] {
+      conversation.Reply(Answer(*request, received));
+    });
     request = std::make_unique<v1::ShardRequest>();
   }
-  conversation.WaitForAll();
   return grpc::Status::OK;
 }
 

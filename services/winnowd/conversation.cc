@@ -1,0 +1,63 @@
+#include "services/winnowd/conversation.h"
+
+#include <utility>
+
+namespace winnow {
+namespace {
+
+// What one coordinator may have under way here; it holds back the rest by itself.
+constexpr size_t kMaxUnanswered = 256;
+constexpr size_t kMaxWaitingBytes = size_t{64} << 20;
+
+}  // namespace
+
+Conversation::Conversation(Stream* stream, Streams::Stream* registered)
+    : stream_(*stream), registered_(*registered), writer_([this] { Write(); }) {}
+
+Conversation::~Conversation() {
+  {
+    absl::MutexLock lock(&mu_, absl::Condition(this, &Conversation::NoneUnanswered));
+    ending_ = true;
+  }
+  writer_.join();
+}
+
+bool Conversation::HasRoom() const {
+  return unanswered_ < kMaxUnanswered && waiting_bytes_ < kMaxWaitingBytes;
+}
+
+bool Conversation::Read(v1::ShardRequest* request) {
+  { absl::MutexLock lock(&mu_, absl::Condition(this, &Conversation::HasRoom)); }
+  if (!stream_.Read(request)) return false;
+  registered_.BeginWork();
+  absl::MutexLock lock(&mu_);
+  ++unanswered_;
+  return true;
+}
+
+void Conversation::Reply(v1::ShardReply reply) {
+  const size_t bytes = reply.ByteSizeLong();
+  absl::MutexLock lock(&mu_);
+  waiting_bytes_ += bytes;
+  waiting_.push_back({std::move(reply), bytes});
+}
+
+void Conversation::Write() {
+  while (true) {
+    Waiting next;
+    {
+      absl::MutexLock lock(&mu_, absl::Condition(this, &Conversation::HasReplyOrEnds));
+      if (waiting_.empty()) return;
+      next = std::move(waiting_.front());
+      waiting_.pop_front();
+    }
+    // False once the coordinator is gone: nobody is left to be told.
+    static_cast<void>(stream_.Write(next.reply));
+    registered_.EndWork();
+    absl::MutexLock lock(&mu_);
+    waiting_bytes_ -= next.bytes;
+    --unanswered_;
+  }
+}
+
+}  // namespace winnow
