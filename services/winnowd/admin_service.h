@@ -15,13 +15,13 @@ namespace winnow {
 // winnow.v1.Admin over a coordinator. Thread-safe.
 class AdminService final : public v1::Admin::Service {
  public:
-  // The coordinator is borrowed; `address` is where this process serves.
-  AdminService(coordinator::Coordinator* coordinator, std::string address,
+  // The coordinator and streams are borrowed; `address` is where this process serves.
+  AdminService(coordinator::Coordinator* coordinator, std::string address, Streams* streams,
                absl::Duration max_deadline)
       : coordinator_(*coordinator),
         address_(std::move(address)),
-        calls_(max_deadline),
-        pings_(kPingTimeout) {}
+        calls_(streams, max_deadline),
+        pings_(streams, kPingTimeout) {}
 
   grpc::Status ListNodes(grpc::ServerContext* context, const v1::ListNodesRequest* request,
                          v1::ListNodesReply* reply) override;

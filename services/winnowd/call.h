@@ -9,6 +9,7 @@
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/status.h"
 #include "services/winnowd/log.h"
+#include "services/winnowd/streams.h"
 
 namespace winnow {
 
@@ -54,7 +55,9 @@ grpc::Status Finish(std::string_view method, const absl::Status& status,
 // How a service answers calls that are no streams. Thread-safe.
 class Calls {
  public:
-  explicit Calls(absl::Duration max_deadline) : max_deadline_(max_deadline) {}
+  // streams is borrowed.
+  Calls(Streams* streams, absl::Duration max_deadline)
+      : streams_(*streams), max_deadline_(max_deadline) {}
 
   absl::Time Deadline(const grpc::ServerContext& context) const {
     return CallDeadline(context, max_deadline_);
@@ -64,11 +67,13 @@ class Calls {
   template <typename Request, typename Fn>
   grpc::Status Serve(std::string_view method, const grpc::ServerContext& context,
                      const Request& request, Fn fn) const {
-    const absl::Status status = fn(Deadline(context));
+    const Streams::Call call(&streams_);
+    const absl::Status status = call.refused() ? Streams::Refusal() : fn(Deadline(context));
     return status.ok() ? grpc::Status::OK : Finish(method, status, SubjectOf(request));
   }
 
  private:
+  Streams& streams_;
   const absl::Duration max_deadline_;
 };
 

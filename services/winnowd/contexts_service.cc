@@ -15,6 +15,14 @@ namespace {
 constexpr uint32_t kDefaultPageSize = 1000;
 constexpr uint32_t kMaxPageSize = 10000;
 
+// Of a stream whose messages up to there are stored; 0 if there were none.
+absl::Status RefusalAt(uint64_t end_position) {
+  if (end_position == 0) return Streams::Refusal();
+  return Error(absl::StatusCode::kUnavailable, "DRAINING",
+               absl::StrCat("the server is stopping; resume from position ", end_position),
+               {{"resume_position", absl::StrCat(end_position)}});
+}
+
 }  // namespace
 
 grpc::Status ContextsService::RegisterProfile(grpc::ServerContext* context,
@@ -79,18 +87,13 @@ grpc::Status ContextsService::AppendStream(grpc::ServerContext* context,
     const auto finish = [&request](const absl::Status& status) {
       return Finish("AppendStream", status, SubjectOf(request));
     };
-    stream.BeginWork();
+    if (!stream.BeginWork()) return finish(RefusalAt(reply->end_position()));
     absl::StatusOr<coordinator::AppendReply> end =
         coordinator_.Append(wire::ToAppend(request), calls_.Deadline(*context));
     const bool go_on = stream.EndWork();
     if (!end.ok()) return finish(end.status());
     wire::FromAppendReply(*end, reply);
-    if (!go_on) {
-      return finish(
-          Error(absl::StatusCode::kUnavailable, "DRAINING",
-                absl::StrCat("the server is stopping; resume from position ", end->end_position),
-                {{"resume_position", absl::StrCat(end->end_position)}}));
-    }
+    if (!go_on) return finish(RefusalAt(reply->end_position()));
   }
   return grpc::Status::OK;
 }

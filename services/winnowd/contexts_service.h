@@ -15,7 +15,7 @@ class ContextsService final : public v1::Contexts::Service {
   // Both are borrowed.
   ContextsService(coordinator::Coordinator* coordinator, Streams* streams,
                   absl::Duration max_deadline)
-      : coordinator_(*coordinator), streams_(streams), calls_(max_deadline) {}
+      : coordinator_(*coordinator), streams_(streams), calls_(streams, max_deadline) {}
 
   grpc::Status RegisterProfile(grpc::ServerContext* context,
                                const v1::RegisterProfileRequest* request,

@@ -29,7 +29,6 @@ bool Conversation::HasRoom() const {
 bool Conversation::Read(v1::ShardRequest* request) {
   { absl::MutexLock lock(&mu_, absl::Condition(this, &Conversation::HasRoom)); }
   if (!stream_.Read(request)) return false;
-  registered_.BeginWork();
   absl::MutexLock lock(&mu_);
   ++unanswered_;
   return true;
@@ -37,9 +36,18 @@ bool Conversation::Read(v1::ShardRequest* request) {
 
 void Conversation::Reply(v1::ShardReply reply) {
   const size_t bytes = reply.ByteSizeLong();
+  Queue({.reply = std::move(reply), .bytes = bytes, .begun = true});
+}
+
+void Conversation::Refuse(v1::ShardReply reply) {
+  const size_t bytes = reply.ByteSizeLong();
+  Queue({.reply = std::move(reply), .bytes = bytes, .begun = false});
+}
+
+void Conversation::Queue(Waiting waiting) {
   absl::MutexLock lock(&mu_);
-  waiting_bytes_ += bytes;
-  waiting_.push_back({std::move(reply), bytes});
+  waiting_bytes_ += waiting.bytes;
+  waiting_.push_back(std::move(waiting));
 }
 
 void Conversation::Write() {
@@ -53,7 +61,7 @@ void Conversation::Write() {
     }
     // False once the coordinator is gone: nobody is left to be told.
     static_cast<void>(stream_.Write(next.reply));
-    registered_.EndWork();
+    if (next.begun) registered_.EndWork();
     absl::MutexLock lock(&mu_);
     waiting_bytes_ -= next.bytes;
     --unanswered_;

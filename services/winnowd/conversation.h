@@ -30,15 +30,20 @@ class Conversation {
   // Reads the next request once there is room for its reply. False at the stream's end.
   bool Read(v1::ShardRequest* request);
 
-  // Once for each request that was read.
+  // Before the work on a request, which Reply ends. False if the request should be refused.
+  bool Begin() { return registered_.BeginWork(); }
   void Reply(v1::ShardReply reply);
+  // Of a request whose work was not begun.
+  void Refuse(v1::ShardReply reply);
 
  private:
   struct Waiting {
     v1::ShardReply reply;
     size_t bytes = 0;
+    bool begun = false;
   };
 
+  void Queue(Waiting waiting);
   void Write();
   bool HasRoom() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool NoneUnanswered() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return unanswered_ == 0; }

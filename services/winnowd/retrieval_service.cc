@@ -107,7 +107,7 @@ grpc::Status RetrievalService::Decode(
   Streams::Stream registered(streams_, context);
   v1::DecodeRequest request;
   while (stream->Read(&request)) {
-    registered.BeginWork();
+    if (!registered.BeginWork()) return wire::ToGrpc(Streams::Refusal());
     v1::DecodeReply reply;
     const absl::Status status =
         AnswerStep(request, CallDeadline(*context, StepTimeout(request, max_deadline_)), &reply);
@@ -121,7 +121,7 @@ grpc::Status RetrievalService::Decode(
     }
     const bool written = stream->Write(reply);
     if (!registered.EndWork()) {
-      return grpc::Status(grpc::StatusCode::UNAVAILABLE, "the server is stopping");
+      return wire::ToGrpc(Streams::Refusal());
     }
     if (!written) break;
   }

@@ -19,7 +19,7 @@ class RetrievalService final : public v1::Retrieval::Service {
       : coordinator_(*coordinator),
         streams_(streams),
         max_deadline_(max_deadline),
-        calls_(max_deadline) {}
+        calls_(streams, max_deadline) {}
 
   grpc::Status Select(grpc::ServerContext* context, const v1::SelectRequest* request,
                       v1::SelectReply* reply) override;

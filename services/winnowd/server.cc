@@ -226,8 +226,8 @@ absl::Status Server::AddCoordinatorServices(const Options& options, Parts* parts
       std::make_unique<ContextsService>(p.coordinator.get(), &p.streams, options.max_deadline));
   p.services.push_back(
       std::make_unique<RetrievalService>(p.coordinator.get(), &p.streams, options.max_deadline));
-  p.services.push_back(
-      std::make_unique<AdminService>(p.coordinator.get(), options.listen, options.max_deadline));
+  p.services.push_back(std::make_unique<AdminService>(p.coordinator.get(), options.listen,
+                                                      &p.streams, options.max_deadline));
   return absl::OkStatus();
 }
 

@@ -28,6 +28,12 @@ std::string ContextOf(const v1::ShardRequest& request) {
       *call);
 }
 
+absl::Status Stopping(const v1::ShardRequest& request) {
+  return Error(absl::StatusCode::kUnavailable, "DRAINING",
+               absl::StrCat("shard ", request.shard(), " is stopping; try again"),
+               {{"shards", absl::StrCat(request.shard())}});
+}
+
 void LogRefusal(const v1::ShardRequest& request, const absl::Status& status) {
   if (status.ok()) return;
   // Nothing may be missing: a query can ask for more than there has ever been. The coordinator
@@ -98,6 +104,13 @@ grpc::Status ShardService::Exchange(
   Conversation conversation(stream, &registered);
   auto request = std::make_unique<v1::ShardRequest>();
   while (conversation.Read(request.get())) {
+    if (!conversation.Begin()) {
+      v1::ShardReply refusal;
+      refusal.set_request_id(request->request_id());
+      wire::FromResult(Stopping(*request), &refusal);
+      conversation.Refuse(std::move(refusal));
+      continue;
+    }
     executor_.Submit([this, &conversation, received = absl::Now(), request = std::move(request)] {
       conversation.Reply(Answer(*request, received));
     });

@@ -1,16 +1,42 @@
 #include "services/winnowd/streams.h"
 
+#include <grpc/grpc.h>
+
 #include <algorithm>
 
 #include "absl/time/clock.h"
+#include "storage/error.h"
 
 namespace winnow {
 namespace {
 
-// A cancelled stream may lose what is still being sent; after this long its last reply has left.
-constexpr absl::Duration kIdleBeforeCancel = absl::Milliseconds(50);
+// A stream that is ended may lose what is still being sent; after this long its last reply has
+// left.
+constexpr absl::Duration kIdleBeforeEnd = absl::Milliseconds(50);
+constexpr char kRefusal[] = "the server is stopping; try again, or at another one";
+
+// While its handler waits in Read, which only this ends. ServerContext::TryCancel would do it with
+// CANCELLED, as if the caller had.
+void End(grpc::ServerContext* context) {
+  grpc_call_cancel_with_status(context->c_call(), GRPC_STATUS_UNAVAILABLE, kRefusal, nullptr);
+}
 
 }  // namespace
+
+absl::Status Streams::Refusal() {
+  return Error(absl::StatusCode::kUnavailable, "DRAINING", kRefusal);
+}
+
+Streams::Call::Call(Streams* streams) : streams_(streams) {
+  absl::MutexLock lock(&streams_->mu_);
+  refused_ = streams_->draining_;
+  ++streams_->calls_;
+}
+
+Streams::Call::~Call() {
+  absl::MutexLock lock(&streams_->mu_);
+  --streams_->calls_;
+}
 
 Streams::Stream::Stream(Streams* streams, grpc::ServerContext* context)
     : streams_(streams), context_(context) {
@@ -23,9 +49,11 @@ Streams::Stream::~Stream() {
   streams_->activity_.erase(context_);
 }
 
-void Streams::Stream::BeginWork() {
+bool Streams::Stream::BeginWork() {
   absl::MutexLock lock(&streams_->mu_);
+  if (streams_->draining_) return false;
   ++streams_->activity_[context_].messages_at_work;
+  return true;
 }
 
 bool Streams::Stream::EndWork() {
@@ -39,15 +67,13 @@ bool Streams::Stream::EndWork() {
 void Streams::Drain(absl::Time deadline) {
   absl::MutexLock lock(&mu_);
   draining_ = true;
-  while (!activity_.empty() && absl::Now() < deadline) {
-    const absl::Time cancel_before = absl::Now() - kIdleBeforeCancel;
+  while (!Idle() && absl::Now() < deadline) {
+    const absl::Time end_before = absl::Now() - kIdleBeforeEnd;
     for (const auto& [context, activity] : activity_) {
-      if (activity.messages_at_work == 0 && activity.idle_since <= cancel_before) {
-        context->TryCancel();
-      }
+      if (activity.messages_at_work == 0 && activity.idle_since <= end_before) End(context);
     }
-    mu_.AwaitWithTimeout(absl::Condition(this, &Streams::Empty),
-                         std::min(kIdleBeforeCancel, deadline - absl::Now()));
+    mu_.AwaitWithTimeout(absl::Condition(this, &Streams::Idle),
+                         std::min(kIdleBeforeEnd, deadline - absl::Now()));
   }
 }
 

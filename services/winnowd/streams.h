@@ -3,16 +3,36 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "grpcpp/server_context.h"
 
 namespace winnow {
 
-// The long-lived streams of a server, so that a drain ends those that wait for their peer and lets
-// the others finish what they are at. Thread-safe.
+// The long-lived streams and the calls of a server, so that a drain begins nothing, lets finish
+// what runs and ends streams that wait for their peer. Thread-safe.
 class Streams {
  public:
+  // UNAVAILABLE DRAINING, of what is not begun any more.
+  static absl::Status Refusal();
+
+  // One call that is no stream, for as long as its handler runs.
+  class Call {
+   public:
+    explicit Call(Streams* streams);
+    ~Call();
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+
+    // The handler should end with a Refusal.
+    bool refused() const { return refused_; }
+
+   private:
+    Streams* const streams_;
+    bool refused_ = false;
+  };
+
   // One stream, for as long as its handler runs.
   class Stream {
    public:
@@ -21,8 +41,9 @@ class Streams {
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
 
-    // Around the work of each message; several may be at work at once.
-    void BeginWork();
+    // Around the work of each message; several may be at work at once. False if the message should
+    // be met with a Refusal: nothing has begun then, and EndWork is not called.
+    bool BeginWork();
     // False if the handler should end the stream now.
     bool EndWork();
 
@@ -31,8 +52,8 @@ class Streams {
     grpc::ServerContext* const context_;
   };
 
-  // Cancels each stream once it has been idle for a moment, and returns when none is left or at the
-  // deadline.
+  // Refuses what comes from now on. Ends each stream with UNAVAILABLE once it has been idle for a
+  // moment, and returns when nothing runs or at the deadline.
   void Drain(absl::Time deadline);
 
  private:
@@ -41,10 +62,11 @@ class Streams {
     absl::Time idle_since;
   };
 
-  bool Empty() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return activity_.empty(); }
+  bool Idle() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return activity_.empty() && calls_ == 0; }
 
   absl::Mutex mu_;
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
+  int calls_ ABSL_GUARDED_BY(mu_) = 0;
   absl::flat_hash_map<grpc::ServerContext*, Activity> activity_ ABSL_GUARDED_BY(mu_);
 };
 

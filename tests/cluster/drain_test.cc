@@ -1,0 +1,109 @@
+// A server that is told to stop: it begins nothing, finishes what runs, and does not wait for more.
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <atomic>
+#include <future>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "storage/error.h"
+#include "tests/cluster/process.h"
+#include "tests/cluster/trial.h"
+#include "winnow/v1/retrieval.grpc.pb.h"
+
+namespace winnow::testing {
+namespace {
+
+constexpr int kEntries = 2 * 4096 + 1000;
+constexpr absl::Duration kInTime = absl::Seconds(40);
+// Far above what a test waits.
+const char* const kLongDrain = "--drain-timeout=10m";
+
+class DrainTest : public ::testing::Test {
+ protected:
+  DrainTest()
+      : trial_(SmallProfile(), kEntries, kernels::TestSeed()), query_(trial_.Query({kEntries})) {}
+
+  Trial trial_;
+  const TrialQuery query_;
+};
+
+TEST_F(DrainTest, NewCallsAreRefusedWhileARunningOneFinishes) {
+  Service service = Service::Processes(2, {kLongDrain});
+  client::Client client(service.address());
+  const client::Context context = trial_.Load(client, 1000);
+  Process& coordinator = service.coordinator().process();
+  Process& shard = service.shard(0).process();
+  shard.Stop();
+  auto running = context.AttendAsync(query_.Request());
+  EXPECT_EQ(running.wait_for(std::chrono::milliseconds(300)), std::future_status::timeout);
+  coordinator.Signal(SIGTERM);
+  // Needs no shard.
+  absl::Status refused;
+  for (const absl::Time until = absl::Now() + kInTime; refused.ok() && absl::Now() < until;) {
+    refused = client.RegisterProfile(trial_.profile()).status();
+  }
+  EXPECT_EQ(refused.code(), absl::StatusCode::kUnavailable) << refused;
+  EXPECT_EQ(ErrorReason(refused), "DRAINING") << refused;
+  shard.Signal(SIGCONT);
+  const auto result = running.get();
+  ASSERT_TRUE(result.ok()) << result.status();
+  ExpectSame(result->selection, trial_.Selected(query_));
+  EXPECT_EQ(coordinator.Wait(kInTime), 0) << coordinator.Err();
+}
+
+TEST_F(DrainTest, AShardStopsThoughCallsKeepComing) {
+  Server shard({"--role=shard", "--threads=1", kLongDrain});
+  Server coordinator({"--role=coordinator", "--shard-address=" + shard.address()});
+  client::Client client(coordinator.address());
+  const client::Context context = trial_.Load(client, 1000);
+  std::atomic<bool> over = false;
+  std::atomic<int> answered = 0;
+  std::vector<std::jthread> callers;
+  for (int i = 0; i < 3; ++i) {
+    callers.emplace_back([&] {
+      while (!over) {
+        const absl::Status status = context.Select(0, query_.Index()).status();
+        answered += status.ok();
+        EXPECT_TRUE(status.ok() || absl::IsUnavailable(status)) << status;
+      }
+    });
+  }
+  for (const absl::Time until = absl::Now() + kInTime; answered < 20 && absl::Now() < until;) {
+    absl::SleepFor(absl::Milliseconds(1));
+  }
+  shard.process().Signal(SIGTERM);
+  EXPECT_EQ(shard.process().Wait(kInTime), 0) << shard.process().Err();
+  over = true;
+}
+
+TEST_F(DrainTest, AnIdleDecodeEndsAsUnavailable) {
+  Server server({"--shards=1", kLongDrain});
+  client::Client client(server.address());
+  const client::Context context = trial_.Load(client, 1000);
+  const auto stub = v1::Retrieval::NewStub(
+      grpc::CreateChannel(server.address(), grpc::InsecureChannelCredentials()));
+  grpc::ClientContext call;
+  call.set_deadline(absl::ToChronoTime(absl::Now() + kInTime));
+  const auto stream = stub->Decode(&call);
+  v1::DecodeRequest step;
+  step.set_step_id(7);
+  v1::DecodeReply reply;
+  ASSERT_TRUE(stream->Write(step));
+  ASSERT_TRUE(stream->Read(&reply));
+  EXPECT_EQ(reply.step_id(), 7u);
+  server.process().Signal(SIGTERM);
+  EXPECT_FALSE(stream->Read(&reply));
+  const grpc::Status status = stream->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE) << status.error_message();
+  EXPECT_NE(status.error_message().find("is stopping"), std::string::npos)
+      << status.error_message();
+  EXPECT_EQ(server.process().Wait(kInTime), 0) << server.process().Err();
+}
+
+}  // namespace
+}  // namespace winnow::testing
