@@ -1,4 +1,3 @@
-#include <signal.h>
 #include <sys/resource.h>
 
 #include <cstdio>
@@ -13,27 +12,11 @@
 #include "services/winnowd/numa.h"
 #include "services/winnowd/options.h"
 #include "services/winnowd/server.h"
+#include "services/winnowd/stop_signal.h"
 #include "storage/version.h"
 
 namespace winnow {
 namespace {
-
-// Blocked in all threads, so that only WaitForStop() takes them.
-sigset_t StopSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  return signals;
-}
-
-// Returns on the first SIGTERM or SIGINT; a second one then ends the process at once.
-int WaitForStop(const sigset_t& signals) {
-  int signal_number = 0;
-  sigwait(&signals, &signal_number);
-  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
-  return signal_number;
-}
 
 // Renamed into place, so that whoever waits for the file never reads half of it.
 bool WritePortFile(const std::string& path, int port) {
@@ -65,16 +48,17 @@ bool Place(NumaPlacement* placement) {
 
 int Run(Options options) {
   RaiseFileLimit();
-  const sigset_t signals = StopSignals();
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  StopSignal::Block();
   InitLogging(options.log_level, options.log_format);
   if (!Place(&options.numa)) return EXIT_FAILURE;
   if (options.threads == 0) options.threads = ThreadsFor(AllowedCpus(), CpuQuota(""));
+  StopSignal& stop = StopSignal::Watch();
   absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(options);
   if (!server.ok()) {
     Log(LogLevel::kError, "cannot start", {{"message", std::string(server.status().message())}});
     return EXIT_FAILURE;
   }
+  stop.BeginServing();
   if (!options.port_file.empty() && !WritePortFile(options.port_file, (*server)->port())) {
     Log(LogLevel::kError, "cannot write the port file", {{"path", options.port_file}});
     return EXIT_FAILURE;
@@ -85,7 +69,7 @@ int Run(Options options) {
        {"version", kVersion},
        {"threads", absl::StrCat(options.threads)},
        {"numa", Describe(options.numa)}});
-  const int signal_number = WaitForStop(signals);
+  const int signal_number = stop.Wait();
   Log(LogLevel::kInfo, "draining", {{"signal", strsignal(signal_number)}});
   (*server)->Drain(options.drain_timeout);
   server->reset();  // its shards write out what only their logs have

@@ -2,8 +2,11 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 
 #include <atomic>
+#include <filesystem>
+#include <fstream>
 #include <future>
 #include <string>
 #include <thread>
@@ -103,6 +106,19 @@ TEST_F(DrainTest, AnIdleDecodeEndsAsUnavailable) {
   EXPECT_NE(status.error_message().find("is stopping"), std::string::npos)
       << status.error_message();
   EXPECT_EQ(server.process().Wait(kInTime), 0) << server.process().Err();
+}
+
+TEST_F(DrainTest, ATermSignalBeforeItServesEndsItAtOnce) {
+  const TempDir dir;
+  // Opening the directory waits for somebody to write, and then for what they write.
+  const std::string blocked = dir.File("data/shard-0/ACKNOWLEDGED");
+  std::filesystem::create_directories(dir.File("data/shard-0"));
+  ASSERT_EQ(mkfifo(blocked.c_str(), 0600), 0);
+  Process process("winnowd",
+                  {"--shards=1", "--listen=127.0.0.1:0", "--data-dir=" + dir.File("data")});
+  const std::ofstream writer(blocked);  // until it is being opened
+  process.Signal(SIGTERM);
+  EXPECT_EQ(process.Wait(kInTime), 0) << process.Err();
 }
 
 }  // namespace
