@@ -229,6 +229,14 @@ TEST_F(SmallShardTest, WhatIsPinnedStaysAndWhatFindsNoRoomIsRefused) {
   EXPECT_TRUE(shard_.Append(held, 512).ok());
 }
 
+TEST_F(SmallShardTest, WhatIsLargerThanMemoryIsNotPinned) {
+  Create();
+  Append(0, kMany);
+  const absl::Status status = shard_.Ask(shard::PinContext{.context_id = "t/a"}).status();
+  ExpectError(status, StatusCode::kResourceExhausted, "MEMORY_BUDGET");
+  EXPECT_TRUE(shard_.Ask(shard::PinContext{"t/a", absl::InfinitePast()}).ok());
+}
+
 TEST_F(SmallShardTest, APinThatHasEndedHoldsNoMemory) {
   Create();
   const absl::Time until = absl::Now() + absl::Milliseconds(300);

@@ -58,7 +58,8 @@ class Context {
 
   // The context lives for `ttl` from now on, whatever it had left. NOT_FOUND once it has expired.
   absl::Status RenewLease(absl::Duration ttl) const;
-  // Keeps it in memory, so long or until it is unpinned. RESOURCE_EXHAUSTED if it does not fit.
+  // Keeps it in memory, so long or until it is unpinned. RESOURCE_EXHAUSTED if a shard's part of it
+  // is more than the shard's memory.
   absl::Status Pin(absl::Duration duration = absl::InfiniteDuration()) const;
   absl::Status Unpin() const;
 
