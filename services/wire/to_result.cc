@@ -30,6 +30,13 @@ absl::StatusOr<shard::ContextState> ToState(const v1::ShardContext& message) {
       static_cast<size_t>(message.layer_ends_size()) != layers) {
     return BadReply("layer counts differ from the profile's");
   }
+  for (size_t i = 0; i < layers; ++i) {
+    const int layer = static_cast<int>(i);
+    if (message.layer_ends(layer) > uint64_t{kMaxStripes} * kStripeEntries ||
+        message.layer_entries(layer) > message.layer_ends(layer)) {
+      return BadReply("a layer has more entries than can be below its end");
+    }
+  }
   absl::StatusOr<Durability> durability = ToDurability(message.durability());
   if (!durability.ok()) return BadReply(durability.status().message());
   absl::StatusOr<absl::Time> expires_at = ToExpiry(message.expires_at_us());

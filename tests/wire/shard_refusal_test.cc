@@ -235,6 +235,13 @@ TEST(ShardRefusals, ContextStatesThatDoNotFitTheirProfileAreRefused) {
   reply.mutable_describe()->mutable_context()->clear_layer_entries();
   ExpectBadReply(reply, "layer counts");
   reply = good;
+  reply.mutable_describe()->mutable_context()->set_layer_ends(0, (uint64_t{1} << 31) + 1);
+  ExpectBadReply(reply, "more entries");
+  reply = good;
+  reply.mutable_describe()->mutable_context()->set_layer_entries(
+      1, good.describe().context().layer_ends(1) + 1);
+  ExpectBadReply(reply, "more entries");
+  reply = good;
   reply.mutable_describe()->mutable_context()->mutable_profile()->clear_layers();
   ExpectBadReply(reply, "layers");
   reply = good;
