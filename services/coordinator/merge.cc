@@ -24,16 +24,22 @@ uint64_t VisibleIn(const std::vector<uint32_t>& stripes, uint32_t visible) {
 // owned: whether the shard was asked to score a stripe, by stripe number.
 bool IsValid(const std::vector<kernels::Candidate>& row, const std::vector<bool>& owned,
              uint32_t visible) {
-  for (size_t i = 0; i < row.size(); ++i) {
-    if (std::isnan(row[i].score) || row[i].position >= visible) return false;
-    if (i > 0 && !kernels::Better(row[i - 1], row[i])) return false;
-    const uint32_t stripe = row[i].position / kStripeEntries;
-    if (stripe >= owned.size() || !owned[stripe]) return false;
-  }
-  return true;
+  return AreOrdered(row, visible) &&
+         std::all_of(row.begin(), row.end(), [&owned](const kernels::Candidate& candidate) {
+           const uint32_t stripe = candidate.position / kStripeEntries;
+           return stripe < owned.size() && owned[stripe];
+         });
 }
 
 }  // namespace
+
+bool AreOrdered(const std::vector<kernels::Candidate>& row, uint64_t end) {
+  for (size_t i = 0; i < row.size(); ++i) {
+    if (std::isnan(row[i].score) || row[i].position >= end) return false;
+    if (i > 0 && !kernels::Better(row[i - 1], row[i])) return false;
+  }
+  return true;
+}
 
 absl::Status CheckCandidates(const std::vector<shard::SelectResult>& results,
                              const std::vector<std::vector<uint32_t>>& stripes,

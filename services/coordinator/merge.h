@@ -14,6 +14,9 @@ namespace winnow::coordinator {
 
 using CandidateRows = std::vector<std::vector<kernels::Candidate>>;  // [T], each best first
 
+// Whether they are best first, each once, with scores that are numbers and positions below `end`.
+bool AreOrdered(const std::vector<kernels::Candidate>& row, uint64_t end);
+
 // That every shard sent, for each row, as many candidates as there are among its own entries, in
 // order, and no others: none is left out and none made up. INTERNAL BAD_REPLY otherwise.
 //   stripes  [shards] that each shard was asked to score, ascending

@@ -1,7 +1,6 @@
 #include "services/coordinator/winners.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <span>
 
@@ -25,15 +24,6 @@ absl::Status CheckWidths(const std::vector<shard::AttendResult>& results) {
                               "; at most ", kernels::kMaxTopK, " can be chosen"));
   }
   return absl::OkStatus();
-}
-
-// Best first, each once, with positions that entries can have.
-bool AreOrdered(const std::vector<kernels::Candidate>& row) {
-  for (size_t i = 0; i < row.size(); ++i) {
-    if (std::isnan(row[i].score) || row[i].position >= kMaxEntries) return false;
-    if (i > 0 && !kernels::Better(row[i - 1], row[i])) return false;
-  }
-  return true;
 }
 
 absl::Status BadReply(size_t shard, const char* what) {
@@ -91,7 +81,7 @@ absl::Status CheckShapes(const Profile& profile, const std::vector<shard::Attend
       if (result.winners.size() != rows) return BadReply(i, "winners");
       for (size_t row = 0; row < rows; ++row) {
         if (result.winners[row].size() != result.counts[row]) return BadReply(i, "winners");
-        if (!AreOrdered(result.winners[row])) {
+        if (!AreOrdered(result.winners[row], kMaxEntries)) {
           return Error(absl::StatusCode::kInternal, "BAD_REPLY",
                        absl::StrCat("shard ", i, " sent winners that are not in order"));
         }
