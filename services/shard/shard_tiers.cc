@@ -37,13 +37,15 @@ absl::StatusOr<Result> Shard::Impl::Run(const Ping&, absl::Time) {
 absl::StatusOr<Result> Shard::Impl::Run(const PinContext& call, absl::Time) {
   absl::StatusOr<std::shared_ptr<Context>> context = Find(call.context_id);
   if (!context.ok()) return context.status();
-  const ContextState state = (*context)->Describe();
-  const uint64_t bytes = state.index_bytes + state.kv_bytes;
-  if (call.until > absl::Now() && arena_.budget_bytes() > 0 && bytes > arena_.budget_bytes()) {
-    return Error(absl::StatusCode::kResourceExhausted, "MEMORY_BUDGET",
-                 absl::StrCat("context ", call.context_id, " has ", bytes,
-                              " bytes here; this shard has memory for ", arena_.budget_bytes(),
-                              " bytes of pages"));
+  if (call.until > absl::Now() && arena_.budget_bytes() > 0) {
+    const ContextState state = (*context)->Describe();
+    const uint64_t bytes = state.index_bytes + state.kv_bytes;
+    if (bytes > arena_.budget_bytes()) {
+      return Error(absl::StatusCode::kResourceExhausted, "MEMORY_BUDGET",
+                   absl::StrCat("context ", call.context_id, " has ", bytes,
+                                " bytes here; this shard has memory for ", arena_.budget_bytes(),
+                                " bytes of pages"));
+    }
   }
   if (absl::Status status = (*context)->Pin(call.until); !status.ok()) return status;
   if ((*context)->pinned()) restorer_.Wants(*context);
