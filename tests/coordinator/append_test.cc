@@ -15,8 +15,6 @@ constexpr LayerKind kOwn = LayerKind::kOwn;
 constexpr LayerKind kShared = LayerKind::kShared;
 constexpr uint32_t kStripe = kStripeEntries;
 
-absl::Status Gone() { return Error(StatusCode::kUnavailable, "GONE", "the shard is gone"); }
-
 // Four stripes of two layers over three shards.
 class AppendTest : public ::testing::Test {
  protected:

@@ -34,10 +34,6 @@ class ContextFaultTest : public ::testing::Test {
     return std::get<shard::PingResult>(cluster_.shard(shard).Ask(shard::Ping{}).value()).contexts;
   }
 
-  static absl::Status Gone() {
-    return Error(StatusCode::kUnavailable, "GONE", "the shard is gone");
-  }
-
   LocalCluster cluster_;
   Sample sample_;
   std::string fingerprint_;

@@ -44,13 +44,6 @@ class LeaseTest : public ::testing::Test {
     }
   }
 
-  static absl::Status NotHeld() {
-    return Error(StatusCode::kNotFound, "UNKNOWN_CONTEXT", "not held here");
-  }
-  static absl::Status Gone() {
-    return Error(StatusCode::kUnavailable, "GONE", "the shard is gone");
-  }
-
   LocalCluster cluster_;
   Sample sample_;
   std::string fingerprint_;

@@ -35,13 +35,6 @@ class LostPartsTest : public ::testing::Test {
     return page.contexts.empty() ? ContextInfo{} : page.contexts[0];
   }
 
-  static absl::Status NotHeld() {
-    return Error(StatusCode::kNotFound, "UNKNOWN_CONTEXT", "not held here");
-  }
-  static absl::Status Gone() {
-    return Error(StatusCode::kUnavailable, "GONE", "the shard is gone");
-  }
-
   LocalCluster cluster_;
   Sample sample_;
   std::string fingerprint_;

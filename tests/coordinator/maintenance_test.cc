@@ -34,10 +34,6 @@ class MaintenanceTest : public ::testing::Test {
     for (uint32_t i = 0; i < 3; ++i) cluster_.shard(i).Answer<Call>(results[i]);
   }
 
-  static absl::Status Gone() {
-    return Error(StatusCode::kUnavailable, "GONE", "the shard is gone");
-  }
-
   LocalCluster cluster_;
   Sample sample_;
 };

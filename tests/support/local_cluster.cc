@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "services/coordinator/plan.h"
+#include "storage/error.h"
 
 namespace winnow::testing {
 
@@ -75,6 +76,12 @@ void LocalCluster::ExpectHolds(Sample& sample, uint32_t entries, const std::stri
   ASSERT_TRUE(selected.ok()) << selected.status();
   EXPECT_EQ(selected->selection.rows, sample.Selected(query));
 }
+
+absl::Status NotHeld() {
+  return Error(absl::StatusCode::kNotFound, "UNKNOWN_CONTEXT", "not held here");
+}
+
+absl::Status Gone() { return Error(absl::StatusCode::kUnavailable, "GONE", "the shard is gone"); }
 
 coordinator::ContextName Name(const std::string& context_id) {
   return {.tenant = "t", .context_id = context_id};

@@ -54,6 +54,10 @@ class LocalCluster {
   std::unique_ptr<coordinator::Coordinator> coordinator_;
 };
 
+// What a shard that does not hold the context says, and what is said of one that does not answer.
+absl::Status NotHeld();
+absl::Status Gone();
+
 coordinator::ContextName Name(const std::string& context_id = "a");
 coordinator::IndexQuery IndexQueryOf(const SampleQuery& query, uint32_t top_k = 0);
 // By a new selection.
