@@ -33,7 +33,7 @@ struct ForkOrigin {
 
 // What a shard keeps of a context besides its entries.
 struct ContextRecord {
-  // Unique within a data directory, never used again; without one, drawn at random.
+  // Unique within a shard and never used again; later ones are greater.
   uint64_t number = 0;
   std::string context_id;
   std::string tenant;

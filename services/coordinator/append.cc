@@ -53,8 +53,14 @@ absl::Status Gap(const AppendEntries& request, const std::vector<uint64_t>& ends
 absl::StatusOr<AppendReply> Coordinator::Impl::Append(const AppendEntries& request,
                                                       absl::Time deadline) {
   if (absl::Status status = ValidateAppendBounds(request); !status.ok()) return status;
+  bool stored = false;
   return WithRoute(request.context, deadline,
-                   [&](const ContextRoute& route) { return AppendTo(route, request, deadline); });
+                   [&](const ContextRoute& route) -> absl::StatusOr<AppendReply> {
+                     // The context that has the beginning is gone; the rest is not for another one
+                     // of its name.
+                     if (stored) return UnknownContext(request.context);
+                     return AppendTo(route, request, deadline, &stored);
+                   });
 }
 
 absl::Status Coordinator::Impl::GapError(const ContextRoute& route, const AppendEntries& request,
@@ -68,7 +74,7 @@ absl::StatusOr<uint64_t> Coordinator::Impl::AppendPieceTo(const ContextRoute& ro
                                                           const AppendPiece& piece,
                                                           bool compare_only, absl::Time deadline) {
   const shard::Append call{.context_id = route.shard_id,
-                           .context_tag = route.tag,
+                           .incarnation = route.incarnations[piece.shard],
                            .stripe = piece.stripe,
                            .offset = piece.offset,
                            .count = piece.count,
@@ -116,19 +122,19 @@ absl::Status Coordinator::Impl::CheckBeforeAppend(const ContextRoute& route,
   const AppendPiece& piece = pieces.front();
   if (piece.offset != 0 || piece.stripe == 0) return absl::OkStatus();
   // The stripe cannot know whether the one before it is full.
+  const uint32_t shard = ShardOfStripe(map_, route.placement_key, piece.stripe - 1);
   shard::Append check{.context_id = route.shard_id,
-                      .context_tag = route.tag,
+                      .incarnation = route.incarnations[shard],
                       .stripe = piece.stripe - 1,
                       .offset = kStripeEntries,
                       .check_only = true};
   for (const LayerBytes& layer : request.layers) check.layers.push_back({.layer = layer.layer});
-  const uint32_t shard = ShardOfStripe(map_, route.placement_key, piece.stripe - 1);
   return CallOne(channels_, shard, check, deadline).status();
 }
 
 absl::StatusOr<AppendReply> Coordinator::Impl::AppendTo(const ContextRoute& route,
                                                         const AppendEntries& request,
-                                                        absl::Time deadline) {
+                                                        absl::Time deadline, bool* stored) {
   if (absl::Status status = ValidateAppendBytes(*route.profile, request); !status.ok()) {
     return status;
   }
@@ -143,6 +149,7 @@ absl::StatusOr<AppendReply> Coordinator::Impl::AppendTo(const ContextRoute& rout
         AppendPieceTo(route, request, piece, /*compare_only=*/false, deadline);
     status = written.status();
     if (written.ok()) reply.entries_written += *written;
+    *stored |= written.ok();
   }
   if (status.ok()) return reply;
   return ErrorReason(status) == "APPEND_GAP" && ErrorFacts(status).count("resume_position") == 0

@@ -67,17 +67,16 @@ absl::StatusOr<std::vector<shard::AttendResult>> Coordinator::Impl::AskWinners(
     std::span<const std::byte> queries, bool return_positions, absl::Time deadline,
     CallStats* stats) {
   Stopwatch watch;
-  const shard::Call call = shard::Attend{
+  const shard::Attend call = {
       .selection_id = selection.id,
       .context_id = route.shard_id,
-      .context_tag = route.tag,
       .layer = layer,
       .thresholds = selection.thresholds,
       .path = path,
       .queries = path == AttendPath::kPushDown ? queries : std::span<const std::byte>(),
       .return_positions = return_positions};
-  absl::StatusOr<std::vector<shard::AttendResult>> results =
-      ResultsOf<shard::AttendResult>(Broadcast(channels_, call, deadline));
+  absl::StatusOr<std::vector<shard::AttendResult>> results = ResultsOf<shard::AttendResult>(
+      CallAll(channels_, ToParts(call, route.incarnations), deadline));
   stats->fetch_us += watch.Lap();
   if (!results.ok()) return results.status();
   if (absl::Status status = CheckShapes(*route.profile, *results, path, return_positions);
@@ -100,7 +99,7 @@ absl::StatusOr<std::vector<shard::AttendResult>> Coordinator::Impl::AskWinners(
     stats->cold_rows += result.cold_rows;
     stats->cached_rows += result.cached_rows;
     if (channels_[i]->in_process()) continue;
-    stats->bytes_moved += TensorBytes(result) + std::get<shard::Attend>(call).queries.size() +
+    stats->bytes_moved += TensorBytes(result) + call.queries.size() +
                           selection.thresholds.size() * sizeof(kernels::Candidate);
   }
   return results;

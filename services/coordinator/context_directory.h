@@ -6,25 +6,28 @@
 #include <list>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/synchronization/mutex.h"
+#include "services/coordinator/requests.h"
 #include "storage/profile.h"
 
 namespace winnow::coordinator {
 
 // What a coordinator needs to know of a context to route its calls; never changes while the context
-// lives.
+// lives and no shard loses its part.
 struct ContextRoute {
-  std::string shard_id;  // the context's name on the shards: tenant/context_id
+  ContextName name;
+  std::string shard_id;  // ShardId(name)
   std::shared_ptr<const Profile> profile;
   uint64_t placement_key = 0;
-  uint64_t tag = 0;
+  std::vector<uint64_t> incarnations;  // [shards]; see services/shard/messages.h
 };
 
-// Routes of recently used contexts, by shard_id. May be stale: the shards check the tag of each
-// call. Thread-safe.
+// Routes of recently used contexts, by shard_id. May be stale: the shards check the incarnation
+// of each call. Thread-safe.
 class ContextDirectory {
  public:
   explicit ContextDirectory(size_t max_routes) : max_routes_(max_routes) {}

@@ -29,7 +29,8 @@ absl::Time StaleBefore(absl::Time now, absl::Duration ttl) {
 void DeleteUnnamed(Channels channels, const std::string& shard_id) {
   constexpr absl::Duration kTime = absl::Seconds(10);
   for (const auto& channel : channels) {
-    channel->Start(shard::DeleteContext{.context_id = shard_id}, absl::Now() + kTime, [](auto) {});
+    channel->Start(shard::DeleteContext{.context_id = shard_id, .any_incarnation = true},
+                   absl::Now() + kTime, [](auto) {});
   }
 }
 
@@ -38,15 +39,15 @@ absl::StatusOr<ContextInfo> ListedContext(Channels channels, const cluster::Clus
                                           const ContextName& name,
                                           std::vector<shard::ContextState> listed, absl::Time now,
                                           absl::Time deadline) {
-  if (listed.size() == channels.size() && CheckWhole(channels, map, ShardId(name), listed).ok()) {
+  if (listed.size() == channels.size() && CheckWhole(channels, map, name, listed).ok()) {
     return Combine(name.context_id, listed, now);
   }
   // It is being made or deleted or appended to while the shards are asked, or a part is lost. One
   // more look has to do: there may be many.
   const absl::StatusOr<std::vector<shard::ContextState>> states =
-      DescribeOnce(channels, ShardId(name), deadline);
+      DescribeOnce(channels, name, deadline);
   const absl::Status whole =
-      states.ok() ? CheckWhole(channels, map, ShardId(name), *states) : states.status();
+      states.ok() ? CheckWhole(channels, map, name, *states) : states.status();
   if (whole.ok()) return Combine(name.context_id, *states, now);
   if (!absl::IsDataLoss(whole)) return whole;
   const std::shared_ptr<const Profile> profile = listed.front().profile;
@@ -61,27 +62,23 @@ absl::StatusOr<ContextInfo> ListedContext(Channels channels, const cluster::Clus
 absl::StatusOr<std::vector<shard::ContextState>> Coordinator::Impl::DescribeAll(
     const ContextRoute& route, absl::Time deadline) {
   absl::StatusOr<std::vector<shard::ContextState>> states =
-      coordinator::DescribeAll(channels_, route.shard_id, deadline);
-  if (!states.ok()) return states;
-  const shard::ContextState& state = states->front();
-  if (state.placement_key == route.placement_key && *state.profile == *route.profile) return states;
+      coordinator::DescribeAll(channels_, route.name, deadline);
+  if (!states.ok() || Incarnations(*states) == route.incarnations) return states;
   return Error(absl::StatusCode::kFailedPrecondition, "STALE_CONTEXT",
-               absl::StrCat("context ", route.shard_id,
-                            " has been made anew with another profile or placement"));
+               absl::StrCat("context ", route.shard_id, " has been made anew"));
 }
 
 absl::StatusOr<std::shared_ptr<const ContextRoute>> Coordinator::Impl::LookUp(
     const ContextName& name, absl::Time deadline) {
   absl::StatusOr<std::vector<shard::ContextState>> states =
-      coordinator::DescribeAll(channels_, ShardId(name), deadline);
-  if (absl::IsNotFound(states.status())) return UnknownContext(name);
+      coordinator::DescribeAll(channels_, name, deadline);
   if (!states.ok()) return states.status();
-  const shard::ContextState& state = states->front();
   auto route = std::make_shared<const ContextRoute>(
-      ContextRoute{.shard_id = ShardId(name),
-                   .profile = state.profile,
-                   .placement_key = state.placement_key,
-                   .tag = shard::ContextTag(state.placement_key, Fingerprint(*state.profile))});
+      ContextRoute{.name = name,
+                   .shard_id = ShardId(name),
+                   .profile = states->front().profile,
+                   .placement_key = states->front().placement_key,
+                   .incarnations = Incarnations(*states)});
   directory_.Insert(route);
   return route;
 }
@@ -98,23 +95,23 @@ absl::StatusOr<std::string> Coordinator::Impl::CreateContext(const ContextName& 
   if (!profile.ok()) return profile.status();
   const std::string shard_id = ShardId(chosen);
   const absl::Time now = absl::Now();
-  const absl::Status status = BroadcastChange(
-      channels_,
+  const std::vector<shard::Call> calls(
+      channels_.size(),
       shard::CreateContext{.context_id = shard_id,
                            .tenant = chosen.tenant,
                            .profile = std::make_shared<const Profile>(*std::move(profile)),
                            .placement_key = cluster::PlacementKey(shard_id),
                            .durability = options.durability,
                            .expires_at = now + options.ttl,
-                           .stale_before = StaleBefore(now, options.ttl)},
-      deadline);
+                           .stale_before = StaleBefore(now, options.ttl)});
+  const absl::Status status = Change(channels_, calls, deadline);
   if (service_chooses) {
     if (status.ok()) return chosen.context_id;
     DeleteUnnamed(channels_, shard_id);
   }
   if (!status.ok()) return status;
   // A shard that has lost its part has made an empty one, and says so no more than the others.
-  const absl::Status whole = DescribeWhole(channels_, map_, shard_id, deadline).status();
+  const absl::Status whole = DescribeWhole(channels_, map_, chosen, deadline).status();
   if (absl::IsDataLoss(whole)) return whole;
   return chosen.context_id;
 }
@@ -128,48 +125,63 @@ absl::StatusOr<std::string> Coordinator::Impl::ForkContext(const ContextName& pa
   const bool service_chooses = context_id.empty();
   if (service_chooses) fork.context_id = RandomContextId();
   if (absl::Status status = ValidateContextName(fork); !status.ok()) return status;
-  auto described = DescribeContext(parent, deadline);
-  if (!described.ok()) return described.status();
-  if (entries > described->first.entries) {
+  auto states = DescribeWhole(channels_, map_, parent, deadline);
+  if (!states.ok()) return states.status();
+  const absl::Time now = absl::Now();
+  const uint64_t held = Combine(parent.context_id, *states, now).entries;
+  if (entries > held) {
     return Error(absl::StatusCode::kOutOfRange, "FORK_PAST_END",
                  absl::StrCat("fork of ", entries, " entries, but context ", parent.context_id,
-                              " has ", described->first.entries),
-                 {{"entries", absl::StrCat(described->first.entries)}});
+                              " has ", held),
+                 {{"entries", absl::StrCat(held)}});
   }
-  const absl::Time now = absl::Now();
-  const absl::Status status =
-      BroadcastChange(channels_,
-                      shard::ForkContext{.context_id = ShardId(fork),
-                                         .parent_context_id = ShardId(parent),
-                                         .entries = entries,
-                                         .expires_at = now + ttl,
-                                         .stale_before = StaleBefore(now, ttl)},
-                      deadline);
+  const shard::ForkContext call = {.context_id = ShardId(fork),
+                                   .parent_context_id = ShardId(parent),
+                                   .entries = entries,
+                                   .expires_at = now + ttl,
+                                   .stale_before = StaleBefore(now, ttl)};
+  const absl::Status status = Change(channels_, ToParts(call, Incarnations(*states)), deadline);
   if (status.ok()) return fork.context_id;
   if (service_chooses) DeleteUnnamed(channels_, ShardId(fork));
-  return status;
+  return IsGone(status) ? UnknownContext(parent) : status;
 }
 
 absl::Status Coordinator::Impl::SealContext(const ContextName& name, absl::Time deadline) {
-  if (absl::Status status = ValidateContextName(name); !status.ok()) return status;
-  const absl::Status status =
-      BroadcastChange(channels_, shard::SealContext{.context_id = ShardId(name)}, deadline);
-  if (!absl::IsNotFound(status)) return status;
-  // Tells apart a context that nobody holds from one that a shard has lost.
-  const absl::Status held = coordinator::DescribeAll(channels_, ShardId(name), deadline).status();
-  return held.ok() || absl::IsNotFound(held) ? UnknownContext(name) : held;
+  const auto seal = [&](const ContextRoute& route) -> absl::StatusOr<shard::Done> {
+    const shard::SealContext call = {.context_id = route.shard_id};
+    absl::Status status = Change(channels_, ToParts(call, route.incarnations), deadline);
+    if (!status.ok()) return status;
+    return shard::Done{};
+  };
+  return WithRoute(name, deadline, seal).status();
 }
 
 absl::Status Coordinator::Impl::DeleteContext(const ContextName& name, absl::Time deadline) {
   if (absl::Status status = ValidateContextName(name); !status.ok()) return status;
-  directory_.Erase(ShardId(name));
-  bool existed = false;
+  const std::string shard_id = ShardId(name);
+  directory_.Erase(shard_id);
   absl::Status failure;
+  // A shard that hangs must leave time to delete what the others have.
+  const absl::Time now = absl::Now();
+  const absl::Time halfway = now + (deadline - now) / 2;
+  // [shards] 0, which no part has, where there is none: one that is made from now on stays.
+  std::vector<uint64_t> incarnations;
   for (const Answer& answer :
-       Broadcast(channels_, shard::DeleteContext{.context_id = ShardId(name)}, deadline)) {
+       Broadcast(channels_, shard::Describe{.context_id = shard_id}, halfway)) {
+    if (!answer.result.ok() && !IsGone(answer.result.status())) {
+      failure.Update(answer.result.status());
+    }
+    const auto* state =
+        answer.result.ok() ? std::get_if<shard::ContextState>(&*answer.result) : nullptr;
+    incarnations.push_back(state == nullptr ? 0 : state->incarnation);
+  }
+  bool existed = false;
+  for (const Answer& answer :
+       CallAll(channels_, ToParts(shard::DeleteContext{.context_id = shard_id}, incarnations),
+               deadline)) {
     existed |= answer.result.ok();
     // A shard that no longer holds it is where a repeated call should be.
-    if (!answer.result.ok() && !absl::IsNotFound(answer.result.status())) {
+    if (!answer.result.ok() && !IsGone(answer.result.status())) {
       failure.Update(answer.result.status());
     }
   }
@@ -179,10 +191,8 @@ absl::Status Coordinator::Impl::DeleteContext(const ContextName& name, absl::Tim
 
 absl::StatusOr<std::pair<ContextInfo, std::shared_ptr<const Profile>>>
 Coordinator::Impl::DescribeContext(const ContextName& name, absl::Time deadline) {
-  if (absl::Status status = ValidateContextName(name); !status.ok()) return status;
   absl::StatusOr<std::vector<shard::ContextState>> states =
-      DescribeWhole(channels_, map_, ShardId(name), deadline);
-  if (absl::IsNotFound(states.status())) return UnknownContext(name);
+      DescribeWhole(channels_, map_, name, deadline);
   if (!states.ok()) return states.status();
   return std::make_pair(Combine(name.context_id, *states, absl::Now()), states->front().profile);
 }

@@ -61,8 +61,8 @@ class Coordinator::Impl {
   uint64_t epoch() const { return map_.epoch(); }
 
  private:
-  // Runs fn(route) with the context's route; if the shards say that a remembered route is stale,
-  // once more with a fresh one.
+  // Runs fn(route) with the context's route; if the shards say that the context of a remembered one
+  // is gone, once more with a fresh one.
   template <typename Fn>
   auto WithRoute(const ContextName& name, absl::Time deadline, Fn fn)
       -> decltype(fn(std::declval<const ContextRoute&>()));
@@ -74,8 +74,9 @@ class Coordinator::Impl {
   absl::StatusOr<std::vector<shard::ContextState>> DescribeAll(const ContextRoute& route,
                                                                absl::Time deadline);
 
+  // Sets `stored` once a part of it is acknowledged.
   absl::StatusOr<AppendReply> AppendTo(const ContextRoute& route, const AppendEntries& request,
-                                       absl::Time deadline);
+                                       absl::Time deadline, bool* stored);
   absl::Status CheckBeforeAppend(const ContextRoute& route, const AppendEntries& request,
                                  const std::vector<AppendPiece>& pieces, absl::Time deadline);
   absl::Status CompareHeld(const ContextRoute& route, const AppendEntries& request,
@@ -135,13 +136,13 @@ auto Coordinator::Impl::WithRoute(const ContextName& name, absl::Time deadline, 
   if (absl::Status status = ValidateContextName(name); !status.ok()) return status;
   if (const std::shared_ptr<const ContextRoute> known = directory_.Find(ShardId(name))) {
     auto result = fn(*known);
-    const std::string reason = ErrorReason(absl::Status(result.status()));
-    if (reason != "STALE_CONTEXT" && reason != "UNKNOWN_CONTEXT") return result;
+    if (!IsGone(result.status())) return result;
     directory_.Erase(known->shard_id);
   }
   absl::StatusOr<std::shared_ptr<const ContextRoute>> route = LookUp(name, deadline);
   if (!route.ok()) return route.status();
-  return fn(**route);
+  auto result = fn(**route);
+  return IsGone(result.status()) ? decltype(result)(UnknownContext(name)) : std::move(result);
 }
 
 }  // namespace winnow::coordinator

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "services/coordinator/plan.h"
+#include "services/coordinator/validate.h"
 #include "storage/error.h"
 
 namespace winnow::coordinator {
@@ -28,13 +29,13 @@ bool HasExpired(const std::vector<Answer>& answers) {
   });
 }
 
-absl::Status CheckAlike(const std::string& shard_id,
-                        const std::vector<shard::ContextState>& states) {
+absl::Status CheckAlike(const ContextName& name, const std::vector<shard::ContextState>& states) {
   for (const shard::ContextState& state : states) {
     if (*state.profile != *states.front().profile ||
         state.placement_key != states.front().placement_key) {
       return Error(absl::StatusCode::kDataLoss, "MISSING_CONTEXT",
-                   absl::StrCat("the shards hold different contexts under the name ", shard_id));
+                   absl::StrCat("the shards hold different contexts under the name ",
+                                name.context_id, " of tenant ", name.tenant));
     }
   }
   return absl::OkStatus();
@@ -105,6 +106,17 @@ absl::Status UnknownContext(const ContextName& name) {
                {{"context_id", name.context_id}});
 }
 
+bool IsGone(const absl::Status& status) {
+  const std::string reason = ErrorReason(status);
+  return reason == "UNKNOWN_CONTEXT" || reason == "STALE_CONTEXT";
+}
+
+std::vector<uint64_t> Incarnations(const std::vector<shard::ContextState>& states) {
+  std::vector<uint64_t> incarnations;
+  for (const shard::ContextState& state : states) incarnations.push_back(state.incarnation);
+  return incarnations;
+}
+
 ContextInfo Combine(const std::string& context_id, const std::vector<shard::ContextState>& states,
                     absl::Time now) {
   const Profile& profile = *states.front().profile;
@@ -152,10 +164,11 @@ uint32_t TotalStripes(const std::vector<shard::ContextState>& states) {
 }
 
 absl::StatusOr<std::vector<shard::ContextState>> DescribeOnce(Channels channels,
-                                                              const std::string& shard_id,
+                                                              const ContextName& name,
                                                               absl::Time deadline) {
+  if (absl::Status status = ValidateContextName(name); !status.ok()) return status;
   std::vector<Answer> answers =
-      Broadcast(channels, shard::Describe{.context_id = shard_id}, deadline);
+      Broadcast(channels, shard::Describe{.context_id = ShardId(name)}, deadline);
   size_t unknown = 0;
   size_t lacking = 0;
   for (size_t i = 0; i < answers.size(); ++i) {
@@ -169,49 +182,49 @@ absl::StatusOr<std::vector<shard::ContextState>> DescribeOnce(Channels channels,
         return answer.result.status();
       }
     }
-    if (HasExpired(answers)) return answers[lacking].result.status();
+    if (HasExpired(answers)) return UnknownContext(name);
     return Error(absl::StatusCode::kDataLoss, "MISSING_CONTEXT",
                  absl::StrCat("shard ", lacking, " at ", channels[lacking]->address(),
-                              " does not hold context ", shard_id,
-                              " while others do; it may have restarted"),
+                              " does not hold context ", name.context_id, " of tenant ",
+                              name.tenant, " while others do; it may have restarted"),
                  {{"shards", absl::StrCat(lacking)}});
   }
   absl::StatusOr<std::vector<shard::ContextState>> states =
       ResultsOf<shard::ContextState>(std::move(answers));
+  if (absl::IsNotFound(states.status())) return UnknownContext(name);
   if (!states.ok()) return states;
-  if (absl::Status status = CheckAlike(shard_id, *states); !status.ok()) return status;
+  if (absl::Status status = CheckAlike(name, *states); !status.ok()) return status;
   return states;
 }
 
 absl::StatusOr<std::vector<shard::ContextState>> DescribeAll(Channels channels,
-                                                             const std::string& shard_id,
+                                                             const ContextName& name,
                                                              absl::Time deadline) {
-  auto states = DescribeOnce(channels, shard_id, deadline);
+  auto states = DescribeOnce(channels, name, deadline);
   for (const absl::Duration pause : kPauses) {
     if (ErrorReason(states.status()) != "MISSING_CONTEXT" || absl::Now() + pause >= deadline) break;
     absl::SleepFor(pause);
-    states = DescribeOnce(channels, shard_id, deadline);
+    states = DescribeOnce(channels, name, deadline);
   }
   return states;
 }
 
-absl::Status CheckWhole(Channels channels, const cluster::ClusterMap& map,
-                        const std::string& shard_id,
+absl::Status CheckWhole(Channels channels, const cluster::ClusterMap& map, const ContextName& name,
                         const std::vector<shard::ContextState>& states) {
-  if (absl::Status status = CheckAlike(shard_id, states); !status.ok()) return status;
+  if (absl::Status status = CheckAlike(name, states); !status.ok()) return status;
   return CheckHeld(channels, map, states, LayerEnds(states));
 }
 
 absl::StatusOr<std::vector<shard::ContextState>> DescribeWhole(Channels channels,
                                                                const cluster::ClusterMap& map,
-                                                               const std::string& shard_id,
+                                                               const ContextName& name,
                                                                absl::Time deadline) {
-  auto states = DescribeAll(channels, shard_id, deadline);
+  auto states = DescribeAll(channels, name, deadline);
   if (!states.ok()) return states;
   std::vector<uint64_t> ends = LayerEnds(*states);
   if (CheckHeld(channels, map, *states, ends).ok()) return states;
   // Some may have been asked before an append and others after it; by now all have what was below.
-  states = DescribeAll(channels, shard_id, deadline);
+  states = DescribeAll(channels, name, deadline);
   if (!states.ok()) return states;
   // Or it has been made anew, with fewer entries or layers.
   const std::vector<uint64_t> ends_now = LayerEnds(*states);

@@ -23,29 +23,35 @@ absl::Status UnknownContext(const ContextName& name);
 // Shards do not free a context at the same moment: their clocks may differ by this much.
 inline constexpr absl::Duration kClockSkew = absl::Seconds(5);
 
-// [shards] what each holds. NOT_FOUND if no shard holds the context, or if it has just expired on
-// the first of them; DATA_LOSS MISSING_CONTEXT if only some hold it, or hold different ones.
+// Whether a shard says that it holds a context no longer, or by now another one of its name.
+bool IsGone(const absl::Status& status);
+
+// [shards] what each holds. INVALID_ARGUMENT if that is no name; NOT_FOUND UNKNOWN_CONTEXT if no
+// shard holds the context, or if it has just expired on the first of them; DATA_LOSS
+// MISSING_CONTEXT if only some hold it, or hold different ones.
 absl::StatusOr<std::vector<shard::ContextState>> DescribeOnce(Channels channels,
-                                                              const std::string& shard_id,
+                                                              const ContextName& name,
                                                               absl::Time deadline);
 
 // The same, and DATA_LOSS only if it still is so a moment later: a context that is being made or
 // deleted is there in part for so long.
 absl::StatusOr<std::vector<shard::ContextState>> DescribeAll(Channels channels,
-                                                             const std::string& shard_id,
+                                                             const ContextName& name,
                                                              absl::Time deadline);
 
 // The same, and DATA_LOSS MISSING_ENTRIES if a shard lacks entries below the end of a layer: what
 // is appended is always a prefix, so those were lost.
 absl::StatusOr<std::vector<shard::ContextState>> DescribeWhole(Channels channels,
                                                                const cluster::ClusterMap& map,
-                                                               const std::string& shard_id,
+                                                               const ContextName& name,
                                                                absl::Time deadline);
 
 // [shards] `states` of one moment: DATA_LOSS as DescribeWhole, but for what is changing just now.
-absl::Status CheckWhole(Channels channels, const cluster::ClusterMap& map,
-                        const std::string& shard_id,
+absl::Status CheckWhole(Channels channels, const cluster::ClusterMap& map, const ContextName& name,
                         const std::vector<shard::ContextState>& states);
+
+// [shards] as a call names its own part to each shard.
+std::vector<uint64_t> Incarnations(const std::vector<shard::ContextState>& states);
 
 // They must be of one context, as DescribeAll makes sure.
 ContextInfo Combine(const std::string& context_id, const std::vector<shard::ContextState>& states,

@@ -84,8 +84,8 @@ std::vector<Answer> Broadcast(Channels channels, const shard::Call& call, absl::
   return CallAll(channels, std::vector<shard::Call>(channels.size(), call), deadline);
 }
 
-absl::Status BroadcastChange(Channels channels, const shard::Call& call, absl::Time deadline) {
-  return ResultsOf<shard::Done>(Broadcast(channels, call, deadline)).status();
+absl::Status Change(Channels channels, std::span<const shard::Call> calls, absl::Time deadline) {
+  return ResultsOf<shard::Done>(CallAll(channels, calls, deadline)).status();
 }
 
 absl::StatusOr<shard::Result> CallOne(Channels channels, uint32_t shard, const shard::Call& call,

@@ -50,8 +50,19 @@ absl::StatusOr<std::vector<T>> ResultsOf(std::vector<Answer> answers) {
   return results;
 }
 
-// Of a call that is answered with Done: OK, or the error of the first shard that has one.
-absl::Status BroadcastChange(Channels channels, const shard::Call& call, absl::Time deadline);
+// Of calls that are answered with Done: OK, or the error of the first shard that has one.
+absl::Status Change(Channels channels, std::span<const shard::Call> calls, absl::Time deadline);
+
+// [shards] the same call to each shard, about its own part of a context.
+template <typename PartCall>
+std::vector<shard::Call> ToParts(PartCall call, std::span<const uint64_t> incarnations) {
+  std::vector<shard::Call> calls;
+  for (const uint64_t incarnation : incarnations) {
+    call.incarnation = incarnation;
+    calls.push_back(call);
+  }
+  return calls;
+}
 
 }  // namespace winnow::coordinator
 

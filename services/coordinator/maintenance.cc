@@ -73,7 +73,7 @@ absl::Status CheckNotPinned(const ContextName& name,
 }
 
 // That the shards together hold every entry below each layer's end.
-absl::Status CheckWhole(const std::vector<shard::ContextState>& states) {
+absl::Status CheckLoaded(const std::vector<shard::ContextState>& states) {
   for (size_t layer = 0; layer < states.front().layer_ends.size(); ++layer) {
     uint64_t end = 0;
     uint64_t entries = 0;
@@ -91,80 +91,64 @@ absl::Status CheckWhole(const std::vector<shard::ContextState>& states) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<shard::ContextState>> Maintenance::Describe(const ContextName& name,
-                                                                       absl::Time deadline) const {
-  if (absl::Status status = ValidateContextName(name); !status.ok()) return status;
-  absl::StatusOr<std::vector<shard::ContextState>> states =
-      DescribeAll(channels_, ShardId(name), deadline);
-  return absl::IsNotFound(states.status()) ? UnknownContext(name) : std::move(states);
-}
-
-absl::StatusOr<std::vector<shard::ContextState>> Maintenance::DescribeWhole(
-    const ContextName& name, absl::Time deadline) const {
-  if (absl::Status status = ValidateContextName(name); !status.ok()) return status;
-  absl::StatusOr<std::vector<shard::ContextState>> states =
-      coordinator::DescribeWhole(channels_, map_, ShardId(name), deadline);
-  return absl::IsNotFound(states.status()) ? UnknownContext(name) : std::move(states);
-}
-
 absl::Status Maintenance::RenewLease(const ContextName& name, absl::Duration ttl,
                                      absl::Time deadline) const {
-  absl::StatusOr<std::vector<shard::ContextState>> states = Describe(name, deadline);
+  absl::StatusOr<std::vector<shard::ContextState>> states = DescribeAll(channels_, name, deadline);
   if (!states.ok()) return states.status();
-  const absl::Status renewed = BroadcastChange(
-      channels_, shard::RenewLease{.context_id = ShardId(name), .expires_at = absl::Now() + ttl},
-      deadline);
-  if (!absl::IsNotFound(renewed)) return renewed;
+  const std::vector<uint64_t> incarnations = Incarnations(*states);
+  shard::RenewLease call = {.context_id = ShardId(name), .expires_at = absl::Now() + ttl};
+  const absl::Status renewed = Change(channels_, ToParts(call, incarnations), deadline);
+  if (!IsGone(renewed)) return renewed;
   // It has gone from a shard in between. The others take back what they were told, so that they
   // free their parts as soon as they would have.
-  absl::Time before = absl::InfiniteFuture();
-  for (const shard::ContextState& state : *states) before = std::min(before, state.expires_at);
-  static_cast<void>(BroadcastChange(
-      channels_, shard::RenewLease{.context_id = ShardId(name), .expires_at = before}, deadline));
-  const absl::Status held = Describe(name, deadline).status();
+  call.expires_at = absl::InfiniteFuture();
+  for (const shard::ContextState& state : *states) {
+    call.expires_at = std::min(call.expires_at, state.expires_at);
+  }
+  static_cast<void>(Change(channels_, ToParts(call, incarnations), deadline));
+  const absl::Status held = DescribeAll(channels_, name, deadline).status();
   return held.ok() ? UnknownContext(name) : held;
 }
 
 absl::Status Maintenance::PinContext(const ContextName& name, absl::Duration duration,
                                      absl::Time deadline) const {
-  absl::Status status = PinUntil(name, absl::Now() + duration, deadline);
-  // A context that is pinned in part takes memory and is no faster for it.
-  if (absl::IsResourceExhausted(status)) UnpinContext(name, deadline).IgnoreError();
-  return status;
+  absl::StatusOr<std::vector<shard::ContextState>> states = DescribeAll(channels_, name, deadline);
+  if (!states.ok()) return states.status();
+  const std::vector<uint64_t> incarnations = Incarnations(*states);
+  shard::PinContext call = {.context_id = ShardId(name), .until = absl::Now() + duration};
+  absl::Status status = Change(channels_, ToParts(call, incarnations), deadline);
+  if (absl::IsResourceExhausted(status)) {
+    // A context that is pinned in part takes memory and is no faster for it.
+    call.until = absl::InfinitePast();
+    Change(channels_, ToParts(call, incarnations), deadline).IgnoreError();
+  }
+  return IsGone(status) ? UnknownContext(name) : status;
 }
 
 absl::Status Maintenance::UnpinContext(const ContextName& name, absl::Time deadline) const {
-  return PinUntil(name, absl::InfinitePast(), deadline);
-}
-
-absl::Status Maintenance::PinUntil(const ContextName& name, absl::Time until,
-                                   absl::Time deadline) const {
-  if (absl::Status status = Describe(name, deadline).status(); !status.ok()) return status;
-  absl::Status status = BroadcastChange(
-      channels_, shard::PinContext{.context_id = ShardId(name), .until = until}, deadline);
-  return absl::IsNotFound(status) ? UnknownContext(name) : status;
+  return PinContext(name, -absl::InfiniteDuration(), deadline);
 }
 
 absl::StatusOr<TierReply> Maintenance::Tier(const TierRequest& request, absl::Time deadline) const {
   absl::StatusOr<std::vector<shard::ContextState>> states =
-      request.action == shard::TierAction::kVerify ? DescribeWhole(request.context, deadline)
-                                                   : Describe(request.context, deadline);
+      request.action == shard::TierAction::kVerify
+          ? DescribeWhole(channels_, map_, request.context, deadline)
+          : DescribeAll(channels_, request.context, deadline);
   if (!states.ok()) return states.status();
   if (request.action == shard::TierAction::kSpill) {
     if (absl::Status status = CheckNotPinned(request.context, *states); !status.ok()) return status;
   }
   const uint32_t stripes =
       request.stripes == 0 ? StripesAtOnce(*states->front().profile) : request.stripes;
-  absl::StatusOr<std::vector<shard::TierResult>> results =
-      ResultsOf<shard::TierResult>(Broadcast(channels_,
-                                             shard::Tier{.action = request.action,
-                                                         .context_id = ShardId(request.context),
-                                                         .index = request.index,
-                                                         .kv = request.kv,
-                                                         .first_stripe = request.first_stripe,
-                                                         .stripes = stripes},
-                                             deadline));
-  if (absl::IsNotFound(results.status())) return UnknownContext(request.context);
+  const shard::Tier call = {.action = request.action,
+                            .context_id = ShardId(request.context),
+                            .index = request.index,
+                            .kv = request.kv,
+                            .first_stripe = request.first_stripe,
+                            .stripes = stripes};
+  absl::StatusOr<std::vector<shard::TierResult>> results = ResultsOf<shard::TierResult>(
+      CallAll(channels_, ToParts(call, Incarnations(*states)), deadline));
+  if (IsGone(results.status())) return UnknownContext(request.context);
   if (!results.ok()) return results.status();
   TierReply reply{.total_stripes = TotalStripes(*states)};
   for (size_t i = 0; i < results->size(); ++i) {
@@ -185,7 +169,7 @@ absl::StatusOr<TierReply> Maintenance::Tier(const TierRequest& request, absl::Ti
 absl::StatusOr<SnapshotReply> Maintenance::SaveSnapshot(const SnapshotRequest& request,
                                                         absl::Time deadline) const {
   absl::StatusOr<std::vector<shard::ContextState>> states =
-      DescribeWhole(request.context, deadline);
+      DescribeWhole(channels_, map_, request.context, deadline);
   if (!states.ok()) return states.status();
   const uint32_t stripes =
       request.stripes == 0 ? StripesAtOnce(*states->front().profile) : request.stripes;
@@ -194,6 +178,7 @@ absl::StatusOr<SnapshotReply> Maintenance::SaveSnapshot(const SnapshotRequest& r
   std::vector<shard::Call> finish;
   for (size_t i = 0; i < channels_.size(); ++i) {
     shard::SaveSnapshot call{.context_id = ShardId(request.context),
+                             .incarnation = (*states)[i].incarnation,
                              .directory = ShardDirectory(request.directory, i),
                              .first_stripe = request.first_stripe,
                              .stripes = stripes,
@@ -206,6 +191,7 @@ absl::StatusOr<SnapshotReply> Maintenance::SaveSnapshot(const SnapshotRequest& r
   }
   absl::StatusOr<std::vector<shard::SnapshotResult>> results =
       ResultsOf<shard::SnapshotResult>(CallAll(channels_, save, deadline));
+  if (IsGone(results.status())) return UnknownContext(request.context);
   if (!results.ok()) return results.status();
   absl::StatusOr<SnapshotReply> reply = SumOf(*results, uint64_t{request.first_stripe} + stripes);
   if (!reply.ok()) return reply;
@@ -218,38 +204,37 @@ absl::StatusOr<SnapshotReply> Maintenance::SaveSnapshot(const SnapshotRequest& r
   return reply;
 }
 
-absl::StatusOr<uint32_t> Maintenance::StripesToLoad(const SnapshotRequest& request,
-                                                    absl::Time deadline) const {
-  if (request.stripes != 0) return request.stripes;
-  // Only the snapshot knows the profile yet.
-  if (request.first_stripe == 0) return 1;
-  absl::StatusOr<std::vector<shard::ContextState>> states = Describe(request.context, deadline);
-  if (!states.ok()) return states.status();
-  return StripesAtOnce(*states->front().profile);
-}
-
 absl::StatusOr<SnapshotReply> Maintenance::LoadSnapshot(const SnapshotRequest& request,
                                                         absl::Time deadline) const {
   if (absl::Status status = ValidateContextName(request.context); !status.ok()) return status;
-  absl::StatusOr<uint32_t> stripes = StripesToLoad(request, deadline);
-  if (!stripes.ok()) return stripes.status();
+  absl::StatusOr<std::vector<shard::ContextState>> states;
+  uint32_t stripes = request.stripes;
+  if (request.first_stripe != 0) {
+    states = DescribeAll(channels_, request.context, deadline);
+    if (!states.ok()) return states.status();
+    if (stripes == 0) stripes = StripesAtOnce(*states->front().profile);
+  }
+  // Of the first range, only the snapshot knows the profile yet.
+  if (stripes == 0) stripes = 1;
   std::vector<shard::Call> calls;
   for (size_t i = 0; i < channels_.size(); ++i) {
     calls.push_back(shard::LoadSnapshot{.context_id = ShardId(request.context),
+                                        .incarnation = states.ok() ? (*states)[i].incarnation : 0,
                                         .tenant = request.context.tenant,
                                         .shards = static_cast<uint32_t>(channels_.size()),
                                         .directory = ShardDirectory(request.directory, i),
                                         .first_stripe = request.first_stripe,
-                                        .stripes = *stripes});
+                                        .stripes = stripes});
   }
   absl::StatusOr<std::vector<shard::SnapshotResult>> results =
       ResultsOf<shard::SnapshotResult>(CallAll(channels_, calls, deadline));
+  if (IsGone(results.status())) return UnknownContext(request.context);
   if (!results.ok()) return results.status();
-  absl::StatusOr<SnapshotReply> reply = SumOf(*results, uint64_t{request.first_stripe} + *stripes);
+  absl::StatusOr<SnapshotReply> reply = SumOf(*results, uint64_t{request.first_stripe} + stripes);
   if (!reply.ok() || reply->next_stripe != 0) return reply;
-  absl::StatusOr<std::vector<shard::ContextState>> states = Describe(request.context, deadline);
+  states = DescribeAll(channels_, request.context, deadline);
   if (!states.ok()) return states.status();
-  if (absl::Status status = CheckWhole(*states); !status.ok()) return status;
+  if (absl::Status status = CheckLoaded(*states); !status.ok()) return status;
   return reply;
 }
 

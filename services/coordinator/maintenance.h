@@ -79,15 +79,6 @@ class Maintenance {
                                                          absl::Time deadline) const;
 
  private:
-  absl::Status PinUntil(const ContextName& name, absl::Time until, absl::Time deadline) const;
-  absl::StatusOr<std::vector<shard::ContextState>> Describe(const ContextName& name,
-                                                            absl::Time deadline) const;
-  // How many stripes to load where that is left open.
-  absl::StatusOr<uint32_t> StripesToLoad(const SnapshotRequest& request, absl::Time deadline) const;
-
-  // The same, and DATA_LOSS if a shard lacks entries of it.
-  absl::StatusOr<std::vector<shard::ContextState>> DescribeWhole(const ContextName& name,
-                                                                 absl::Time deadline) const;
 
   const Channels channels_;
   const cluster::ClusterMap& map_;

@@ -19,16 +19,16 @@ std::vector<shard::Call> SelectCalls(const ContextRoute& route, uint32_t layer,
                                      const IndexQuery& query, uint32_t top_k, uint64_t selection_id,
                                      std::vector<std::vector<uint32_t>> stripes) {
   std::vector<shard::Call> calls;
-  for (std::vector<uint32_t>& of_shard : stripes) {
+  for (size_t i = 0; i < stripes.size(); ++i) {
     calls.push_back(shard::Select{
         .context_id = route.shard_id,
-        .context_tag = route.tag,
+        .incarnation = route.incarnations[i],
         .layer = layer,
         .queries = query.queries,
         .weights = query.weights,
         .visible_entries = {query.visible_entries.begin(), query.visible_entries.end()},
         .top_k = top_k,
-        .stripes = std::move(of_shard),
+        .stripes = std::move(stripes[i]),
         .selection_id = selection_id});
   }
   return calls;

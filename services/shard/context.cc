@@ -13,10 +13,18 @@
 namespace winnow::shard {
 namespace {
 
-// Where no store gives a context its number, one that no other is likely to have.
+// Ascending, as those of a store are; where they begin no process before is likely to have been.
+uint64_t NextNumber() {
+  static std::atomic<uint64_t> next = [] {
+    absl::BitGen random;
+    return absl::Uniform<uint64_t>(random, 1, uint64_t{1} << 63);
+  }();
+  return next++;
+}
+
+// With a number, where no store gives it one.
 std::shared_ptr<ContextStorage> Numbered(ContextStorage storage) {
-  thread_local absl::BitGen random;
-  if (storage.store == nullptr) storage.record.number = absl::Uniform<uint64_t>(random);
+  if (storage.store == nullptr) storage.record.number = NextNumber();
   return std::make_shared<ContextStorage>(std::move(storage));
 }
 
@@ -24,7 +32,6 @@ std::shared_ptr<ContextStorage> Numbered(ContextStorage storage) {
 
 Context::Context(ContextStorage storage, const std::vector<StoredStripe>& stripes)
     : storage_(Numbered(std::move(storage))),
-      tag_(ContextTag(storage_->record.placement_key, Fingerprint(*storage_->profile))),
       last_used_us_(absl::ToUnixMicros(absl::Now())),
       record_(storage_->record) {
   absl::MutexLock lock(&mu_);
@@ -42,15 +49,9 @@ absl::StatusOr<std::shared_ptr<Context>> Context::Create(ContextStorage storage)
 }
 
 bool Context::IsLike(const ContextRecord& record) const {
-  return tag_ == ContextTag(record.placement_key, Fingerprint(record.profile)) &&
-         tenant() == record.tenant && storage_->record.origin == record.origin;
-}
-
-absl::Status Context::CheckTag(uint64_t tag) const {
-  if (tag == tag_) return absl::OkStatus();
-  return Error(
-      absl::StatusCode::kFailedPrecondition, "STALE_CONTEXT",
-      absl::StrCat("context ", id(), " has been made anew with another profile or placement"));
+  const ContextRecord& own = storage_->record;
+  return own.placement_key == record.placement_key && own.profile == record.profile &&
+         own.tenant == record.tenant && own.origin == record.origin;
 }
 
 absl::Status Context::CheckLayer(const LayerBytes& layer, uint32_t count) const {
@@ -267,6 +268,7 @@ ContextState Context::Describe() const {
                      .tenant = record.tenant,
                      .profile = storage_->profile,
                      .placement_key = record.placement_key,
+                     .incarnation = incarnation(),
                      .durability = record.durability,
                      .sealed = record.sealed,
                      .pinned_until = record.pinned_until,

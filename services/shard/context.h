@@ -31,9 +31,6 @@ class Context {
   // As it was found in the store; all of it is cold.
   Context(ContextStorage storage, const std::vector<StoredStripe>& stripes);
 
-  // OK, or FAILED_PRECONDITION STALE_CONTEXT if `tag` is not this context's.
-  absl::Status CheckTag(uint64_t tag) const;
-
   // Checks the call against the profile, then appends; see the messages for errors.
   absl::StatusOr<AppendResult> Append(const shard::Append& call);
 
@@ -76,7 +73,8 @@ class Context {
   EntryStore* store() const { return storage_->store; }
   const std::string& id() const { return storage_->record.context_id; }
   const std::string& tenant() const { return storage_->record.tenant; }
-  uint64_t tag() const { return tag_; }
+  // See messages.h; constant once the context is shared.
+  uint64_t incarnation() const { return storage_->record.number; }
 
   // Whether it was made of such a record.
   bool IsLike(const ContextRecord& record) const;
@@ -98,8 +96,6 @@ class Context {
 
   // Constant once the context is shared.
   const std::shared_ptr<ContextStorage> storage_;
-  const uint64_t tag_;
-
   std::atomic<int64_t> last_used_us_;
   // One change of the record at a time, and no append meanwhile; held while it is stored.
   absl::Mutex update_mu_ ABSL_ACQUIRED_BEFORE(mu_);

@@ -19,10 +19,9 @@
 
 // What a coordinator asks of a shard, in native types; proto/winnow/v1/shard.proto is the same on
 // the wire and documents each field. Spans in a call are borrowed until the call has been answered.
+// An incarnation is what the shard's ContextState says of its part of the context: never 0, and not
+// what it says of another context of that id, before or after.
 namespace winnow::shard {
-
-// Of a context's placement key and its profile's fingerprint; see the proto's context_tag.
-uint64_t ContextTag(uint64_t placement_key, const std::string& profile_fingerprint);
 
 struct Ping {};
 
@@ -40,6 +39,7 @@ struct CreateContext {
 struct ForkContext {
   std::string context_id;
   std::string parent_context_id;
+  uint64_t incarnation = 0;  // the parent's
   uint64_t entries = 0;
   absl::Time expires_at = absl::InfiniteFuture();
   absl::Time stale_before = absl::InfinitePast();  // as in CreateContext
@@ -47,20 +47,25 @@ struct ForkContext {
 
 struct SealContext {
   std::string context_id;
+  uint64_t incarnation = 0;
 };
 
 struct DeleteContext {
   std::string context_id;
+  uint64_t incarnation = 0;
+  bool any_incarnation = false;
 };
 
 struct RenewLease {
   std::string context_id;
+  uint64_t incarnation = 0;
   absl::Time expires_at = absl::InfiniteFuture();
 };
 
 // Until then the context stays in memory; InfinitePast unpins it.
 struct PinContext {
   std::string context_id;
+  uint64_t incarnation = 0;
   absl::Time until = absl::InfiniteFuture();
 };
 
@@ -76,7 +81,7 @@ struct Describe {
 
 struct Append {
   std::string context_id;
-  uint64_t context_tag = 0;
+  uint64_t incarnation = 0;
   uint32_t stripe = 0;
   uint32_t offset = 0;
   uint32_t count = 0;
@@ -87,7 +92,7 @@ struct Append {
 
 struct Select {
   std::string context_id;
-  uint64_t context_tag = 0;
+  uint64_t incarnation = 0;
   uint32_t layer = 0;
   std::span<const std::byte> queries;     // [T, index_heads, query bytes]
   std::span<const std::byte> weights;     // [T, index_heads] fp32
@@ -102,7 +107,7 @@ enum class AttendPath { kAuto = 0, kGather = 1, kPushDown = 2 };
 struct Attend {
   uint64_t selection_id = 0;
   std::string context_id;
-  uint64_t context_tag = 0;
+  uint64_t incarnation = 0;
   uint32_t layer = 0;
   std::vector<kernels::Candidate> thresholds;  // [T], or empty if the winners are already fixed
   AttendPath path = AttendPath::kAuto;         // kAuto: only fix and list the winners

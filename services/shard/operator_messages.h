@@ -13,6 +13,7 @@ enum class TierAction { kSpill, kRestore, kVerify };
 struct Tier {
   TierAction action = TierAction::kSpill;
   std::string context_id;
+  uint64_t incarnation = 0;
   bool index = true;  // which planes
   bool kv = true;
   uint32_t first_stripe = 0;
@@ -22,6 +23,7 @@ struct Tier {
 // Writes what this shard holds of a context into files below a directory of its machine.
 struct SaveSnapshot {
   std::string context_id;
+  uint64_t incarnation = 0;
   std::string directory;
   uint32_t first_stripe = 0;
   uint32_t stripes = 0;
@@ -32,9 +34,10 @@ struct SaveSnapshot {
 
 // Makes a context of such files.
 struct LoadSnapshot {
-  std::string context_id;  // the new one's
-  std::string tenant;      // likewise, whoever saved it
-  uint32_t shards = 0;     // of the cluster it is loaded into
+  std::string context_id;    // the new one's
+  uint64_t incarnation = 0;  // likewise; not looked at for the first range, which makes it
+  std::string tenant;        // likewise, whoever saved it
+  uint32_t shards = 0;       // of the cluster it is loaded into
   std::string directory;
   uint32_t first_stripe = 0;
   uint32_t stripes = 0;

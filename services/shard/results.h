@@ -42,6 +42,7 @@ struct ContextState {
   std::string tenant;
   std::shared_ptr<const Profile> profile;
   uint64_t placement_key = 0;
+  uint64_t incarnation = 0;  // see messages.h
   Durability durability = Durability::kMemory;
   bool sealed = false;
   absl::Time pinned_until = absl::InfinitePast();

@@ -23,6 +23,12 @@ uint64_t PageBytes(const Append& call, const Profile& profile) {
 
 }  // namespace
 
+absl::Status CheckTime(absl::Time deadline) {
+  if (absl::Now() < deadline) return absl::OkStatus();
+  return Error(absl::StatusCode::kDeadlineExceeded, "DEADLINE",
+               "the deadline passed before the shard had its answer");
+}
+
 absl::StatusOr<Result> Shard::Impl::Run(const ListContexts& call, absl::Time) {
   std::vector<std::shared_ptr<Context>> listed;
   {
@@ -60,7 +66,7 @@ absl::StatusOr<Result> Shard::Impl::Run(const Describe& call, absl::Time) {
 }
 
 absl::StatusOr<Result> Shard::Impl::Run(const Append& call, absl::Time deadline) {
-  absl::StatusOr<std::shared_ptr<Context>> context = FindToUse(call.context_id, call.context_tag);
+  absl::StatusOr<std::shared_ptr<Context>> context = FindToUse(call.context_id, call.incarnation);
   if (!context.ok()) return context.status();
   absl::StatusOr<AppendResult> result = WithRoom(PageBytes(call, (*context)->profile()), deadline,
                                                  [&] { return (*context)->Append(call); });
@@ -69,7 +75,7 @@ absl::StatusOr<Result> Shard::Impl::Run(const Append& call, absl::Time deadline)
 }
 
 absl::StatusOr<Result> Shard::Impl::Run(const Select& call, absl::Time deadline) {
-  absl::StatusOr<std::shared_ptr<Context>> context = FindToUse(call.context_id, call.context_tag);
+  absl::StatusOr<std::shared_ptr<Context>> context = FindToUse(call.context_id, call.incarnation);
   if (!context.ok()) return context.status();
   const DeadlineWatch::Guard guard(&watch_, deadline);
   absl::StatusOr<SelectResult> result =
@@ -86,7 +92,7 @@ absl::StatusOr<Result> Shard::Impl::Run(const Select& call, absl::Time deadline)
 }
 
 absl::StatusOr<Result> Shard::Impl::Run(const Attend& call, absl::Time deadline) {
-  absl::StatusOr<std::shared_ptr<Context>> context = FindToUse(call.context_id, call.context_tag);
+  absl::StatusOr<std::shared_ptr<Context>> context = FindToUse(call.context_id, call.incarnation);
   if (!context.ok()) return context.status();
   absl::StatusOr<std::shared_ptr<Selection>> selection =
       selections_.Find(call.selection_id, **context);
@@ -131,14 +137,12 @@ absl::StatusOr<std::unique_ptr<Shard>> Shard::Open(const ShardOptions& options, 
 const RecoveryReport& Shard::recovery() const { return impl_->recovery(); }
 
 absl::StatusOr<Result> Shard::Handle(const Call& call, absl::Time deadline) {
-  const auto late = [deadline] { return absl::Now() >= deadline; };
-  if (!late()) {
-    absl::StatusOr<Result> result = std::visit(
-        [&](const auto& alternative) { return impl_->Run(alternative, deadline); }, call);
-    if (!late() || !result.ok()) return result;
-  }
-  return Error(absl::StatusCode::kDeadlineExceeded, "DEADLINE",
-               "the deadline passed before the shard had its answer");
+  if (absl::Status status = CheckTime(deadline); !status.ok()) return status;
+  absl::StatusOr<Result> result =
+      std::visit([&](const auto& alternative) { return impl_->Run(alternative, deadline); }, call);
+  if (!result.ok()) return result;
+  if (absl::Status status = CheckTime(deadline); !status.ok()) return status;
+  return result;
 }
 
 }  // namespace winnow::shard

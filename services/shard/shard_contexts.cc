@@ -87,12 +87,18 @@ absl::StatusOr<std::shared_ptr<Context>> Shard::Impl::Find(const std::string& id
                absl::StrCat("there is no context ", id));
 }
 
-absl::StatusOr<std::shared_ptr<Context>> Shard::Impl::FindToUse(const std::string& id,
-                                                                uint64_t tag) {
+absl::StatusOr<std::shared_ptr<Context>> Shard::Impl::Find(const std::string& id,
+                                                           uint64_t incarnation) {
   absl::StatusOr<std::shared_ptr<Context>> context = Find(id);
-  if (!context.ok()) return context;
-  if (absl::Status status = (*context)->CheckTag(tag); !status.ok()) return status;
-  (*context)->Touch();
+  if (!context.ok() || (*context)->incarnation() == incarnation) return context;
+  return Error(absl::StatusCode::kFailedPrecondition, "STALE_CONTEXT",
+               absl::StrCat("context ", id, " has been made anew"));
+}
+
+absl::StatusOr<std::shared_ptr<Context>> Shard::Impl::FindToUse(const std::string& id,
+                                                                uint64_t incarnation) {
+  absl::StatusOr<std::shared_ptr<Context>> context = Find(id, incarnation);
+  if (context.ok()) (*context)->Touch();
   return context;
 }
 
@@ -120,7 +126,8 @@ void Shard::Impl::Forget(const Context& context) {
   if (it != contexts_.end() && it->second.get() == &context) contexts_.erase(it);
 }
 
-absl::StatusOr<bool> Shard::Impl::Holds(const ContextRecord& record, absl::Time stale_before) {
+absl::StatusOr<bool> Shard::Impl::Holds(const ContextRecord& record, absl::Time stale_before,
+                                        uint64_t parent_incarnation) {
   std::shared_ptr<Context> held;
   {
     absl::MutexLock lock(&mu_);
@@ -134,13 +141,14 @@ absl::StatusOr<bool> Shard::Impl::Holds(const ContextRecord& record, absl::Time 
     Forget(*held);
     return false;
   }
-  if (held->IsLike(record)) return true;
+  // What is older than its parent is a fork of another one that had the parent's name.
+  if (held->IsLike(record) && held->incarnation() > parent_incarnation) return true;
   return Error(absl::StatusCode::kAlreadyExists, "CONTEXT_EXISTS",
                absl::StrCat("context ", record.context_id,
                             " is held with another profile or another origin"));
 }
 
-absl::StatusOr<Result> Shard::Impl::Run(const CreateContext& call, absl::Time) {
+absl::StatusOr<Result> Shard::Impl::Run(const CreateContext& call, absl::Time deadline) {
   absl::StatusOr<Durability> durability = Resolve(call.durability);
   if (!durability.ok()) return durability.status();
   ContextRecord record = {.context_id = call.context_id,
@@ -150,6 +158,8 @@ absl::StatusOr<Result> Shard::Impl::Run(const CreateContext& call, absl::Time) {
                           .durability = *durability,
                           .expires_at = call.expires_at};
   absl::MutexLock lock(&catalog_mu_);
+  // Of what is made after its time, and after others waited for this lock, nobody would know.
+  if (absl::Status status = CheckTime(deadline); !status.ok()) return status;
   absl::StatusOr<bool> held = Holds(record, call.stale_before);
   if (!held.ok()) return held.status();
   if (*held) return Result(Done{});
@@ -161,10 +171,12 @@ absl::StatusOr<Result> Shard::Impl::Run(const CreateContext& call, absl::Time) {
 }
 
 absl::StatusOr<Result> Shard::Impl::Run(const ForkContext& call, absl::Time deadline) {
-  absl::StatusOr<std::shared_ptr<Context>> parent = Find(call.parent_context_id);
+  absl::StatusOr<std::shared_ptr<Context>> parent = Find(call.parent_context_id, call.incarnation);
   if (!parent.ok()) return parent.status();
   absl::MutexLock lock(&catalog_mu_);
-  absl::StatusOr<bool> held = Holds((*parent)->ForkRecord(call), call.stale_before);
+  if (absl::Status status = CheckTime(deadline); !status.ok()) return status;
+  absl::StatusOr<bool> held =
+      Holds((*parent)->ForkRecord(call), call.stale_before, call.incarnation);
   if (!held.ok()) return held.status();
   if (*held) return Result(Done{});
   const Profile& profile = (*parent)->profile();
@@ -178,7 +190,7 @@ absl::StatusOr<Result> Shard::Impl::Run(const ForkContext& call, absl::Time dead
 }
 
 absl::StatusOr<Result> Shard::Impl::Run(const SealContext& call, absl::Time) {
-  absl::StatusOr<std::shared_ptr<Context>> context = Find(call.context_id);
+  absl::StatusOr<std::shared_ptr<Context>> context = Find(call.context_id, call.incarnation);
   if (!context.ok()) return context.status();
   if (absl::Status status = (*context)->Seal(); !status.ok()) return status;
   return Result(Done{});
@@ -186,14 +198,15 @@ absl::StatusOr<Result> Shard::Impl::Run(const SealContext& call, absl::Time) {
 
 absl::StatusOr<Result> Shard::Impl::Run(const DeleteContext& call, absl::Time) {
   absl::MutexLock lock(&catalog_mu_);
-  absl::StatusOr<std::shared_ptr<Context>> context = Find(call.context_id);
+  absl::StatusOr<std::shared_ptr<Context>> context =
+      call.any_incarnation ? Find(call.context_id) : Find(call.context_id, call.incarnation);
   if (!context.ok()) return context.status();
   if (absl::Status status = Remove(*context); !status.ok()) return status;
   return Result(Done{});
 }
 
 absl::StatusOr<Result> Shard::Impl::Run(const RenewLease& call, absl::Time) {
-  absl::StatusOr<std::shared_ptr<Context>> context = Find(call.context_id);
+  absl::StatusOr<std::shared_ptr<Context>> context = Find(call.context_id, call.incarnation);
   if (!context.ok()) return context.status();
   if (absl::Status status = (*context)->Renew(call.expires_at); !status.ok()) return status;
   return Result(Done{});

@@ -28,6 +28,9 @@
 
 namespace winnow::shard {
 
+// DEADLINE_EXCEEDED DEADLINE once it has passed.
+absl::Status CheckTime(absl::Time deadline);
+
 class Shard::Impl {
  public:
   Impl(const ShardOptions& options, Compute* compute, std::unique_ptr<EntryStore> store);
@@ -59,12 +62,19 @@ class Shard::Impl {
   using Contexts = std::map<std::string, std::shared_ptr<Context>>;
 
   absl::StatusOr<std::shared_ptr<Context>> Find(const std::string& id);
+  // FAILED_PRECONDITION STALE_CONTEXT if it is another one of that id.
+  absl::StatusOr<std::shared_ptr<Context>> Find(const std::string& id, uint64_t incarnation);
   // For a query or an append.
-  absl::StatusOr<std::shared_ptr<Context>> FindToUse(const std::string& id, uint64_t tag);
+  absl::StatusOr<std::shared_ptr<Context>> FindToUse(const std::string& id, uint64_t incarnation);
+  // What the call's ranges go into; the first makes it.
+  absl::StatusOr<std::shared_ptr<Context>> ContextToLoad(const LoadSnapshot& call,
+                                                         const ContextRecord& saved,
+                                                         absl::Time deadline);
   std::vector<std::shared_ptr<Context>> AllContexts();
   // Whether a context of that id and kind is there already; ALREADY_EXISTS if it is of another
-  // kind. One whose time is over by then is removed.
-  absl::StatusOr<bool> Holds(const ContextRecord& record, absl::Time stale_before)
+  // kind. One whose time is over by then is removed. The parent's incarnation is a fork's.
+  absl::StatusOr<bool> Holds(const ContextRecord& record, absl::Time stale_before,
+                             uint64_t parent_incarnation = 0)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(catalog_mu_);
   absl::Status Remove(const std::shared_ptr<Context>& context)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(catalog_mu_);

@@ -27,7 +27,7 @@ absl::Status CheckManifest(const SnapshotManifest& manifest, const LoadSnapshot&
 }  // namespace
 
 absl::StatusOr<Result> Shard::Impl::Run(const SaveSnapshot& call, absl::Time deadline) {
-  absl::StatusOr<std::shared_ptr<Context>> context = Find(call.context_id);
+  absl::StatusOr<std::shared_ptr<Context>> context = Find(call.context_id, call.incarnation);
   if (!context.ok()) return context.status();
   SnapshotResult result;
   const std::vector<std::shared_ptr<Stripe>> all = (*context)->Stripes(0, UINT32_MAX);
@@ -54,22 +54,38 @@ absl::StatusOr<Result> Shard::Impl::Run(const SaveSnapshot& call, absl::Time dea
   return result;
 }
 
+absl::StatusOr<std::shared_ptr<Context>> Shard::Impl::ContextToLoad(const LoadSnapshot& call,
+                                                                    const ContextRecord& saved,
+                                                                    absl::Time deadline) {
+  if (call.first_stripe == 0) {
+    absl::StatusOr<Result> created =
+        Run(CreateContext{.context_id = call.context_id,
+                          .tenant = call.tenant,
+                          .profile = std::make_shared<const Profile>(saved.profile),
+                          .placement_key = saved.placement_key,
+                          .durability = store_ == nullptr ? Durability::kMemory : saved.durability},
+            deadline);
+    if (!created.ok()) return created.status();
+  }
+  absl::StatusOr<std::shared_ptr<Context>> context =
+      call.first_stripe == 0 ? Find(call.context_id) : Find(call.context_id, call.incarnation);
+  if (!context.ok() || (*context)->IsLike({.tenant = call.tenant,
+                                           .profile = saved.profile,
+                                           .placement_key = saved.placement_key})) {
+    return context;
+  }
+  return Error(absl::StatusCode::kFailedPrecondition, "SNAPSHOT_OF_ANOTHER",
+               absl::StrCat("the snapshot in ", call.directory, " is not of context ",
+                            call.context_id, ", whose first range was loaded from elsewhere"));
+}
+
 absl::StatusOr<Result> Shard::Impl::Run(const LoadSnapshot& call, absl::Time deadline) {
   absl::StatusOr<SnapshotManifest> manifest = ReadManifest(call.directory);
   if (!manifest.ok()) return manifest.status();
   if (absl::Status status = CheckManifest(*manifest, call); !status.ok()) return status;
-  const ContextRecord& record = manifest->record;
-  const auto profile = std::make_shared<const Profile>(record.profile);
-  if (call.first_stripe == 0) {
-    absl::StatusOr<Result> created = Run(
-        CreateContext{.context_id = call.context_id,
-                      .tenant = call.tenant,
-                      .profile = profile,
-                      .placement_key = record.placement_key,
-                      .durability = store_ == nullptr ? Durability::kMemory : record.durability},
-        deadline);
-    if (!created.ok()) return created;
-  }
+  absl::StatusOr<std::shared_ptr<Context>> context =
+      ContextToLoad(call, manifest->record, deadline);
+  if (!context.ok()) return context.status();
   SnapshotResult result;
   const uint32_t end = call.first_stripe + call.stripes;
   for (const SnapshotPart& part : manifest->parts) {
@@ -79,11 +95,12 @@ absl::StatusOr<Result> Shard::Impl::Run(const LoadSnapshot& call, absl::Time dea
       if (result.next_stripe == 0) result.next_stripe = part.first_stripe;
       continue;
     }
-    const uint64_t tag = ContextTag(record.placement_key, Fingerprint(*profile));
-    absl::Status status = LoadPart(call.directory, *profile, part,
+    absl::Status status = LoadPart(call.directory, (*context)->profile(), part,
                                    [&](uint32_t stripe, uint32_t count, const LayerBytes& bytes) {
+                                     absl::Status in_time = CheckTime(deadline);
+                                     if (!in_time.ok()) return in_time;
                                      return Run(Append{.context_id = call.context_id,
-                                                       .context_tag = tag,
+                                                       .incarnation = (*context)->incarnation(),
                                                        .stripe = stripe,
                                                        .count = count,
                                                        .layers = {bytes}},

@@ -35,7 +35,7 @@ absl::StatusOr<Result> Shard::Impl::Run(const Ping&, absl::Time) {
 }
 
 absl::StatusOr<Result> Shard::Impl::Run(const PinContext& call, absl::Time) {
-  absl::StatusOr<std::shared_ptr<Context>> context = Find(call.context_id);
+  absl::StatusOr<std::shared_ptr<Context>> context = Find(call.context_id, call.incarnation);
   if (!context.ok()) return context.status();
   if (call.until > absl::Now() && arena_.budget_bytes() > 0) {
     const ContextState state = (*context)->Describe();
@@ -53,7 +53,7 @@ absl::StatusOr<Result> Shard::Impl::Run(const PinContext& call, absl::Time) {
 }
 
 absl::StatusOr<Result> Shard::Impl::Run(const Tier& call, absl::Time deadline) {
-  absl::StatusOr<std::shared_ptr<Context>> context = Find(call.context_id);
+  absl::StatusOr<std::shared_ptr<Context>> context = Find(call.context_id, call.incarnation);
   if (!context.ok()) return context.status();
   if (call.action == TierAction::kSpill && (*context)->pinned()) {
     return Error(

@@ -29,6 +29,7 @@ void Fill(const shard::ForkContext& call, v1::ShardRequest* request) {
   v1::ShardForkContext* message = request->mutable_fork_context();
   message->set_context_id(call.context_id);
   message->set_parent_context_id(call.parent_context_id);
+  message->set_incarnation(call.incarnation);
   message->set_entries(call.entries);
   message->set_expires_at_us(FromExpiry(call.expires_at));
   message->set_stale_before_us(FromStaleBefore(call.stale_before));
@@ -36,19 +37,25 @@ void Fill(const shard::ForkContext& call, v1::ShardRequest* request) {
 
 void Fill(const shard::SealContext& call, v1::ShardRequest* request) {
   request->mutable_seal_context()->set_context_id(call.context_id);
+  request->mutable_seal_context()->set_incarnation(call.incarnation);
 }
 
 void Fill(const shard::DeleteContext& call, v1::ShardRequest* request) {
-  request->mutable_delete_context()->set_context_id(call.context_id);
+  v1::ShardDeleteContext* message = request->mutable_delete_context();
+  message->set_context_id(call.context_id);
+  message->set_incarnation(call.incarnation);
+  message->set_any_incarnation(call.any_incarnation);
 }
 
 void Fill(const shard::RenewLease& call, v1::ShardRequest* request) {
   request->mutable_renew_lease()->set_context_id(call.context_id);
+  request->mutable_renew_lease()->set_incarnation(call.incarnation);
   request->mutable_renew_lease()->set_expires_at_us(FromExpiry(call.expires_at));
 }
 
 void Fill(const shard::PinContext& call, v1::ShardRequest* request) {
   request->mutable_pin_context()->set_context_id(call.context_id);
+  request->mutable_pin_context()->set_incarnation(call.incarnation);
   SetPin(call.until, request->mutable_pin_context());
 }
 
@@ -61,6 +68,7 @@ void Fill(const shard::Tier& call, v1::ShardRequest* request) {
   v1::ShardTier* message = request->mutable_tier();
   message->set_action(FromAction(call.action));
   message->set_context_id(call.context_id);
+  message->set_incarnation(call.incarnation);
   message->set_index(call.index);
   message->set_kv(call.kv);
   message->set_first_stripe(call.first_stripe);
@@ -70,6 +78,7 @@ void Fill(const shard::Tier& call, v1::ShardRequest* request) {
 void Fill(const shard::SaveSnapshot& call, v1::ShardRequest* request) {
   v1::ShardSaveSnapshot* message = request->mutable_save_snapshot();
   message->set_context_id(call.context_id);
+  message->set_incarnation(call.incarnation);
   message->set_directory(call.directory);
   message->set_first_stripe(call.first_stripe);
   message->set_stripes(call.stripes);
@@ -81,6 +90,7 @@ void Fill(const shard::SaveSnapshot& call, v1::ShardRequest* request) {
 void Fill(const shard::LoadSnapshot& call, v1::ShardRequest* request) {
   v1::ShardLoadSnapshot* message = request->mutable_load_snapshot();
   message->set_context_id(call.context_id);
+  message->set_incarnation(call.incarnation);
   message->set_tenant(call.tenant);
   message->set_shards(call.shards);
   message->set_directory(call.directory);
@@ -109,7 +119,7 @@ void Fill(const shard::Describe& call, v1::ShardRequest* request) {
 void Fill(const shard::Append& call, v1::ShardRequest* request) {
   v1::ShardAppend* message = request->mutable_append();
   message->set_context_id(call.context_id);
-  message->set_context_tag(call.context_tag);
+  message->set_incarnation(call.incarnation);
   message->set_stripe(call.stripe);
   message->set_offset(call.offset);
   message->set_count(call.count);
@@ -126,7 +136,7 @@ void Fill(const shard::Append& call, v1::ShardRequest* request) {
 void Fill(const shard::Select& call, v1::ShardRequest* request) {
   v1::ShardSelect* message = request->mutable_select();
   message->set_context_id(call.context_id);
-  message->set_context_tag(call.context_tag);
+  message->set_incarnation(call.incarnation);
   message->set_layer(call.layer);
   SetBytes(call.queries, message->mutable_queries());
   SetBytes(call.weights, message->mutable_weights());
@@ -141,7 +151,7 @@ void Fill(const shard::Attend& call, v1::ShardRequest* request) {
   v1::ShardAttend* message = request->mutable_attend();
   message->set_selection_id(call.selection_id);
   message->set_context_id(call.context_id);
-  message->set_context_tag(call.context_tag);
+  message->set_incarnation(call.incarnation);
   message->set_layer(call.layer);
   SetBytes<kernels::Candidate>(call.thresholds, message->mutable_thresholds());
   message->set_path(static_cast<v1::AttendPath>(call.path));

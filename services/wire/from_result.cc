@@ -36,6 +36,7 @@ v1::ShardContext FromState(const shard::ContextState& state) {
   message.set_tenant(state.tenant);
   *message.mutable_profile() = FromProfile(*state.profile);
   message.set_placement_key(state.placement_key);
+  message.set_incarnation(state.incarnation);
   message.set_durability(FromDurability(state.durability));
   message.set_sealed(state.sealed);
   SetPin(state.pinned_until, &message);

@@ -48,6 +48,7 @@ absl::StatusOr<shard::Call> Read(const v1::ShardForkContext& message) {
   if (!stale_before.ok()) return stale_before.status();
   return shard::ForkContext{.context_id = message.context_id(),
                             .parent_context_id = message.parent_context_id(),
+                            .incarnation = message.incarnation(),
                             .entries = message.entries(),
                             .expires_at = *expires_at,
                             .stale_before = *stale_before};
@@ -56,13 +57,16 @@ absl::StatusOr<shard::Call> Read(const v1::ShardForkContext& message) {
 absl::StatusOr<shard::Call> Read(const v1::ShardRenewLease& message) {
   absl::StatusOr<absl::Time> expires_at = ToExpiry(message.expires_at_us());
   if (!expires_at.ok()) return expires_at.status();
-  return shard::RenewLease{.context_id = message.context_id(), .expires_at = *expires_at};
+  return shard::RenewLease{.context_id = message.context_id(),
+                           .incarnation = message.incarnation(),
+                           .expires_at = *expires_at};
 }
 
 absl::StatusOr<shard::Call> Read(const v1::ShardPinContext& message) {
   absl::StatusOr<absl::Time> until = ToPin(message);
   if (!until.ok()) return until.status();
-  return shard::PinContext{.context_id = message.context_id(), .until = *until};
+  return shard::PinContext{
+      .context_id = message.context_id(), .incarnation = message.incarnation(), .until = *until};
 }
 
 absl::StatusOr<shard::Call> Read(const v1::ShardTier& message) {
@@ -79,6 +83,7 @@ absl::StatusOr<shard::Call> Read(const v1::ShardTier& message) {
   return shard::Tier{
       .action = static_cast<shard::TierAction>(message.action() - v1::TIER_ACTION_SPILL),
       .context_id = message.context_id(),
+      .incarnation = message.incarnation(),
       .index = message.index(),
       .kv = message.kv(),
       .first_stripe = message.first_stripe(),
@@ -97,6 +102,7 @@ absl::StatusOr<shard::Call> Read(const v1::ShardSaveSnapshot& message) {
   absl::Status status = CheckRange(message, message.finish() ? 0 : 1);
   if (!status.ok()) return status;
   return shard::SaveSnapshot{.context_id = message.context_id(),
+                             .incarnation = message.incarnation(),
                              .directory = message.directory(),
                              .first_stripe = message.first_stripe(),
                              .stripes = message.stripes(),
@@ -108,6 +114,7 @@ absl::StatusOr<shard::Call> Read(const v1::ShardSaveSnapshot& message) {
 absl::StatusOr<shard::Call> Read(const v1::ShardLoadSnapshot& message) {
   if (absl::Status status = CheckRange(message, 1); !status.ok()) return status;
   return shard::LoadSnapshot{.context_id = message.context_id(),
+                             .incarnation = message.incarnation(),
                              .tenant = message.tenant(),
                              .shards = message.shards(),
                              .directory = message.directory(),
@@ -118,7 +125,7 @@ absl::StatusOr<shard::Call> Read(const v1::ShardLoadSnapshot& message) {
 shard::Call Read(const v1::ShardAppend& message) {
   shard::Append call;
   call.context_id = message.context_id();
-  call.context_tag = message.context_tag();
+  call.incarnation = message.incarnation();
   call.stripe = message.stripe();
   call.offset = message.offset();
   call.count = message.count();
@@ -144,7 +151,7 @@ absl::StatusOr<shard::Call> Read(const v1::ShardListSnapshots& message) {
 shard::Call Read(const v1::ShardSelect& message) {
   shard::Select call;
   call.context_id = message.context_id();
-  call.context_tag = message.context_tag();
+  call.incarnation = message.incarnation();
   call.layer = message.layer();
   call.queries = AsSpan(message.queries());
   call.weights = AsSpan(message.weights());
@@ -167,7 +174,7 @@ absl::StatusOr<shard::Call> Read(const v1::ShardAttend& message) {
   shard::Attend call;
   call.selection_id = message.selection_id();
   call.context_id = message.context_id();
-  call.context_tag = message.context_tag();
+  call.incarnation = message.incarnation();
   call.layer = message.layer();
   call.thresholds.resize(message.thresholds().size() / sizeof(Candidate));
   // memcpy takes no null, not even for nothing.
@@ -191,9 +198,12 @@ absl::StatusOr<shard::Call> ToCall(const v1::ShardRequest& message) {
     case v1::ShardRequest::kForkContext:
       return Read(message.fork_context());
     case v1::ShardRequest::kSealContext:
-      return shard::SealContext{.context_id = message.seal_context().context_id()};
+      return shard::SealContext{.context_id = message.seal_context().context_id(),
+                                .incarnation = message.seal_context().incarnation()};
     case v1::ShardRequest::kDeleteContext:
-      return shard::DeleteContext{.context_id = message.delete_context().context_id()};
+      return shard::DeleteContext{.context_id = message.delete_context().context_id(),
+                                  .incarnation = message.delete_context().incarnation(),
+                                  .any_incarnation = message.delete_context().any_incarnation()};
     case v1::ShardRequest::kListContexts:
       return shard::ListContexts{.tenant = message.list_contexts().tenant(),
                                  .after = message.list_contexts().after(),

@@ -48,6 +48,7 @@ absl::StatusOr<shard::ContextState> ToState(const v1::ShardContext& message) {
       .tenant = message.tenant(),
       .profile = std::make_shared<const Profile>(*std::move(profile)),
       .placement_key = message.placement_key(),
+      .incarnation = message.incarnation(),
       .durability = *durability,
       .sealed = message.sealed(),
       .pinned_until = *pinned_until,

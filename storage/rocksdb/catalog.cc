@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
 #include "storage/error.h"
 #include "storage/rocksdb/options.h"
@@ -59,10 +60,16 @@ absl::StatusOr<bool> IsEmpty(const Database& database) {
   return !contexts->Valid();
 }
 
+// Where a directory's numbers begin: those of one that was here before must not come again.
+uint64_t RandomNumber() {
+  absl::BitGen random;
+  return absl::Uniform<uint64_t>(random, 1, kContextNumbers / 2);
+}
+
 absl::Status WriteFormat(Database* database) {
   rocksdb::WriteBatch batch;
   batch.Put(database->meta(), "format", Number(kFormat, 4));
-  PutNextNumber(*database, 1, &batch);
+  PutNextNumber(*database, RandomNumber(), &batch);
   batch.Put(database->meta(), "closed", Number(0, 4));
   return database->Write(&batch, WriteMode::kSynced);
 }
@@ -105,6 +112,7 @@ absl::StatusOr<Meta> ReadMeta(Database* database) {
   Meta meta;
   const auto next = ReadMetaNumber(*database, "next_number", 8);
   if (!next.ok()) return next.status();
+  if (*next >= kContextNumbers) return Damaged("the next number of a context");
   meta.next_number = *next;
   const auto closed = ReadMetaNumber(*database, "closed", 4);
   if (!closed.ok()) return closed.status();

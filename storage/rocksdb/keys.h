@@ -20,6 +20,9 @@ struct EntryKey {
   uint32_t position = 0;  // in the context
 };
 
+// Numbers of contexts are below.
+inline constexpr uint64_t kContextNumbers = uint64_t{1} << 48;
+
 class EntryKeyBytes {
  public:
   EntryKeyBytes() = default;

@@ -43,7 +43,7 @@ class LostPartsTest : public ::testing::Test {
 TEST_F(LostPartsTest, AreListedAndSaidToBeLost) {
   EXPECT_THAT(Listed().damage, IsEmpty());
   cluster_.HolderOf("a", 1).Restart();
-  EXPECT_THAT(Listed().damage, HasSubstr("does not hold context t/a"));
+  EXPECT_THAT(Listed().damage, HasSubstr("does not hold context a of tenant t"));
   EXPECT_EQ(Listed().entries, kEntries);
 }
 

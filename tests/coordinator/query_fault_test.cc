@@ -250,7 +250,7 @@ TEST_F(QueryFaultTest, AStaleRouteIsRefreshedOnce) {
   EXPECT_EQ(cluster_.shard(1).calls<shard::Select>() - before, 2);
   cluster_.shard(1).Fail<shard::Select>(stale);
   cluster_.shard(1).Fail<shard::Select>(stale);
-  ExpectError(Select(), StatusCode::kFailedPrecondition, "STALE_CONTEXT");
+  ExpectError(Select(), StatusCode::kNotFound, "UNKNOWN_CONTEXT");
   EXPECT_EQ(cluster_.shard(1).calls<shard::Select>() - before, 4);
 }
 

@@ -12,6 +12,7 @@
 #include "storage/error.h"
 #include "tests/gpu/expect_selected.h"
 #include "tests/gpu/fake_device.h"
+#include "tests/support/held_context.h"
 #include "tests/support/sample.h"
 
 namespace winnow::shard {
@@ -56,14 +57,12 @@ class GpuShardTest : public ::testing::Test {
   }
 
   absl::StatusOr<Result> Ask(const Call& call) {
-    return shard_->Handle(call, absl::InfiniteFuture());
+    return shard_->Handle(winnow::testing::OfHeldContext(*shard_, call), absl::InfiniteFuture());
   }
-  uint64_t tag() const { return ContextTag(kKey, Fingerprint(*sample_.profile())); }
 
   void Append(uint32_t start, uint32_t count, const std::string& context = "t/a",
               uint32_t stripe = 0) {
     const auto result = Ask(shard::Append{.context_id = context,
-                                          .context_tag = tag(),
                                           .stripe = stripe,
                                           .offset = start,
                                           .count = count,
@@ -75,7 +74,6 @@ class GpuShardTest : public ::testing::Test {
                                 const std::string& context = "t/a") {
     return Ask(shard::Select{
         .context_id = context,
-        .context_tag = tag(),
         .layer = 0,
         .queries = query.index_queries,
         .weights = std::as_bytes(std::span(query.weights)),
@@ -97,7 +95,6 @@ class GpuShardTest : public ::testing::Test {
     for (const auto& row : rows) thresholds.push_back(row.back());
     const absl::StatusOr<Result> attended = Ask(shard::Attend{.selection_id = id,
                                                               .context_id = context,
-                                                              .context_tag = tag(),
                                                               .layer = 0,
                                                               .thresholds = thresholds,
                                                               .path = AttendPath::kPushDown,
@@ -195,7 +192,6 @@ TEST_F(GpuShardTest, SaysWhatAQueryRowNeedsThatCannotBeStaged) {
           : Ask(shard::Attend{
                     .selection_id = 1,
                     .context_id = "t/a",
-                    .context_tag = tag(),
                     .layer = 0,
                     .thresholds = {std::get<SelectResult>(*selected).candidates[0].back()},
                     .path = AttendPath::kPushDown,

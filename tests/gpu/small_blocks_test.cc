@@ -9,6 +9,7 @@
 #include "services/shard/shard.h"
 #include "tests/gpu/expect_selected.h"
 #include "tests/gpu/fake_device.h"
+#include "tests/support/held_context.h"
 #include "tests/support/sample.h"
 
 namespace winnow::shard {
@@ -52,31 +53,25 @@ class SmallBlocksTest : public ::testing::Test {
   // Appends entries of that shape and queries them; fails unless the answers are right.
   OnGpu Answer(const Profile& profile) {
     Sample sample(profile, kEntries, kernels::TestSeed());
-    const uint64_t tag = ContextTag(1, Fingerprint(profile));
     const std::string id = "t/" + profile.name;
     Ask(CreateContext{
         .context_id = id, .tenant = "t", .profile = sample.profile(), .placement_key = 1});
-    Ask(Append{.context_id = id,
-               .context_tag = tag,
-               .count = kEntries,
-               .layers = sample.Layers(0, kEntries)});
+    Ask(Append{.context_id = id, .count = kEntries, .layers = sample.Layers(0, kEntries)});
     const SampleQuery query = sample.Query({kEntries});
     const int before = launches();
     const CandidateRows found =
         std::get<SelectResult>(Ask(Select{.context_id = id,
-                                          .context_tag = tag,
                                           .queries = query.index_queries,
                                           .weights = query.weight_bytes(),
                                           .visible_entries = query.visible_entries,
                                           .top_k = static_cast<uint32_t>(profile.top_k),
                                           .stripes = {0},
-                                          .selection_id = tag}))
+                                          .selection_id = ++selection_}))
             .candidates;
     const int selected = launches();
     ExpectSelected(sample, query, found);
-    const auto attended = std::get<AttendResult>(Ask(Attend{.selection_id = tag,
+    const auto attended = std::get<AttendResult>(Ask(Attend{.selection_id = selection_,
                                                             .context_id = id,
-                                                            .context_tag = tag,
                                                             .thresholds = {found[0].back()},
                                                             .path = AttendPath::kPushDown,
                                                             .queries = query.queries}));
@@ -88,12 +83,15 @@ class SmallBlocksTest : public ::testing::Test {
 
   int launches() const { return device_->calls(FakeDevice::Call::kLaunch); }
 
-  Result Ask(const Call& call) { return shard_->Handle(call, Unhurried()).value(); }
+  Result Ask(const Call& call) {
+    return shard_->Handle(winnow::testing::OfHeldContext(*shard_, call), Unhurried()).value();
+  }
 
   kernels::WorkerPool pool_{1};
   FakeDevice* device_ = nullptr;  // of gpu_
   std::unique_ptr<GpuCompute> gpu_;
   std::unique_ptr<Shard> shard_;
+  uint64_t selection_ = 0;
 };
 
 TEST_F(SmallBlocksTest, TheProcessorSelectsMoreThanABlockCanSort) {

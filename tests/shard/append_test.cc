@@ -107,11 +107,8 @@ TEST(ShardAppend, CheckOnlyTellsWhetherTheEntriesBeforeAreHeld) {
   TestShard shard;
   ASSERT_TRUE(shard.Create().ok());
   ASSERT_TRUE(shard.Append(0, 10).ok());
-  shard::Append check{.context_id = "t/a",
-                      .context_tag = shard.tag(),
-                      .offset = 10,
-                      .layers = {{.layer = 0}},
-                      .check_only = true};
+  shard::Append check{
+      .context_id = "t/a", .offset = 10, .layers = {{.layer = 0}}, .check_only = true};
   EXPECT_EQ(shard.Ask<shard::AppendResult>(check)->entries_written, 0u);
   check.offset = 11;
   ExpectError(shard.Ask(check).status(), StatusCode::kOutOfRange, "APPEND_GAP");

@@ -202,28 +202,66 @@ TEST(ShardContexts, RepeatingAForkIsNoErrorButAnotherOneUnderItsIdIs) {
   EXPECT_THAT(shard.LayerEntries(), ElementsAre(200));
 }
 
-TEST(ShardContexts, ACallWithAnotherTagIsStaleAndChangesNothing) {
+TEST(ShardContexts, ACallAboutAnEarlierContextOfThatNameIsStaleAndChangesNothing) {
   TestShard shard;
   ASSERT_TRUE(shard.Create().ok());
+  const uint64_t earlier = shard.incarnation();
+  ASSERT_TRUE(shard.Ask(shard::DeleteContext{.context_id = "t/a"}).ok());
+  ASSERT_TRUE(shard.Create().ok());
   ASSERT_TRUE(shard.Append(0, 50).ok());
-  const SampleQuery query = shard.sample.Query({50});
+  const shard::ContextState before = shard.Describe().value();
+  ASSERT_NE(before.incarnation, earlier);
   shard::Append append = shard.AppendCall(50, 5);
-  shard::Select select = shard.SelectCall(query);
+  shard::Select select = shard.SelectCall(shard.sample.Query({50}));
   shard::Attend attend = shard.AttendCall(shard::AttendPath::kGather);
-  append.context_tag = select.context_tag = attend.context_tag = shard.tag() + 1;
-  for (const shard::Call& call : {shard::Call(append), shard::Call(select), shard::Call(attend)}) {
+  append.incarnation = select.incarnation = attend.incarnation = earlier;
+  for (const shard::Call& call :
+       {shard::Call(append), shard::Call(select), shard::Call(attend),
+        shard::Call(shard::SealContext{.context_id = "t/a", .incarnation = earlier}),
+        shard::Call(shard::DeleteContext{.context_id = "t/a", .incarnation = earlier}),
+        shard::Call(shard::RenewLease{
+            .context_id = "t/a", .incarnation = earlier, .expires_at = absl::Now()}),
+        shard::Call(shard::PinContext{.context_id = "t/a", .incarnation = earlier}),
+        shard::Call(shard::ForkContext{
+            .context_id = "t/f", .parent_context_id = "t/a", .incarnation = earlier}),
+        shard::Call(shard::Tier{.context_id = "t/a", .incarnation = earlier, .stripes = 1}),
+        shard::Call(shard::SaveSnapshot{
+            .context_id = "t/a", .incarnation = earlier, .directory = "/nowhere"})}) {
     ExpectError(shard.Ask(call).status(), StatusCode::kFailedPrecondition, "STALE_CONTEXT");
   }
-  EXPECT_THAT(shard.LayerEntries(), ElementsAre(50));
+  const shard::ContextState after = shard.Describe().value();
+  EXPECT_EQ(after.incarnation, before.incarnation);
+  EXPECT_EQ(after.layer_entries, before.layer_entries);
+  EXPECT_FALSE(after.sealed);
+  EXPECT_EQ(after.expires_at, absl::InfiniteFuture());
+  EXPECT_EQ(after.pinned_until, absl::InfinitePast());
+  EXPECT_TRUE(absl::IsNotFound(shard.Describe("t/f").status()));
 }
 
-TEST(ContextTag, DependsOnThePlacementAndOnTheProfile) {
-  const std::string fingerprint = Fingerprint(TinyProfile());
-  const uint64_t tag = shard::ContextTag(7, fingerprint);
-  EXPECT_EQ(shard::ContextTag(7, fingerprint), tag);
-  EXPECT_NE(shard::ContextTag(8, fingerprint), tag);
-  EXPECT_NE(shard::ContextTag(7 | uint64_t{1} << 63, fingerprint), tag);
-  EXPECT_NE(shard::ContextTag(7, Fingerprint(TinyProfile({kOwn, kOwn}))), tag);
+TEST(ShardContexts, AForkOfAnEarlierContextIsNoneOfTheOneThatHasItsNameNow) {
+  TestShard shard;
+  const shard::ForkContext fork = {.context_id = "t/f", .parent_context_id = "t/a", .entries = 150};
+  ASSERT_TRUE(shard.Create().ok());
+  ASSERT_TRUE(shard.Append(0, 200).ok());
+  ASSERT_TRUE(shard.Ask(fork).ok());
+  EXPECT_TRUE(shard.Ask(fork).ok());
+  ASSERT_TRUE(shard.Ask(shard::DeleteContext{.context_id = "t/a"}).ok());
+  ASSERT_TRUE(shard.Create().ok());
+  ASSERT_TRUE(shard.Append(0, 200).ok());
+  ExpectError(shard.Ask(fork).status(), StatusCode::kAlreadyExists, "CONTEXT_EXISTS");
+  ASSERT_TRUE(shard.Ask(shard::DeleteContext{.context_id = "t/f"}).ok());
+  EXPECT_TRUE(shard.Ask(fork).ok());
+}
+
+TEST(ShardContexts, ADeletionOfWhicheverThereIsNeedsNoIncarnation) {
+  TestShard shard;
+  ASSERT_TRUE(shard.Create().ok());
+  ASSERT_NE(shard.incarnation(), 0u);
+  ASSERT_TRUE(
+      shard
+          .Ask(shard::DeleteContext{.context_id = "t/a", .incarnation = 5, .any_incarnation = true})
+          .ok());
+  EXPECT_EQ(shard.incarnation(), 0u);
 }
 
 }  // namespace

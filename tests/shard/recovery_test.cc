@@ -72,10 +72,15 @@ TEST_F(ShardRecoveryTest, ForksAndTheirParentsAreKeptApart) {
           .ok());
   Append(4321, 6000, "t/b", 77);
   Append(5000, 5100);
+  const uint64_t parent = shard_.incarnation();
+  const uint64_t fork = shard_.incarnation("t/b");
   Delete("t/a");
   Create();
   Append(0, 30);
   ASSERT_TRUE(shard_.Restart().ok());
+  EXPECT_EQ(shard_.incarnation("t/b"), fork);
+  EXPECT_GT(fork, parent);
+  EXPECT_GT(shard_.incarnation(), fork);
   EXPECT_THAT(shard_.LayerEntries("t/b"), ElementsAre(6000, 6000, 6000));
   ExpectAnswers(6000, "t/b");
   EXPECT_THAT(shard_.LayerEntries("t/a"), ElementsAre(30, 30, 30));

@@ -39,6 +39,30 @@ TEST_F(ShardSnapshotTest, ALoadedSnapshotIsTheContextThatWasSaved) {
   ExpectAnswers(kEntries, "t/again");
 }
 
+TEST_F(ShardSnapshotTest, ALateRangeDoesNotReachAContextThatWasMadeAnew) {
+  Create();
+  Append(0, kEntries);
+  Save(kEntries);
+  shard::LoadSnapshot range = {
+      .context_id = "t/b", .tenant = "t", .shards = 1, .directory = directory(), .stripes = 1};
+  const auto load = [&] { return shard_.Ask<shard::SnapshotResult>(range).status(); };
+  ASSERT_TRUE(load().ok());
+  shard::LoadSnapshot late = range;
+  late.first_stripe = 1;
+  late.incarnation = shard_.incarnation("t/b");
+  ASSERT_TRUE(shard_.Ask(shard::DeleteContext{.context_id = "t/b"}).ok());
+  ASSERT_TRUE(load().ok());
+  ExpectError(shard_.Ask<shard::SnapshotResult>(late).status(), StatusCode::kFailedPrecondition,
+              "STALE_CONTEXT");
+  EXPECT_EQ(shard_.LayerEntries("t/b")[0], kStripeEntries);
+  Create("t/c");
+  range = late;
+  range.context_id = "t/c";
+  range.incarnation = 0;
+  range.tenant = "other";
+  ExpectError(load(), StatusCode::kFailedPrecondition, "SNAPSHOT_OF_ANOTHER");
+}
+
 TEST_F(ShardSnapshotTest, TenantsAndTheirSnapshotsAreListed) {
   const auto tenants = [this] {
     return shard_.Ask<shard::NamesResult>(shard::ListTenants{}).value().names;

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "services/shard/compute.h"
 #include "services/shard/shard.h"
+#include "tests/support/held_context.h"
 #include "tests/support/sample.h"
 
 namespace winnow::testing {
@@ -25,10 +26,11 @@ class TestShard {
         options_(options),
         shard_(shard::Shard::Open(options, &compute_).value()) {}
 
-  // The call's result, which must be a T.
+  // The call's result, which must be a T. A call that says no incarnation is about the context that
+  // is there.
   template <typename T = shard::Done>
   absl::StatusOr<T> Ask(const shard::Call& call, absl::Time deadline = absl::InfiniteFuture()) {
-    absl::StatusOr<shard::Result> result = shard_->Handle(call, deadline);
+    absl::StatusOr<shard::Result> result = shard_->Handle(OfHeldContext(*shard_, call), deadline);
     if (!result.ok()) return result.status();
     return std::get<T>(*std::move(result));
   }
@@ -44,7 +46,6 @@ class TestShard {
   // Entries [start, start + count) of all layers, which lie in one stripe.
   shard::Append AppendCall(uint32_t start, uint32_t count, const std::string& id = "t/a") const {
     return {.context_id = id,
-            .context_tag = tag(),
             .stripe = start / kStripeEntries,
             .offset = start % kStripeEntries,
             .count = count,
@@ -71,7 +72,6 @@ class TestShard {
   shard::Select SelectCall(const SampleQuery& query, uint64_t selection_id = 1,
                            const std::string& id = "t/a") const {
     shard::Select call{.context_id = id,
-                       .context_tag = tag(),
                        .queries = query.index_queries,
                        .weights = query.weight_bytes(),
                        .visible_entries = query.visible_entries,
@@ -93,7 +93,7 @@ class TestShard {
 
   shard::Attend AttendCall(shard::AttendPath path, uint64_t selection_id = 1,
                            const std::string& id = "t/a") const {
-    return {.selection_id = selection_id, .context_id = id, .context_tag = tag(), .path = path};
+    return {.selection_id = selection_id, .context_id = id, .path = path};
   }
 
   absl::StatusOr<shard::AttendResult> Attend(const shard::Attend& call) {
@@ -110,7 +110,7 @@ class TestShard {
   }
   const shard::RecoveryReport& recovery() const { return shard_->recovery(); }
 
-  uint64_t tag() const { return shard::ContextTag(kKey, Fingerprint(*sample.profile())); }
+  uint64_t incarnation(const std::string& id = "t/a") { return IncarnationOf(*shard_, id); }
 
   Sample sample;
 

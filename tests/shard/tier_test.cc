@@ -225,7 +225,8 @@ TEST_F(SmallShardTest, WhatIsPinnedStaysAndWhatFindsNoRoomIsRefused) {
   ExpectError(Tier(TierAction::kSpill).status(), StatusCode::kFailedPrecondition, "CONTEXT_PINNED");
   ExpectAnswers(held);
   EXPECT_EQ(cold_rows_ + cold_index_bytes_, 0u);
-  ASSERT_TRUE(shard_.Ask(shard::PinContext{"t/a", absl::InfinitePast()}).ok());
+  ASSERT_TRUE(
+      shard_.Ask(shard::PinContext{.context_id = "t/a", .until = absl::InfinitePast()}).ok());
   EXPECT_TRUE(shard_.Append(held, 512).ok());
 }
 
@@ -234,13 +235,14 @@ TEST_F(SmallShardTest, WhatIsLargerThanMemoryIsNotPinned) {
   Append(0, kMany);
   const absl::Status status = shard_.Ask(shard::PinContext{.context_id = "t/a"}).status();
   ExpectError(status, StatusCode::kResourceExhausted, "MEMORY_BUDGET");
-  EXPECT_TRUE(shard_.Ask(shard::PinContext{"t/a", absl::InfinitePast()}).ok());
+  EXPECT_TRUE(
+      shard_.Ask(shard::PinContext{.context_id = "t/a", .until = absl::InfinitePast()}).ok());
 }
 
 TEST_F(SmallShardTest, APinThatHasEndedHoldsNoMemory) {
   Create();
   const absl::Time until = absl::Now() + absl::Milliseconds(300);
-  ASSERT_TRUE(shard_.Ask(shard::PinContext{"t/a", until}).ok());
+  ASSERT_TRUE(shard_.Ask(shard::PinContext{.context_id = "t/a", .until = until}).ok());
   ASSERT_TRUE(shard_.Append(0, 512).ok());
   if (absl::Now() < until) {
     ExpectError(Tier(TierAction::kSpill).status(), StatusCode::kFailedPrecondition,

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "kernels/backend.h"
+#include "tests/support/held_context.h"
 
 namespace winnow::testing {
 
@@ -23,7 +24,8 @@ std::shared_ptr<shard::Shard> FakeShard::current() {
 }
 
 absl::StatusOr<shard::Result> FakeShard::Ask(const shard::Call& call) {
-  return current()->Handle(call, absl::InfiniteFuture());
+  const std::shared_ptr<shard::Shard> shard = current();
+  return shard->Handle(OfHeldContext(*shard, call), absl::InfiniteFuture());
 }
 
 FakeShard::Fault FakeShard::Next(const shard::Call& call) {

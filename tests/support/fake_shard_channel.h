@@ -83,7 +83,8 @@ class FakeShard {
     return std::get<Call>(last_[shard::Call(Call{}).index()]);
   }
 
-  // What the shard itself answers, faults aside.
+  // What the shard itself answers, faults aside; to a call without an incarnation, about the
+  // context that is there.
   absl::StatusOr<shard::Result> Ask(const shard::Call& call);
 
   void Start(const shard::Call& call, absl::Time deadline, coordinator::ShardChannel::Done done);

@@ -96,7 +96,7 @@ TEST(ShardMessages, AppendArrivesAsItWasSent) {
   v1::ShardRequest request;
   const auto call =
       Sent(shard::Append{.context_id = "c",
-                         .context_tag = std::numeric_limits<uint64_t>::max(),
+                         .incarnation = std::numeric_limits<uint64_t>::max(),
                          .stripe = 3,
                          .offset = 4095,
                          .count = 1,
@@ -105,7 +105,7 @@ TEST(ShardMessages, AppendArrivesAsItWasSent) {
                          .compare_only = true},
            &request);
   EXPECT_EQ(call.context_id, "c");
-  EXPECT_EQ(call.context_tag, std::numeric_limits<uint64_t>::max());
+  EXPECT_EQ(call.incarnation, std::numeric_limits<uint64_t>::max());
   EXPECT_EQ(call.stripe, 3u);
   EXPECT_EQ(call.offset, 4095u);
   EXPECT_EQ(call.count, 1u);
@@ -123,7 +123,7 @@ TEST(ShardMessages, SelectArrivesAsItWasSent) {
   const std::string queries = Bytes({1, 2, 3, 4}), weights = Bytes({0, 0, 0, 0x40});
   v1::ShardRequest request;
   const auto call = Sent(shard::Select{.context_id = "c",
-                                       .context_tag = 9,
+                                       .incarnation = 9,
                                        .layer = 6,
                                        .queries = Span(queries),
                                        .weights = Span(weights),
@@ -133,7 +133,7 @@ TEST(ShardMessages, SelectArrivesAsItWasSent) {
                                        .selection_id = 1},
                          &request);
   EXPECT_EQ(call.context_id, "c");
-  EXPECT_EQ(call.context_tag, 9u);
+  EXPECT_EQ(call.incarnation, 9u);
   EXPECT_EQ(call.layer, 6u);
   EXPECT_EQ(Text(call.queries), queries);
   EXPECT_EQ(Text(call.weights), weights);
@@ -148,7 +148,7 @@ TEST(ShardMessages, AttendArrivesAsItWasSent) {
   v1::ShardRequest request;
   const auto call = Sent(shard::Attend{.selection_id = 3,
                                        .context_id = "c",
-                                       .context_tag = 9,
+                                       .incarnation = 9,
                                        .layer = 6,
                                        .thresholds = {{-1.5f, 3}, {2.0f, 0xffffffff}},
                                        .path = shard::AttendPath::kPushDown,
@@ -157,7 +157,7 @@ TEST(ShardMessages, AttendArrivesAsItWasSent) {
                          &request);
   EXPECT_EQ(call.selection_id, 3u);
   EXPECT_EQ(call.context_id, "c");
-  EXPECT_EQ(call.context_tag, 9u);
+  EXPECT_EQ(call.incarnation, 9u);
   EXPECT_EQ(call.layer, 6u);
   EXPECT_THAT(call.thresholds, ElementsAre(Candidate{-1.5f, 3}, Candidate{2.0f, 0xffffffff}));
   EXPECT_EQ(call.path, shard::AttendPath::kPushDown);

@@ -31,13 +31,13 @@ ServedContext::ServedContext(const PositionalData& data, shard::Compute& compute
                              std::string directory, uint64_t budget_bytes)
     : data_(data),
       compute_(compute),
-      options_{.memory_budget_bytes = budget_bytes, .data_dir = std::move(directory)},
-      tag_(shard::ContextTag(kPlacementKey, Fingerprint(data.profile()))) {
+      options_{.memory_budget_bytes = budget_bytes, .data_dir = std::move(directory)} {
   Open();
   Call<shard::Done>(shard::CreateContext{.context_id = kContext,
                                          .tenant = "bench",
                                          .profile = data.shared_profile(),
                                          .placement_key = kPlacementKey});
+  incarnation_ = Describe().incarnation;
 }
 
 void ServedContext::Open() { shard_ = Must(shard::Shard::Open(options_, &compute_)); }
@@ -54,7 +54,7 @@ double ServedContext::Append(uint32_t entries) {
   for (; entries_ < entries; entries_ += std::min(kStripeEntries, entries - entries_)) {
     const uint32_t count = std::min(kStripeEntries, entries - entries_);
     shard::Append call = {.context_id = kContext,
-                          .context_tag = tag_,
+                          .incarnation = incarnation_,
                           .stripe = entries_ / kStripeEntries,
                           .count = count};
     for (int layer = 0; layer < layers; ++layer) {
@@ -73,7 +73,7 @@ double ServedContext::Append(uint32_t entries) {
 
 Answer ServedContext::Ask(const QueryWalk& query, int layer) {
   shard::Select select = {.context_id = kContext,
-                          .context_tag = tag_,
+                          .incarnation = incarnation_,
                           .layer = static_cast<uint32_t>(layer),
                           .queries = query.index_queries(),
                           .weights = std::as_bytes(query.weights()),
@@ -90,7 +90,7 @@ Answer ServedContext::Ask(const QueryWalk& query, int layer) {
   auto attended =
       Call<shard::AttendResult>(shard::Attend{.selection_id = selection_,
                                               .context_id = kContext,
-                                              .context_tag = tag_,
+                                              .incarnation = incarnation_,
                                               .layer = static_cast<uint32_t>(layer),
                                               .thresholds = {selected.candidates[0].back()},
                                               .path = shard::AttendPath::kPushDown,
@@ -109,7 +109,7 @@ Answer ServedContext::Ask(const QueryWalk& query, int layer) {
 std::vector<std::byte> ServedContext::Gather(const Answer& answer, int layer) {
   return Call<shard::AttendResult>(shard::Attend{.selection_id = answer.selection_id,
                                                  .context_id = kContext,
-                                                 .context_tag = tag_,
+                                                 .incarnation = incarnation_,
                                                  .layer = static_cast<uint32_t>(layer),
                                                  .path = shard::AttendPath::kGather})
       .kv_rows;
@@ -118,6 +118,7 @@ std::vector<std::byte> ServedContext::Gather(const Answer& answer, int layer) {
 void ServedContext::Spill(bool index, bool kv) {
   Call<shard::TierResult>(shard::Tier{.action = shard::TierAction::kSpill,
                                       .context_id = kContext,
+                                      .incarnation = incarnation_,
                                       .index = index,
                                       .kv = kv,
                                       .stripes = entries_ / kStripeEntries + 1});

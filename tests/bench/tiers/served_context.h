@@ -57,7 +57,7 @@ class ServedContext {
   const PositionalData& data_;
   shard::Compute& compute_;
   const shard::ShardOptions options_;
-  const uint64_t tag_;
+  uint64_t incarnation_ = 0;
   std::unique_ptr<shard::Shard> shard_;
   uint64_t selection_ = 0;
   uint32_t entries_ = 0;
