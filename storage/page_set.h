@@ -97,6 +97,11 @@ class PageSet {
   void MarkDamaged() { damaged_.store(true, std::memory_order_relaxed); }
   bool damaged() const { return damaged_.load(std::memory_order_relaxed); }
 
+  // How many stripes hold on to the set, those who only read it apart. The memory of a set that a
+  // fork shares is not free before the last lets go.
+  int holders() const { return holders_.load(std::memory_order_relaxed); }
+  void AddHolders(int change) { holders_.fetch_add(change, std::memory_order_relaxed); }
+
  private:
   struct Page {
     PageArena::Page host;
@@ -126,6 +131,7 @@ class PageSet {
   std::atomic<uint32_t> mirrored_ = 0;
   std::atomic<uint32_t> unmirrored_ = 0;
   std::atomic<bool> damaged_ = false;
+  std::atomic<int> holders_ = 0;
 };
 
 }  // namespace winnow

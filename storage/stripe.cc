@@ -67,7 +67,7 @@ uint32_t Stripe::entries(int layer) const {
 std::shared_ptr<PageSet> Stripe::FindPages(int layer, Plane plane) const {
   const Layer& held = *layers_[layer];
   absl::MutexLock lock(&held.mu);
-  return held.pages[static_cast<int>(plane)];
+  return held.pages[static_cast<int>(plane)].get();
 }
 
 absl::StatusOr<std::shared_ptr<const PageSet>> Stripe::Pages(int layer, Plane plane) const {
@@ -234,7 +234,7 @@ absl::StatusOr<Stripe::LayerCopy> Stripe::CopyLayer(int layer, uint32_t entries)
     // At once: what is cold has all its runs.
     const Layer& from = *layers_[layer];
     absl::MutexLock lock(&from.mu);
-    copy.pages = from.pages;
+    for (size_t i = 0; i < copy.pages.size(); ++i) copy.pages[i] = from.pages[i].get();
     copy.runs = FirstRuns(from.runs, entries);
   }
   // A complete set is never written again and may be shared as it is.
@@ -261,7 +261,7 @@ absl::StatusOr<std::shared_ptr<Stripe>> Stripe::Fork(std::shared_ptr<const Conte
     if (!copy.ok()) return copy.status();
     Layer& to = *fork->layers_[i];
     absl::MutexLock layer_lock(&to.mu);
-    to.pages = std::move(copy->pages);
+    for (size_t j = 0; j < copy->pages.size(); ++j) to.pages[j].Hold(std::move(copy->pages[j]));
     to.runs = std::move(copy->runs);
     to.entries.store(kept, std::memory_order_release);
   }

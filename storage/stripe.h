@@ -64,10 +64,10 @@ class Stripe {
                                                uint32_t entries);
   StoredStripe stored() const;
 
-  // Lets go of the plane's pages, layer by layer until those of `bytes` of entries are gone, after
-  // storing what is not stored yet. Returns the bytes of entries; their memory is free once the
-  // last reader lets go too. A layer that cannot be stored since a page is damaged is left out, and
-  // adds a line to `damaged`.
+  // Lets go of the plane's pages, layer by layer until those of `bytes` of entries are free, after
+  // storing what is not stored yet. Returns the bytes of entries that no fork's stripe holds on to;
+  // their memory is free once the last reader lets go too. A layer that cannot be stored since a
+  // page is damaged is left out, and adds a line to `damaged`.
   absl::StatusOr<uint64_t> Spill(Plane plane, uint64_t bytes, std::vector<std::string>* damaged);
   // Brings the layer's plane back into memory. RESOURCE_EXHAUSTED if there is none.
   absl::Status Restore(int layer, Plane plane, absl::Time deadline);

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -13,13 +14,32 @@
 
 namespace winnow {
 
+// A stripe's hold on pages; null while they are cold.
+class HeldPages {
+ public:
+  HeldPages() = default;
+  ~HeldPages() { Hold(nullptr); }
+  HeldPages(const HeldPages&) = delete;
+  HeldPages& operator=(const HeldPages&) = delete;
+
+  void Hold(std::shared_ptr<PageSet> pages) {
+    if (pages != nullptr) pages->AddHolders(1);
+    if (pages_ != nullptr) pages_->AddHolders(-1);
+    pages_ = std::move(pages);
+  }
+  const std::shared_ptr<PageSet>& get() const { return pages_; }
+
+ private:
+  std::shared_ptr<PageSet> pages_;
+};
+
 struct Stripe::Layer {
   // Published with release after the entries below it were written and, where the context asks for
   // it, stored.
   std::atomic<uint32_t> entries = 0;
 
   mutable absl::Mutex mu;
-  std::array<std::shared_ptr<PageSet>, 2> pages ABSL_GUARDED_BY(mu);  // by Plane; null while cold
+  std::array<HeldPages, 2> pages ABSL_GUARDED_BY(mu);  // by Plane
   std::vector<StoredRun> runs ABSL_GUARDED_BY(mu);
 };
 

@@ -48,7 +48,7 @@ absl::Status Stripe::AddLayerCopies(int layer, Plane plane) {
 void Stripe::ReplacePages(int layer, Plane plane, std::shared_ptr<PageSet> pages) {
   Layer& held = *layers_[layer];
   absl::MutexLock lock(&held.mu);
-  held.pages[static_cast<int>(plane)] = std::move(pages);
+  held.pages[static_cast<int>(plane)].Hold(std::move(pages));
 }
 
 uint64_t Stripe::mirrored_bytes(Plane plane) const {

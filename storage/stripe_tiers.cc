@@ -87,7 +87,9 @@ absl::StatusOr<uint64_t> Stripe::Spill(Plane plane, uint64_t bytes,
   uint64_t spilled = 0;
   for (size_t i = 0; i < layers_.size() && spilled < bytes; ++i) {
     const auto layer = static_cast<int>(i);
-    if (layers_[i] == nullptr || FindPages(layer, plane) == nullptr) continue;
+    if (layers_[i] == nullptr) continue;
+    const std::shared_ptr<const PageSet> pages = FindPages(layer, plane);
+    if (pages == nullptr) continue;
     const absl::Status status = StoreRest(layer);
     if (IsDamage(status)) {
       damaged->push_back(std::string(status.message()));
@@ -95,8 +97,8 @@ absl::StatusOr<uint64_t> Stripe::Spill(Plane plane, uint64_t bytes,
     }
     if (!status.ok()) return status;
     Failpoint("spill.stored");
-    spilled += entries(layer) * EntryBytes(profile_, plane);
     ReplacePages(layer, plane, nullptr);
+    if (pages->holders() == 0) spilled += entries(layer) * EntryBytes(profile_, plane);
   }
   Failpoint("spill.freed");
   return spilled;
@@ -139,8 +141,8 @@ absl::Status Stripe::Restore(int layer, Plane plane, absl::Time deadline) {
   Layer& held = *layers_[layer];
   absl::MutexLock layer_lock(&held.mu);
   // Another one may have restored it meanwhile, and appended, and spilled it again.
-  std::shared_ptr<PageSet>& place = held.pages[static_cast<int>(plane)];
-  if (place == nullptr && entries(layer) == end) place = *std::move(pages);
+  HeldPages& place = held.pages[static_cast<int>(plane)];
+  if (place.get() == nullptr && entries(layer) == end) place.Hold(*std::move(pages));
   return absl::OkStatus();
 }
 

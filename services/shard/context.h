@@ -52,8 +52,8 @@ class Context {
   // what is damaged says so in the result.
   using RestoreFn = std::function<absl::Status(Stripe& stripe, Plane plane)>;
   absl::StatusOr<TierResult> Apply(const Tier& call, absl::Time deadline, const RestoreFn& restore);
-  // Spills pages of the plane, the first stripes first, until `bytes` of entries are gone. Returns
-  // how many are; their memory is free once the last reader lets go. Damage as in Stripe::Spill.
+  // Spills pages of the plane, the first stripes first, until those of `bytes` of entries are free.
+  // Returns how many are, and damage, as Stripe::Spill.
   absl::StatusOr<uint64_t> Spill(Plane plane, uint64_t bytes, std::vector<std::string>* damaged);
   uint64_t resident_bytes(Plane plane) const;
   // Lets go of copies of the plane's pages on the device, the first stripes first, until those of

@@ -1,9 +1,11 @@
 #include <gtest/gtest.h>
 
+#include "storage/entry_store.h"
 #include "storage/error.h"
 #include "storage/stripe.h"
 #include "tests/kernels/random_data.h"
 #include "tests/storage/stripe_data.h"
+#include "tests/support/temp_dir.h"
 
 namespace winnow {
 namespace {
@@ -17,7 +19,7 @@ std::shared_ptr<Stripe> ForkOf(Stripe& stripe, uint32_t entries) {
   return fork.value_or(nullptr);
 }
 
-class StripeForkTest : public testing::Test {
+class StripeForkTest : public ::testing::Test {
  protected:
   StripeForkTest() { Append(*stripe_, data_, 0, 200); }
 
@@ -49,6 +51,29 @@ TEST_F(StripeForkTest, SharesFullPagesAndCopiesThePartialOne) {
   }
   EXPECT_NE(KeyPage(*fork, 0, 2), KeyPage(*stripe_, 0, 2));
   EXPECT_EQ(PageSets(), 4 + 1);
+}
+
+TEST_F(StripeForkTest, OfAFullStripeIsFreeOnceBothAreSpilled) {
+  const testing::TempDir directory;
+  Recovery recovery;
+  const auto store = EntryStore::Open({.directory = directory.path()}, &recovery).value();
+  auto storage = std::make_shared<ContextStorage>(*storage_);
+  storage->store = store.get();
+  storage->record = {.context_id = "t/a", .tenant = "t", .profile = *profile_};
+  ASSERT_TRUE(store->AddContext(&storage->record).ok());
+  const StripeData data(*profile_, kStripeEntries, TestSeed());
+  Stripe stripe(storage, 0);
+  Append(stripe, data, 0, kStripeEntries);
+  const auto fork = ForkOf(stripe, kStripeEntries);
+  const uint64_t bytes = stripe.resident_bytes(Plane::kKv);
+  const uint64_t used = arena_.used_bytes();
+  std::vector<std::string> damaged;
+  EXPECT_EQ(fork->Spill(Plane::kKv, UINT64_MAX, &damaged).value(), 0u);
+  EXPECT_EQ(arena_.used_bytes(), used);
+  EXPECT_EQ(stripe.Spill(Plane::kKv, UINT64_MAX, &damaged).value(), bytes);
+  EXPECT_LE(arena_.used_bytes(), used - bytes);
+  ASSERT_TRUE(fork->Restore(0, Plane::kKv, absl::InfiniteFuture()).ok());
+  EXPECT_TRUE(data.Matches(*fork, 0, 0, kStripeEntries));
 }
 
 TEST_F(StripeForkTest, AtAPageBoundaryTakesNoMemory) {
