@@ -77,10 +77,18 @@ bool IsSameContext(const ContextRecord& a, const ContextRecord& b) {
          a.placement_key == b.placement_key && a.profile == b.profile && a.origin == b.origin;
 }
 
+absl::Status Incomplete(const std::string& directory, uint32_t stripe) {
+  return Error(absl::StatusCode::kFailedPrecondition, "SNAPSHOT_INCOMPLETE",
+               absl::StrCat("stripe ", stripe, " was not saved in ", directory,
+                            ", or was begun anew meanwhile; save from there on"),
+               {{"first_stripe", absl::StrCat(stripe)}});
+}
+
 // What was saved of the context so far.
 absl::StatusOr<SnapshotManifest> ReadBegun(const std::string& directory,
                                            const ContextRecord& record) {
   absl::StatusOr<SnapshotManifest> begun = ReadUnfinishedManifest(directory);
+  if (absl::IsNotFound(begun.status())) return Incomplete(directory, 0);
   if (!begun.ok() || IsSameContext(begun->record, record)) return begun;
   return Error(
       absl::StatusCode::kFailedPrecondition, "SNAPSHOT_OF_ANOTHER",
@@ -98,10 +106,7 @@ absl::Status CheckCovers(const std::string& directory, const SnapshotManifest& m
       return part.first_stripe <= number && number - part.first_stripe < part.stripes;
     };
     if (std::any_of(manifest.parts.begin(), manifest.parts.end(), holds)) continue;
-    return Error(absl::StatusCode::kFailedPrecondition, "SNAPSHOT_INCOMPLETE",
-                 absl::StrCat("stripe ", number, " was not saved in ", directory,
-                              ", or was begun anew meanwhile; save from there on"),
-                 {{"first_stripe", absl::StrCat(number)}});
+    return Incomplete(directory, number);
   }
   return absl::OkStatus();
 }
@@ -154,6 +159,17 @@ absl::StatusOr<uint64_t> SavePart(const std::string& directory, const SnapshotMa
     if (!begun.ok()) return begun.status();
     manifest = *std::move(begun);
   }
+  // A part that is sent again replaces the one before and those behind it.
+  const size_t replaced = std::erase_if(manifest.parts, [first_stripe](const SnapshotPart& part) {
+    return part.first_stripe >= first_stripe;
+  });
+  const bool begins_anew =
+      first_stripe == 0 && !absl::IsNotFound(ReadUnfinishedManifest(directory).status());
+  if (replaced != 0 || begins_anew) {
+    // Nothing may vouch for a file once it is another.
+    absl::Status status = WriteUnfinishedManifest(directory, manifest);
+    if (!status.ok()) return status;
+  }
   absl::StatusOr<std::unique_ptr<SealedFileWriter>> file =
       SealedFileWriter::Create(PartPath(directory, first_stripe));
   if (!file.ok()) return file.status();
@@ -164,10 +180,6 @@ absl::StatusOr<uint64_t> SavePart(const std::string& directory, const SnapshotMa
   }
   absl::StatusOr<FileSeal> seal = (*file)->Finish();
   if (!seal.ok()) return seal.status();
-  // A part that is sent again replaces the one before.
-  std::erase_if(manifest.parts, [first_stripe](const SnapshotPart& part) {
-    return part.first_stripe >= first_stripe;
-  });
   manifest.parts.push_back({.first_stripe = first_stripe, .stripes = count, .seal = *seal});
   if (absl::Status status = WriteUnfinishedManifest(directory, manifest); !status.ok()) {
     return status;
@@ -194,6 +206,10 @@ absl::Status LoadPart(const std::string& directory, const Profile& profile,
                       const SnapshotPart& part, const BlockSink& sink) {
   const std::string path = PartPath(directory, part.first_stripe);
   absl::StatusOr<std::unique_ptr<SealedFileReader>> file = SealedFileReader::Open(path, part.seal);
+  if (absl::IsNotFound(file.status())) {
+    return Error(absl::StatusCode::kDataLoss, "CORRUPT_SNAPSHOT", path + " is missing",
+                 {{"file", path}});
+  }
   if (!file.ok()) return file.status();
   while ((*file)->left() > 0) {
     BlockHeader block;

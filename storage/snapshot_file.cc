@@ -130,7 +130,7 @@ absl::StatusOr<std::unique_ptr<SealedFileReader>> SealedFileReader::Open(const s
   std::unique_ptr<SealedFileReader> reader(new SealedFileReader(path, fd, seal.bytes));
   XXH3_state_t* const state = XXH3_createState();
   XXH3_128bits_reset(state);
-  std::vector<std::byte> buffer(std::min<uint64_t>(kBufferBytes, seal.bytes + 1));
+  std::vector<std::byte> buffer(std::min<uint64_t>(kBufferBytes, seal.bytes) + 1);
   FileSeal found;
   absl::StatusOr<size_t> got = buffer.size();
   while (got.ok() && *got == buffer.size()) {

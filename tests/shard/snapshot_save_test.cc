@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "storage/error.h"
+#include "storage/snapshot_manifest.h"
 #include "tests/shard/snapshot_shard.h"
 #include "tests/support/pause.h"
 
@@ -151,6 +152,29 @@ TEST_F(ShardSnapshotTest, APartThatIsLateIsNotWritten) {
   pause.Resume();
   save.join();
   EXPECT_TRUE(std::filesystem::is_empty(directory()));
+}
+
+TEST_F(ShardSnapshotTest, APartThatIsBeingReplacedIsVouchedForNoMore) {
+  Create();
+  Append(0, kEntries);
+  for (const uint32_t stripe : {0u, 1u, 2u}) ASSERT_TRUE(SaveRange(stripe, kEntries).ok());
+  Pause pause("snapshot.part");
+  std::thread save([this] { EXPECT_TRUE(SaveRange(1, kEntries).ok()); });
+  EXPECT_TRUE(pause.AwaitArrival());
+  const auto unfinished = ReadUnfinishedManifest(directory());
+  pause.Resume();
+  save.join();
+  ASSERT_TRUE(unfinished.ok()) << unfinished.status();
+  EXPECT_EQ(unfinished->parts.size(), 1u);
+  EXPECT_EQ(ReadUnfinishedManifest(directory())->parts.size(), 2u);
+}
+
+TEST_F(ShardSnapshotTest, WithoutAnythingSavedThereIsNothingToFinish) {
+  Create();
+  Append(0, 10);
+  std::filesystem::create_directories(directory());
+  ExpectError(Finish(), StatusCode::kFailedPrecondition, "SNAPSHOT_INCOMPLETE");
+  ExpectError(SaveRange(1, 10).status(), StatusCode::kFailedPrecondition, "SNAPSHOT_INCOMPLETE");
 }
 
 TEST_F(ShardSnapshotTest, ASaveGoesOnAfterARestart) {

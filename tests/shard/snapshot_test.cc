@@ -10,6 +10,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_format.h"
 #include "storage/error.h"
+#include "storage/snapshot_manifest.h"
 #include "tests/shard/snapshot_shard.h"
 
 namespace winnow::testing {
@@ -152,6 +153,18 @@ TEST_F(ShardSnapshotTest, AProfileThatCannotBeIsRefused) {
   line = line.substr(0, line.find('\n'));
   line.replace(line.find(hex(saved)), hex(saved).size(), hex(record));
   WriteFile(path, line + "\n" + HexHash(line) + "\n");
+  ExpectError(Load("t/again"), StatusCode::kDataLoss, "CORRUPT_SNAPSHOT");
+}
+
+TEST_F(ShardSnapshotTest, ASizeThatCannotBeAndAMissingPartAreDamage) {
+  Create();
+  Append(0, 3);
+  Save(3);
+  SnapshotManifest manifest = ReadManifest(directory()).value();
+  manifest.parts[0].seal.bytes = UINT64_MAX;
+  ASSERT_TRUE(WriteManifest(directory(), manifest).ok());
+  ExpectError(Load("t/again"), StatusCode::kDataLoss, "CORRUPT_SNAPSHOT");
+  ASSERT_TRUE(std::filesystem::remove(directory() + "/part-000000.wns"));
   ExpectError(Load("t/again"), StatusCode::kDataLoss, "CORRUPT_SNAPSHOT");
 }
 
