@@ -173,6 +173,7 @@ absl::StatusOr<ContextRecord> DecodeContextRecord(std::string_view bytes) {
   record.profile = TakeProfile(&from);
   record.placement_key = from.Take<uint64_t>();
   record.durability = static_cast<Durability>(from.Take<uint8_t>());
+  if (record.durability > Durability::kSynced) return Corrupt("it has a durability there is not");
   const uint8_t flags = from.Take<uint8_t>();
   record.sealed = (flags & kSealed) != 0;
   record.pinned_until = from.TakeTime();

@@ -170,8 +170,10 @@ absl::Status ManifestSeal::Update(rocksdb::DB* db) {
 absl::Status ManifestSeal::ForgetLog(uint64_t number) {
   absl::MutexLock lock(&mu_);
   absl::StatusOr<Seal> seal = ReadSeal();
-  // Nothing is missed by what cannot be read.
-  if (!seal.ok() || seal->logs.erase(number) == 0) return absl::OkStatus();
+  // Nothing is missed by what is damaged; what cannot be read just now would miss the log.
+  if (absl::IsDataLoss(seal.status())) return absl::OkStatus();
+  if (!seal.ok()) return seal.status();
+  if (seal->logs.erase(number) == 0) return absl::OkStatus();
   return WriteSeal(*seal);
 }
 

@@ -60,6 +60,13 @@ TEST(ContextRecord, NoticesEveryFlippedByteAndEveryTruncation) {
   }
 }
 
+TEST(ContextRecord, OfADurabilityThatThereIsNotIsDamaged) {
+  ContextRecord record = FullRecord();
+  record.durability = static_cast<Durability>(4);
+  EXPECT_EQ(ErrorReason(DecodeContextRecord(EncodeContextRecord(record)).status()),
+            "CORRUPT_RECORD");
+}
+
 TEST(ContextRecord, OfALaterVersionIsRefused) {
   std::string bytes = EncodeContextRecord(FullRecord());
   bytes[0] = 3;
