@@ -66,7 +66,14 @@ absl::StatusOr<AppendReply> Coordinator::Impl::Append(const AppendEntries& reque
 absl::Status Coordinator::Impl::GapError(const ContextRoute& route, const AppendEntries& request,
                                          absl::Time deadline) {
   absl::StatusOr<std::vector<shard::ContextState>> states = DescribeAll(route, deadline);
-  return states.ok() ? Gap(request, LayerEnds(*states, request)) : states.status();
+  if (!states.ok()) return states.status();
+  const std::vector<uint64_t> ends = LayerEnds(*states, request);
+  if (*std::min_element(ends.begin(), ends.end()) < request.start_position) {
+    return Gap(request, ends);
+  }
+  // The layers go on behind what is missing: it is lost, unless it has been appended by now.
+  const absl::Status whole = DescribeWhole(channels_, map_, route.name, deadline).status();
+  return whole.ok() ? Gap(request, {request.start_position}) : whole;
 }
 
 absl::StatusOr<uint64_t> Coordinator::Impl::AppendPieceTo(const ContextRoute& route,

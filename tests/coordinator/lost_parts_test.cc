@@ -76,6 +76,15 @@ TEST_F(LostPartsTest, AreHealedByAppendingThemAgain) {
   cluster_.ExpectHolds(sample_, kEntries);
 }
 
+TEST_F(LostPartsTest, AreNoGapThatAnAppendBehindThemCouldResumeAt) {
+  cluster_.HolderOf("a", 1).Restart();
+  ExpectError(Create(), StatusCode::kDataLoss, "MISSING_ENTRIES");
+  for (const uint32_t start : {kStripeEntries + 100, 2 * kStripeEntries}) {
+    ExpectError(cluster_.Append(sample_, start, 10).status(), StatusCode::kDataLoss,
+                "MISSING_ENTRIES");
+  }
+}
+
 TEST_F(LostPartsTest, OfTheLastStripeAreThoseOfAShorterContext) {
   cluster_.HolderOf("a", 2).Restart();
   ASSERT_TRUE(Create().ok());
