@@ -79,7 +79,6 @@ class Maintenance {
                                                          absl::Time deadline) const;
 
  private:
-
   const Channels channels_;
   const cluster::ClusterMap& map_;
 };

@@ -220,6 +220,11 @@ void Shard::Impl::Reap() {
     }
     for (const std::shared_ptr<Context>& context : AllContexts()) {
       if (!context->expired()) continue;
+      {
+        // Thousands may expire at once, and each removal waits for the disk.
+        absl::MutexLock lock(&mu_);
+        if (stopping_) return;
+      }
       absl::MutexLock lock(&catalog_mu_);
       // What the disk refuses is tried again.
       if (context->RemoveIfOver(absl::Now()).value_or(false)) Forget(*context);
