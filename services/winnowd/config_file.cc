@@ -18,6 +18,12 @@ std::string VariableOf(const std::string& name) {
   return absl::StrCat("WINNOW_", absl::AsciiStrToUpper(absl::StrReplaceAll(name, {{"-", "_"}})));
 }
 
+// Null where it is not set, or set to nothing, which is the same to CLI11.
+const char* ValueOf(const std::string& variable) {
+  const char* value = std::getenv(variable.c_str());
+  return value == nullptr || *value == '\0' ? nullptr : value;
+}
+
 // CLI11 reads the file before the environment and keeps what it has first; lines that a variable
 // overrules are left out here.
 class FileBehindEnvironment final : public CLI::ConfigINI {
@@ -25,7 +31,7 @@ class FileBehindEnvironment final : public CLI::ConfigINI {
   std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
     std::vector<CLI::ConfigItem> items = CLI::ConfigINI::from_config(input);
     std::erase_if(items, [](const CLI::ConfigItem& item) {
-      return std::getenv(VariableOf(item.name).c_str()) != nullptr;
+      return ValueOf(VariableOf(item.name)) != nullptr;
     });
     return items;
   }
@@ -35,7 +41,7 @@ class FileBehindEnvironment final : public CLI::ConfigINI {
 
 void AddConfigFile(CLI::App& app) {
   // CLI11 does not ask the environment for the file's name.
-  const char* named = std::getenv("WINNOW_CONFIG");
+  const char* named = ValueOf("WINNOW_CONFIG");
   app.set_config("--config", named == nullptr ? "" : named,
                  "file of key=value lines named as the flags are", named != nullptr);
   app.get_config_ptr()->envname("WINNOW_CONFIG")->type_name("FILE");

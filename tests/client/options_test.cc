@@ -254,6 +254,16 @@ TEST(Options, TheEnvironmentNamesTheFile) {
   EXPECT_THAT(Refused({}, {{"WINNOW_CONFIG", dir.File("absent")}}), HasSubstr("absent"));
 }
 
+TEST(Options, AnEmptyVariableIsNone) {
+  const testing::TempDir dir;
+  const std::string config = "--config=" + dir.Write("config", "data-dir=/d\nshards=2\n");
+  const Options options = Accepted({config}, {{"WINNOW_DATA_DIR", ""}, {"WINNOW_SHARDS", ""}});
+  EXPECT_EQ(options.data_dir, "/d");
+  EXPECT_EQ(options.shards, 2u);
+  EXPECT_EQ(Accepted({config}, {{"WINNOW_CONFIG", ""}}).shards, 2u);
+  EXPECT_EQ(Accepted({}, {{"WINNOW_CONFIG", ""}}).shards, 4u);
+}
+
 TEST(Options, HelpAndVersionExitWithZero) {
   const Outcome help = Parse({"--help"});
   EXPECT_EQ(help.exit_code, 0);
