@@ -209,7 +209,10 @@ void AddContextCommands(CLI::App& app, const Globals& globals, Run* run) {
     return sub;
   };
   CLI::App* create = add("create", "Create an empty context", Create);
-  create->add_option("--profile", flags->profile, "fingerprint, name or preset")->required();
+  create
+      ->add_option("--profile", flags->profile,
+                   "fingerprint, or name that one profile or preset alone has")
+      ->required();
   create->add_option("--id", flags->id, "chosen by the service if not given");
   AddDurability(create, &flags->options.durability);
   AddDuration(create, "--ttl", "never", &flags->options.ttl,

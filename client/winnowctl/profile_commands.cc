@@ -4,12 +4,15 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "client/winnowctl/commands.h"
 #include "client/winnowctl/profile_json.h"
 #include "client/winnowctl/table.h"
+#include "storage/error.h"
 #include "storage/profile.h"
 
 namespace winnow::ctl {
@@ -83,22 +86,32 @@ int Register(const Globals& globals, const RegisterFlags& flags) {
   return preset.ok() ? RegisterAll(globals, {*preset}) : Fail(preset.status());
 }
 
+// Contexts of a shape that was not meant would only show when they are filled.
+absl::Status Ambiguous(const std::string& name, const std::set<std::string>& fingerprints) {
+  return Error(absl::StatusCode::kFailedPrecondition, "AMBIGUOUS_PROFILE",
+               absl::StrCat("several profiles, registered or preset, are called '", name,
+                            "'; give the fingerprint of one: ", absl::StrJoin(fingerprints, ", ")));
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> ResolveProfile(client::Client& client, const std::string& name) {
   absl::StatusOr<std::vector<client::RegisteredProfile>> profiles = client.ListProfiles();
   if (!profiles.ok()) return profiles.status();
+  std::set<std::string> named;
   for (const client::RegisteredProfile& registered : *profiles) {
-    if (registered.fingerprint == name || registered.profile.name == name) {
-      return registered.fingerprint;
-    }
+    if (registered.fingerprint == name) return name;
+    if (registered.profile.name == name) named.insert(registered.fingerprint);
   }
-  absl::StatusOr<Profile> preset = PresetProfile(name);
-  if (!preset.ok()) {
+  const absl::StatusOr<Profile> preset = PresetProfile(name);
+  if (named.empty() && !preset.ok()) {
     return absl::NotFoundError(absl::StrCat("no registered profile has the fingerprint or name '",
                                             name, "', and ", preset.status().message()));
   }
-  return client.RegisterProfile(*preset);
+  const bool registered = !named.empty();
+  if (preset.ok()) named.insert(Fingerprint(*preset));
+  if (named.size() > 1) return Ambiguous(name, named);
+  return registered ? *named.begin() : client.RegisterProfile(*preset);
 }
 
 void AddProfileCommands(CLI::App& app, const Globals& globals, Run* run) {

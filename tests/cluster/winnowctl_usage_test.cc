@@ -82,6 +82,34 @@ TEST(WinnowctlUsageTest, AProfileOfOnesOwnIsAnEditedOne) {
               HasSubstr("absent cannot be read"));
 }
 
+TEST(WinnowctlUsageTest, ANameOfSeveralProfilesIsNoName) {
+  const Service service = Service::Standalone(1);
+  const std::string address = "--address=" + service.address();
+  const TempDir dir;
+  const auto fingerprint_of = [&](json profile, const char* name, int top_k) {
+    profile["name"] = name;
+    profile["top_k"] = top_k;
+    const Outcome done =
+        RunCtl({"profile", "register", "-o", "json", address,
+                "--file=" + dir.Write("profile.json", json::array({profile}).dump())});
+    EXPECT_EQ(done.code, kOk) << done.err;
+    return json::parse(done.out)[0]["fingerprint"].get<std::string>();
+  };
+  const json presets = json::parse(RunCtl({"profile", "presets", "-o", "json"}).out);
+  const std::vector<std::string> mine = {fingerprint_of(presets[0], "mine", 100),
+                                         fingerprint_of(presets[0], "mine", 200)};
+  const std::string like_a_preset = fingerprint_of(presets[0], "glm-5", 100);
+  const auto create = [&](const std::string& profile) {
+    return RunCtl({"context", "create", "--profile=" + profile, address});
+  };
+  const Outcome ambiguous = create("mine");
+  EXPECT_EQ(ambiguous.code, kRefused);
+  EXPECT_THAT(ambiguous.err,
+              AllOf(HasSubstr("AMBIGUOUS_PROFILE"), HasSubstr(mine[0]), HasSubstr(mine[1])));
+  EXPECT_THAT(create("glm-5").err, AllOf(HasSubstr("AMBIGUOUS_PROFILE"), HasSubstr(like_a_preset)));
+  EXPECT_THAT(create(mine[1]).out, HasSubstr(mine[1]));
+}
+
 TEST(WinnowctlUsageTest, DeletesNothingWithoutAYes) {
   const Service service = Service::Standalone(1);
   const std::string address = "--address=" + service.address();
