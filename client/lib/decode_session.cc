@@ -34,9 +34,10 @@ class DecodeSession::Impl {
                             grpc::ClientBidiReactor<v1::DecodeRequest, v1::DecodeReply>* reactor) {
                        connection_->retrieval->async()->Decode(context, reactor);
                      },
-                 .peer = "the service at " + connection_->address,
-                 .unavailable_reason = "STREAM_BROKEN",
-                 .fact = {"address", connection_->address}}) {}
+                 .peer = {.name = "the service at " + connection_->address,
+                          .unavailable_reason = "STREAM_BROKEN",
+                          .fact = {"address", connection_->address},
+                          .pass_errors_on = true}}) {}
 
   std::future<absl::StatusOr<DecodeResult>> Start(const DecodeStep& step) {
     if (absl::Status status = CheckAppendBytes(step.layers); !status.ok()) {

@@ -46,9 +46,9 @@ RemoteShardChannel::RemoteShardChannel(RemoteShard shard)
                           grpc::ClientBidiReactor<v1::ShardRequest, v1::ShardReply>* reactor) {
                      stub_->async()->Exchange(context, reactor);
                    },
-               .peer = absl::StrCat("shard ", shard_.shard, " at ", shard_.address),
-               .unavailable_reason = kLost,
-               .fact = {"shards", absl::StrCat(shard_.shard)}}) {}
+               .peer = {.name = absl::StrCat("shard ", shard_.shard, " at ", shard_.address),
+                        .unavailable_reason = kLost,
+                        .fact = {"shards", absl::StrCat(shard_.shard)}}}) {}
 
 void RemoteShardChannel::Start(const shard::Call& call, absl::Time deadline, Done done) {
   const absl::Duration timeout = deadline - absl::Now();

@@ -18,14 +18,14 @@
 #include "grpcpp/alarm.h"
 #include "grpcpp/client_context.h"
 #include "grpcpp/support/client_callback.h"
-#include "services/wire/status.h"
+#include "services/wire/stream_peer.h"
 #include "storage/error.h"
 
 namespace winnow::wire {
 
 // Many calls over one bidirectional stream, matched by id. Every call ends: with its reply, with
-// DEADLINE_EXCEEDED at its deadline, or with the stream's error when that breaks. The next call
-// after a break opens a new stream; a call is never sent twice. Thread-safe.
+// DEADLINE_EXCEEDED at its deadline, or with an error of its peer's when the stream breaks. The
+// next call after a break opens a new stream; a call is never sent twice. Thread-safe.
 //
 // Traits names the messages and where their id is:
 //   using Request, Reply;
@@ -42,11 +42,7 @@ class CallStream {
   struct Options {
     // Starts the RPC on a stub.
     std::function<void(grpc::ClientContext*, Reactor*)> open;
-    // For messages: "shard 2 at 10.0.0.7:7600".
-    std::string peer;
-    // Of the error when the stream breaks, and the facts that go with it.
-    std::string unavailable_reason;
-    std::pair<std::string, std::string> fact;
+    StreamPeer peer;
     // Calls under way; more are refused with RESOURCE_EXHAUSTED TOO_MANY_CALLS.
     size_t max_pending = 1024;
   };
@@ -91,10 +87,6 @@ class CallStream<Traits>::Core : public std::enable_shared_from_this<Core> {
   };
 
   void Expire(uint64_t id);
-  absl::Status Unavailable(const std::string& why) const {
-    return Error(absl::StatusCode::kUnavailable, options_.unavailable_reason,
-                 options_.peer + " is unavailable: " + why, {options_.fact});
-  }
   bool NothingRuns() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return active_ == 0; }
 
   const Options options_;
@@ -186,11 +178,12 @@ void CallStream<Traits>::Core::Start(Request request, absl::Time deadline, Done 
   {
     absl::MutexLock lock(&mu_);
     if (closed_) {
-      refusal = Unavailable("this end is closing");
+      refusal = options_.peer.Unavailable("this end is closing");
     } else if (pending_.size() >= options_.max_pending) {
-      refusal = Error(absl::StatusCode::kResourceExhausted, "TOO_MANY_CALLS",
-                      std::to_string(pending_.size()) + " calls are waiting for " + options_.peer,
-                      {options_.fact});
+      refusal =
+          Error(absl::StatusCode::kResourceExhausted, "TOO_MANY_CALLS",
+                std::to_string(pending_.size()) + " calls are waiting for " + options_.peer.name,
+                {options_.peer.fact});
     } else {
       const uint64_t id = next_id_++;
       Traits::SetId(&request, id);
@@ -235,7 +228,8 @@ void CallStream<Traits>::Core::Expire(uint64_t id) {
     ++active_;
   }
   late.done(Error(absl::StatusCode::kDeadlineExceeded, "DEADLINE",
-                  options_.peer + " did not answer before the deadline", {options_.fact}));
+                  options_.peer.name + " did not answer before the deadline",
+                  {options_.peer.fact}));
   late.done = nullptr;
   Leave();
 }
@@ -255,8 +249,7 @@ void CallStream<Traits>::Core::OnEnd(Stream* stream, const grpc::Status& status)
       }
     }
   }
-  const absl::Status why =
-      Unavailable(status.error_message().empty() ? "it ended the stream" : status.error_message());
+  const absl::Status why = options_.peer.WhyEnded(status);
   for (Pending& orphan : orphans) orphan.done(why);
 }
 

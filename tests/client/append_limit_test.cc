@@ -42,5 +42,15 @@ TEST_F(AppendLimitTest, HoldsForEveryWayToAppend) {
       context.StartDecode()->Run({.start_position = 0, .count = 1, .layers = layers_}).status());
 }
 
+TEST_F(AppendLimitTest, ADecodeTellsThatTheServiceTakesLess) {
+  client::Client client(service_.address());
+  const client::Context context = client.OpenContext("text").value();
+  constexpr size_t kMoreThanTheServiceTakes = 5 << 20;
+  layers_[0].kv_rows = layers_[0].kv_rows.first(kMoreThanTheServiceTakes);
+  const absl::Status status =
+      context.StartDecode()->Run({.start_position = 0, .count = 1, .layers = layers_}).status();
+  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+}
+
 }  // namespace
 }  // namespace winnow::ctl

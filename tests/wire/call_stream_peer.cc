@@ -65,14 +65,13 @@ uint64_t ValueOf(const absl::StatusOr<v1::ShardReply>& reply) {
 
 Caller::Caller(const std::string& address, size_t max_pending)
     : stub_(v1::Shard::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()))),
-      stream_({.open =
-                   [this](grpc::ClientContext* context, CallStream<Traits>::Reactor* reactor) {
-                     stub_->async()->Exchange(context, reactor);
-                   },
-               .peer = "the peer",
-               .unavailable_reason = "PEER_GONE",
-               .fact = {"peer", "7"},
-               .max_pending = max_pending}) {}
+      stream_(
+          {.open =
+               [this](grpc::ClientContext* context, CallStream<Traits>::Reactor* reactor) {
+                 stub_->async()->Exchange(context, reactor);
+               },
+           .peer = {.name = "the peer", .unavailable_reason = "PEER_GONE", .fact = {"peer", "7"}},
+           .max_pending = max_pending}) {}
 
 Caller::Answer Caller::Call(uint64_t value, absl::Duration timeout, size_t padding) {
   v1::ShardRequest request;

@@ -29,7 +29,9 @@ struct DecodeResult {
 };
 
 // A stream of steps that the service answers in order. A step that fails does not end the session;
-// after the stream broke, the next step opens a new one. Thread-safe.
+// after the stream broke, the next step opens a new one. Steps under way then end with UNAVAILABLE
+// STREAM_BROKEN, or with why gRPC ended the stream: RESOURCE_EXHAUSTED for a step that is larger
+// than the service takes, or for too many streams. Thread-safe.
 class DecodeSession {
  public:
   DecodeSession(std::shared_ptr<Connection> connection, std::string context_id);
