@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -29,24 +30,22 @@ struct Total {
   std::string tenant;
   std::string context_id;
   TierResult sum;
+  absl::Status status;  // of what came after that
 };
 
 using Step = std::function<absl::StatusOr<TierResult>(const client::Context&, StripeRange)>;
 
 // Over all ranges of a context.
-absl::StatusOr<Total> OverRanges(const std::string& what, const client::Context& context,
-                                 const Step& step) {
-  Total total{.context_id = context.id()};
-  const absl::Status status = ByRanges<TierResult>(
+void OverRanges(const std::string& what, const client::Context& context, const Step& step,
+                Total* total) {
+  total->status = ByRanges<TierResult>(
       what, [&](StripeRange range) { return step(context, range); },
       [&](const TierResult& result) {
-        total.sum.index_bytes += result.index_bytes;
-        total.sum.kv_bytes += result.kv_bytes;
-        total.sum.corrupt.insert(total.sum.corrupt.end(), result.corrupt.begin(),
-                                 result.corrupt.end());
+        total->sum.index_bytes += result.index_bytes;
+        total->sum.kv_bytes += result.kv_bytes;
+        total->sum.corrupt.insert(total->sum.corrupt.end(), result.corrupt.begin(),
+                                  result.corrupt.end());
       });
-  if (!status.ok()) return status;
-  return total;
 }
 
 int Move(const Globals& globals, const TierFlags& flags, const std::string& what,
@@ -54,17 +53,18 @@ int Move(const Globals& globals, const TierFlags& flags, const std::string& what
   client::Client client = globals.Connect();
   absl::StatusOr<client::Context> context = client.OpenContext(flags.id);
   if (!context.ok()) return Fail(context.status());
-  absl::StatusOr<Total> total = OverRanges(what, *context, step);
-  if (!total.ok()) return Fail(total.status());
+  Total total{.context_id = flags.id};
+  OverRanges(what, *context, step, &total);
+  if (!total.status.ok()) return Fail(total.status);
   if (globals.json) {
-    std::cout << nlohmann::ordered_json{{"context_id", total->context_id},
-                                        {"index_bytes", total->sum.index_bytes},
-                                        {"kv_bytes", total->sum.kv_bytes}}
+    std::cout << nlohmann::ordered_json{{"context_id", total.context_id},
+                                        {"index_bytes", total.sum.index_bytes},
+                                        {"kv_bytes", total.sum.kv_bytes}}
                      .dump(2)
               << "\n";
   } else {
-    std::cout << done << " " << FormatBytes(total->sum.kv_bytes) << " of KV rows and "
-              << FormatBytes(total->sum.index_bytes) << " of index keys of " << flags.id << "\n";
+    std::cout << done << " " << FormatBytes(total.sum.kv_bytes) << " of KV rows and "
+              << FormatBytes(total.sum.index_bytes) << " of index keys of " << flags.id << "\n";
   }
   return kOk;
 }
@@ -90,62 +90,76 @@ absl::StatusOr<std::vector<client::ContextName>> ContextsToVerify(const Globals&
   return flags.all_tenants ? ListAllContexts(globals) : ListContextsOf(globals, {tenant});
 }
 
-absl::StatusOr<Total> VerifyOne(const Globals& globals, const client::ContextName& name,
-                                Planes planes) {
+Total VerifyOne(const Globals& globals, const client::ContextName& name, Planes planes) {
+  Total total{.tenant = name.tenant, .context_id = name.context_id};
   client::Client client = globals.ConnectAs(name.tenant);
-  absl::StatusOr<client::Context> context = client.OpenContext(name.context_id);
-  if (!context.ok()) return context.status();
-  absl::StatusOr<Total> total =
-      OverRanges("verifying " + name.context_id, *context,
-                 [planes](const client::Context& each, StripeRange range) {
-                   return each.Verify(planes, range);
-                 });
-  if (total.ok()) total->tenant = name.tenant;
+  const absl::StatusOr<client::Context> context = client.OpenContext(name.context_id);
+  if (context.ok()) {
+    OverRanges(
+        "verifying " + name.context_id, *context,
+        [planes](const client::Context& each, StripeRange range) {
+          return each.Verify(planes, range);
+        },
+        &total);
+  } else {
+    total.status = context.status();
+  }
+  if (absl::IsDataLoss(total.status)) {  // a part of it is lost
+    total.sum.corrupt.emplace_back(total.status.message());
+    total.status = absl::OkStatus();
+  }
   return total;
 }
 
-absl::StatusOr<std::vector<Total>> VerifyAll(const Globals& globals, const TierFlags& flags) {
-  absl::StatusOr<std::vector<client::ContextName>> names = ContextsToVerify(globals, flags);
-  if (!names.ok()) return names.status();
+// Of several contexts, one that fails does not keep the others back, unless nobody answers.
+std::vector<Total> VerifyAll(const Globals& globals, const TierFlags& flags,
+                             const std::vector<client::ContextName>& names, int* code) {
   std::vector<Total> totals;
-  for (const client::ContextName& name : *names) {
-    absl::StatusOr<Total> total = VerifyOne(globals, name, flags.planes);
+  for (const client::ContextName& name : names) {
+    Total total = VerifyOne(globals, name, flags.planes);
     // One of several may be deleted or expire at any time.
-    if (absl::IsNotFound(total.status()) && flags.id.empty()) continue;
-    if (absl::IsDataLoss(total.status())) {
-      // A part of it is lost; the others are still to be looked at.
-      Total lost;
-      lost.tenant = name.tenant;
-      lost.context_id = name.context_id;
-      lost.sum.corrupt = {std::string(total.status().message())};
-      total = std::move(lost);
-    }
-    if (!total.ok()) return total.status();
-    totals.push_back(*std::move(total));
+    if (flags.id.empty() && absl::IsNotFound(total.status)) continue;
+    if (!total.sum.corrupt.empty()) *code = std::max(*code, kRefused);
+    if (!total.status.ok()) *code = std::max(*code, Fail(total.status));
+    totals.push_back(std::move(total));
+    if (*code == kUnreachable) break;
   }
   return totals;
 }
 
-int Verify(const Globals& globals, const TierFlags& flags) {
-  absl::StatusOr<std::vector<Total>> totals = VerifyAll(globals, flags);
-  if (!totals.ok()) return Fail(totals.status());
+void PrintVerified(const Globals& globals, const std::vector<Total>& totals) {
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
   Table table({"TENANT", "CONTEXT", "INDEX", "KV", "DAMAGES"});
-  std::string damages;
-  for (const Total& total : *totals) {
-    all.push_back({{"tenant", total.tenant},
-                   {"context_id", total.context_id},
-                   {"index_bytes", total.sum.index_bytes},
-                   {"kv_bytes", total.sum.kv_bytes},
-                   {"corrupt", total.sum.corrupt}});
+  std::string details;
+  for (const Total& total : totals) {
+    nlohmann::ordered_json row = {{"tenant", total.tenant},
+                                  {"context_id", total.context_id},
+                                  {"index_bytes", total.sum.index_bytes},
+                                  {"kv_bytes", total.sum.kv_bytes},
+                                  {"corrupt", total.sum.corrupt}};
+    std::string damages = absl::StrCat(total.sum.corrupt.size());
+    std::vector<std::string> lines = total.sum.corrupt;
+    if (!total.status.ok()) {
+      row["error"] = std::string(total.status.message());
+      damages += ", then failed";
+      lines.push_back(absl::StrCat("failed: ", total.status.message()));
+    }
+    all.push_back(std::move(row));
     table.Add({total.tenant, total.context_id, FormatBytes(total.sum.index_bytes),
-               FormatBytes(total.sum.kv_bytes), absl::StrCat(total.sum.corrupt.size())});
-    for (const std::string& line : total.sum.corrupt) {
-      absl::StrAppend(&damages, total.tenant, "/", total.context_id, ": ", line, "\n");
+               FormatBytes(total.sum.kv_bytes), damages});
+    for (const std::string& line : lines) {
+      absl::StrAppend(&details, total.tenant, "/", total.context_id, ": ", line, "\n");
     }
   }
-  std::cout << (globals.json ? all.dump(2) + "\n" : table.ToString() + damages);
-  return damages.empty() ? kOk : kRefused;
+  std::cout << (globals.json ? all.dump(2) + "\n" : table.ToString() + details);
+}
+
+int Verify(const Globals& globals, const TierFlags& flags) {
+  const absl::StatusOr<std::vector<client::ContextName>> names = ContextsToVerify(globals, flags);
+  if (!names.ok()) return Fail(names.status());
+  int code = kOk;
+  PrintVerified(globals, VerifyAll(globals, flags, *names, &code));
+  return code;
 }
 
 void AddPlane(CLI::App* command, TierFlags* flags, Planes preset, const std::string& shown) {
