@@ -28,6 +28,10 @@ absl::StatusOr<std::vector<client::ContextName>> ListAllContexts(const Globals& 
   return ListContextsOf(globals, *tenants);
 }
 
+bool IsGone(const absl::Status& status) {
+  return absl::IsNotFound(status) && ErrorReason(status) == "UNKNOWN_CONTEXT";
+}
+
 int Fail(const absl::Status& status) {
   std::cerr << "winnowctl: " << status.message();
   const std::string reason = ErrorReason(status);

@@ -33,6 +33,8 @@ absl::StatusOr<std::vector<client::ContextName>> ListContextsOf(
     const Globals& globals, const std::vector<std::string>& tenants);
 // The contexts of all tenants.
 absl::StatusOr<std::vector<client::ContextName>> ListAllContexts(const Globals& globals);
+// Whether a context that was listed has been deleted, or has expired, since.
+bool IsGone(const absl::Status& status);
 
 // Prints the error to stderr and returns its exit code.
 int Fail(const absl::Status& status);

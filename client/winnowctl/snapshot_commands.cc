@@ -113,8 +113,7 @@ int SaveAll(const Globals& globals, const SnapshotFlags& flags) {
   const absl::StatusOr<std::vector<ContextName>> names = ListAllContexts(globals);
   if (!names.ok()) return Fail(names.status());
   if (names->empty()) std::cerr << "winnowctl: there are no contexts, so nothing is saved\n";
-  // It may have been deleted, or have expired, since it was listed.
-  return CopyAll(globals, flags.directory, *names, SaveOne, absl::IsNotFound);
+  return CopyAll(globals, flags.directory, *names, SaveOne, IsGone);
 }
 
 int LoadAll(const Globals& globals, const SnapshotFlags& flags) {

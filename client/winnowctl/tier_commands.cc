@@ -117,8 +117,7 @@ std::vector<Total> VerifyAll(const Globals& globals, const TierFlags& flags,
   std::vector<Total> totals;
   for (const client::ContextName& name : names) {
     Total total = VerifyOne(globals, name, flags.planes);
-    // One of several may be deleted or expire at any time.
-    if (flags.id.empty() && absl::IsNotFound(total.status)) continue;
+    if (flags.id.empty() && IsGone(total.status)) continue;
     if (!total.sum.corrupt.empty()) *code = std::max(*code, kRefused);
     if (!total.status.ok()) *code = std::max(*code, Fail(total.status));
     totals.push_back(std::move(total));

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "storage/error.h"
 #include "tests/cluster/run_ctl.h"
@@ -50,6 +51,26 @@ TEST(ManyContextsTest, AVerificationStopsWhereNobodyAnswers) {
   EXPECT_EQ(outcome.code, kUnreachable);
   EXPECT_THAT(outcome.out, AllOf(HasSubstr("page 1 of a"), HasSubstr("default/b: failed"),
                                  Not(HasSubstr("page 1 of c"))));
+}
+
+TEST(ManyContextsTest, OnlyADeletedContextIsPassedOver) {
+  const auto not_found = [](const char* reason, const char* message) {
+    return Error(absl::StatusCode::kNotFound, reason, message);
+  };
+  const ScriptedService service({{"a", {.open = not_found("UNKNOWN_CONTEXT", "a is gone")}},
+                                 {"b", {.after = not_found("UNKNOWN_CONTEXT", "b is gone")}},
+                                 {"c", {.open = not_found("UNKNOWN_PROFILE", "c has no shape")}},
+                                 {"d", {.after = not_found("NO_FILE", "d has no file")}}});
+  for (std::vector<std::string> command : std::vector<std::vector<std::string>>{
+           {"verify", "--all-tenants"}, {"snapshot", "save-all", "/backup"}}) {
+    command.insert(command.end(), {"-o", "json", "--address=" + service.address()});
+    const Outcome outcome = RunCtl(command);
+    EXPECT_EQ(outcome.code, kRefused) << command[0];
+    const json rows = json::parse(outcome.out, nullptr, /*allow_exceptions=*/false);
+    ASSERT_EQ(rows.size(), 2u) << outcome.out;
+    EXPECT_EQ(rows[0]["error"], "c has no shape");
+    EXPECT_EQ(rows[1]["error"], "d has no file");
+  }
 }
 
 }  // namespace
