@@ -3,11 +3,30 @@
 #include <utility>
 
 #include "client/lib/connection.h"
+#include "client/lib/context_life.h"
 #include "client/lib/messages.h"
 #include "services/wire/fields.h"
 #include "services/wire/profile.h"
 
 namespace winnow::client {
+namespace {
+
+absl::StatusOr<Context> Open(const std::shared_ptr<Connection>& connection,
+                             const std::string& context_id, absl::Time deadline) {
+  v1::DescribeContextRequest request;
+  v1::DescribeContextReply reply;
+  request.set_tenant(connection->options.tenant);
+  request.set_context_id(context_id);
+  const absl::Status status = connection->Call(deadline, [&](grpc::ClientContext* context) {
+    return connection->contexts->DescribeContext(context, request, &reply);
+  });
+  if (!status.ok()) return status;
+  absl::StatusOr<Profile> profile = wire::ToProfile(reply.profile());
+  if (!profile.ok()) return profile.status();
+  return Context(connection, context_id, std::make_shared<const Profile>(*std::move(profile)));
+}
+
+}  // namespace
 
 Client::Client(const std::string& address, ClientOptions options)
     : connection_(std::make_shared<Connection>(address, std::move(options))) {}
@@ -45,51 +64,40 @@ absl::StatusOr<std::vector<RegisteredProfile>> Client::ListProfiles() {
 absl::StatusOr<Context> Client::CreateContext(const std::string& profile_fingerprint,
                                               const std::string& context_id,
                                               const ContextOptions& options) {
+  const bool drawn = context_id.empty();
+  const std::string id = drawn ? RandomContextId() : context_id;
+  const absl::Time deadline = connection_->Deadline();
   v1::CreateContextRequest request;
   v1::CreateContextReply reply;
   request.set_tenant(connection_->options.tenant);
   request.set_profile_fingerprint(profile_fingerprint);
-  request.set_context_id(context_id);
+  request.set_context_id(id);
   request.set_durability(wire::FromDurability(options.durability));
   request.set_ttl_ms(wire::FromDuration(options.ttl));
-  const absl::Status status = connection_->Call([&](grpc::ClientContext* context) {
+  const absl::Status status = connection_->Call(deadline, [&](grpc::ClientContext* context) {
     return connection_->contexts->CreateContext(context, request, &reply);
   });
-  if (!status.ok()) return status;
-  return OpenContext(reply.context_id());
+  absl::StatusOr<Context> created = status.ok() ? Open(connection_, id, deadline) : status;
+  if (drawn && !created.ok()) DeleteUnnamed(connection_, id);
+  return created;
 }
 
 absl::StatusOr<Context> Client::OpenContext(const std::string& context_id) {
-  v1::DescribeContextRequest request;
-  v1::DescribeContextReply reply;
-  request.set_tenant(connection_->options.tenant);
-  request.set_context_id(context_id);
-  const absl::Status status = connection_->Call([&](grpc::ClientContext* context) {
-    return connection_->contexts->DescribeContext(context, request, &reply);
-  });
-  if (!status.ok()) return status;
-  absl::StatusOr<Profile> profile = wire::ToProfile(reply.profile());
-  if (!profile.ok()) return profile.status();
-  return Context(connection_, context_id, std::make_shared<const Profile>(*std::move(profile)));
+  return Open(connection_, context_id, connection_->Deadline());
 }
 
 absl::Status Client::DeleteContext(const std::string& context_id) {
-  v1::DeleteContextRequest request;
-  v1::DeleteContextReply reply;
-  request.set_tenant(connection_->options.tenant);
-  request.set_context_id(context_id);
-  return connection_->Call([&](grpc::ClientContext* context) {
-    return connection_->contexts->DeleteContext(context, request, &reply);
-  });
+  return client::DeleteContext(*connection_, context_id);
 }
 
 absl::StatusOr<std::vector<ContextInfo>> Client::ListContexts() {
   std::vector<ContextInfo> contexts;
   v1::ListContextsRequest request;
   request.set_tenant(connection_->options.tenant);
+  const absl::Time deadline = connection_->Deadline();
   do {
     v1::ListContextsReply reply;
-    const absl::Status status = connection_->Call([&](grpc::ClientContext* context) {
+    const absl::Status status = connection_->Call(deadline, [&](grpc::ClientContext* context) {
       return connection_->contexts->ListContexts(context, request, &reply);
     });
     if (!status.ok()) return status;

@@ -46,6 +46,10 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
 
 }  // namespace
 
+bool NobodyAnswered(const absl::Status& status) {
+  return absl::IsUnavailable(status) && ErrorReason(status).empty();
+}
+
 Connection::Connection(const std::string& address, ClientOptions options)
     : Connection(address, std::move(options), Connect(address)) {}
 
@@ -74,17 +78,15 @@ void Connection::Leave() {
 
 absl::Time Connection::Deadline() const { return absl::Now() + options.timeout; }
 
-absl::Status Connection::Call(const std::function<grpc::Status(grpc::ClientContext*)>& rpc) const {
-  const absl::Time deadline = Deadline();
+absl::Status Connection::Call(absl::Time deadline, const Rpc& rpc) const {
   const absl::Time retry_until = std::min(deadline, absl::Now() + kRetryFor);
   absl::Duration pause = kFirstPause;
   while (true) {
     grpc::ClientContext context;
     context.set_deadline(absl::ToChronoTime(deadline));
     const absl::Status status = wire::FromGrpc(rpc(&context));
-    // With a reason the service itself has spoken: it is there, and a shard is not.
-    const bool nobody = absl::IsUnavailable(status) && ErrorReason(status).empty();
-    if (!nobody || absl::Now() + pause > retry_until) return Explained(status, address);
+    if (!NobodyAnswered(status) || absl::Now() + pause > retry_until)
+      return Explained(status, address);
     absl::SleepFor(pause);
     pause = std::min(2 * pause, kLongestPause);
   }

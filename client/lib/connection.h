@@ -20,6 +20,10 @@
 
 namespace winnow::client {
 
+// Whether a call failed because the service could not be reached, or the connection to it broke.
+// With a reason the service itself has spoken: it is there, and a shard is not.
+bool NobodyAnswered(const absl::Status& status);
+
 // The channel, stubs and defaults that all handles of a client share. Thread-safe.
 class Connection {
  public:
@@ -30,7 +34,10 @@ class Connection {
 
   // Runs one unary call under the client's timeout. A call that found nobody is tried again, with
   // growing pauses, while there is time: calls may be repeated.
-  absl::Status Call(const std::function<grpc::Status(grpc::ClientContext*)>& rpc) const;
+  using Rpc = std::function<grpc::Status(grpc::ClientContext*)>;
+  absl::Status Call(const Rpc& rpc) const { return Call(Deadline(), rpc); }
+  // The same for one of several calls that share their time.
+  absl::Status Call(absl::Time deadline, const Rpc& rpc) const;
 
   absl::Time Deadline() const;
 

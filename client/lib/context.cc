@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "client/lib/connection.h"
+#include "client/lib/context_life.h"
 #include "client/lib/messages.h"
 #include "services/wire/fields.h"
 
@@ -98,18 +99,21 @@ std::unique_ptr<DecodeSession> Context::StartDecode() const {
 
 absl::StatusOr<Context> Context::Fork(uint64_t entries, const std::string& fork_id,
                                       absl::Duration ttl) const {
+  const bool drawn = fork_id.empty();
+  const std::string id = drawn ? RandomContextId() : fork_id;
   v1::ForkContextRequest request;
   v1::ForkContextReply reply;
   request.set_tenant(connection_->options.tenant);
   request.set_parent_context_id(id_);
   request.set_entries(entries);
-  request.set_context_id(fork_id);
+  request.set_context_id(id);
   request.set_ttl_ms(wire::FromDuration(ttl));
   const absl::Status status = connection_->Call([&](grpc::ClientContext* context) {
     return connection_->contexts->ForkContext(context, request, &reply);
   });
-  if (!status.ok()) return status;
-  return Context(connection_, reply.context_id(), profile_);
+  if (status.ok()) return Context(connection_, id, profile_);
+  if (drawn) DeleteUnnamed(connection_, id);
+  return status;
 }
 
 absl::Status Context::Seal() const {
@@ -134,14 +138,6 @@ absl::StatusOr<ContextInfo> Context::Describe() const {
   return FromMessage(reply.context());
 }
 
-absl::Status Context::Delete() const {
-  v1::DeleteContextRequest request;
-  v1::DeleteContextReply reply;
-  request.set_tenant(connection_->options.tenant);
-  request.set_context_id(id_);
-  return connection_->Call([&](grpc::ClientContext* context) {
-    return connection_->contexts->DeleteContext(context, request, &reply);
-  });
-}
+absl::Status Context::Delete() const { return DeleteContext(*connection_, id_); }
 
 }  // namespace winnow::client

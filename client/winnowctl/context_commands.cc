@@ -213,7 +213,7 @@ void AddContextCommands(CLI::App& app, const Globals& globals, Run* run) {
       ->add_option("--profile", flags->profile,
                    "fingerprint, or name that one profile or preset alone has")
       ->required();
-  create->add_option("--id", flags->id, "chosen by the service if not given");
+  create->add_option("--id", flags->id, "drawn at random if not given");
   AddDurability(create, &flags->options.durability);
   AddDuration(create, "--ttl", "never", &flags->options.ttl,
               "deleted this long after creation or renewal, like 36h")
@@ -235,7 +235,7 @@ void AddContextCommands(CLI::App& app, const Globals& globals, Run* run) {
   AddNumber(fork, "--entries", 0, kMaxEntries, &flags->entries, "entries to keep")
       ->required()
       ->default_str("");
-  fork->add_option("--fork-id", flags->fork_id, "chosen by the service if not given");
+  fork->add_option("--fork-id", flags->fork_id, "drawn at random if not given");
   AddDuration(fork, "--ttl", "never", &flags->options.ttl, "of the fork, as with create")
       ->default_str("never");
   CLI::App* renew = add("renew", "Let a context live for a while from now on", Renew);

@@ -45,11 +45,11 @@ class FakeService::Contexts final : public v1::Contexts::Service {
                                v1::RegisterProfileReply*) override {
     return grpc::Status::OK;
   }
-  grpc::Status CreateContext(grpc::ServerContext*, const v1::CreateContextRequest*,
+  grpc::Status CreateContext(grpc::ServerContext*, const v1::CreateContextRequest* request,
                              v1::CreateContextReply* reply) override {
     absl::MutexLock lock(&service_->mu_);
-    reply->set_context_id("new");
-    service_->contexts_["new"];
+    reply->set_context_id(request->context_id());
+    service_->contexts_[request->context_id()];
     return grpc::Status::OK;
   }
   grpc::Status RenewLease(grpc::ServerContext*, const v1::RenewLeaseRequest*,
@@ -70,8 +70,9 @@ class FakeService::Contexts final : public v1::Contexts::Service {
   grpc::Status ForkContext(grpc::ServerContext*, const v1::ForkContextRequest* request,
                            v1::ForkContextReply* reply) override {
     absl::MutexLock lock(&service_->mu_);
-    reply->set_context_id("fork");
-    auto& fork = service_->contexts_["fork"] = service_->contexts_[request->parent_context_id()];
+    reply->set_context_id(request->context_id());
+    auto& fork = service_->contexts_[request->context_id()];
+    fork = service_->contexts_[request->parent_context_id()];
     fork.resize(request->entries());
     return grpc::Status::OK;
   }

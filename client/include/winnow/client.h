@@ -37,8 +37,8 @@ class Client {
   absl::StatusOr<std::string> RegisterProfile(const Profile& profile);
   absl::StatusOr<std::vector<RegisteredProfile>> ListProfiles();
 
-  // With an id of the caller's choice this is idempotent. With none the service chooses one; where
-  // its reply is lost, a context is left that nobody knows, so give contexts a ttl or an id.
+  // With an id of the caller's choice this is idempotent. With none a random one is taken, and what
+  // a call that fails has made is deleted again where the service can be reached.
   absl::StatusOr<Context> CreateContext(const std::string& profile_fingerprint,
                                         const std::string& context_id = "",
                                         const ContextOptions& options = {});
@@ -46,7 +46,8 @@ class Client {
   absl::StatusOr<Context> OpenContext(const std::string& context_id);
   // As Context::Delete, but it also frees what is left of a context that cannot be opened because a
   // shard has lost its part. NOT_FOUND UNKNOWN_CONTEXT if no shard holds any of it. After any other
-  // error some shards have freed their parts: call again.
+  // error some shards have freed their parts: call again. Also OK if the context was there when the
+  // connection broke, and is not when the call is tried again.
   absl::Status DeleteContext(const std::string& context_id);
   // All of the tenant's contexts, by id.
   absl::StatusOr<std::vector<ContextInfo>> ListContexts();

@@ -48,8 +48,8 @@ class Context {
   // One stream for a whole generation: appends and queries in one message each.
   std::unique_ptr<DecodeSession> StartDecode() const;
 
-  // A context with the first `entries` of this one; full pages are shared. As with
-  // Client::CreateContext, a fork with an id of the caller's choice is idempotent.
+  // A context with the first `entries` of this one; full pages are shared. Ids are
+  // as with Client::CreateContext.
   absl::StatusOr<Context> Fork(uint64_t entries, const std::string& fork_id = "",
                                absl::Duration ttl = absl::InfiniteDuration()) const;
   absl::Status Seal() const;
