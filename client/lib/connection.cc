@@ -1,47 +1,27 @@
 #include "client/lib/connection.h"
 
 #include <algorithm>
-#include <limits>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "grpcpp/create_channel.h"
-#include "grpcpp/security/credentials.h"
+#include "services/wire/channel.h"
 #include "storage/error.h"
 
 namespace winnow::client {
 namespace {
 
-constexpr int kKeepaliveTimeMs = 10'000;
-constexpr int kKeepaliveTimeoutMs = 5'000;
-constexpr int kReconnectBackoffMs = 50;
-constexpr int kMaxReconnectBackoffMs = 1'000;
 constexpr absl::Duration kFirstPause = absl::Milliseconds(50);
 constexpr absl::Duration kLongestPause = absl::Seconds(1);
 // Somebody who is not there now may be restarting, but a wrong address should not take all the
 // time.
 constexpr absl::Duration kRetryFor = absl::Seconds(3);
 
-// gRPC says nothing about a method that a server does not have.
-absl::Status Explained(absl::Status status, const std::string& address) {
-  if (!absl::IsUnimplemented(status) || !ErrorReason(status).empty()) return status;
-  return Error(absl::StatusCode::kUnimplemented, "NOT_A_COORDINATOR",
-               absl::StrCat("the process at ", address,
-                            " does not offer this call: it is not a coordinator, but a shard "
-                            "perhaps, or of another version; give the address of a coordinator"));
-}
-
-std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
-  grpc::ChannelArguments args;
-  args.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
-  args.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
-  args.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-  args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectBackoffMs);
-  args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kReconnectBackoffMs);
-  args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxReconnectBackoffMs);
-  // A gather's reply is as large as the caller asked for.
-  args.SetMaxReceiveMessageSize(std::numeric_limits<int>::max());
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), args);
+// By the coordinator itself, which has begun nothing. Where a shard refuses, its part of the call
+// may be what is missing.
+bool IsRefusedByDrain(const absl::Status& status) {
+  return absl::IsUnavailable(status) && ErrorReason(status) == "DRAINING" &&
+         !ErrorFacts(status).contains("shards");
 }
 
 }  // namespace
@@ -51,7 +31,7 @@ bool NobodyAnswered(const absl::Status& status) {
 }
 
 Connection::Connection(const std::string& address, ClientOptions options)
-    : Connection(address, std::move(options), Connect(address)) {}
+    : Connection(address, std::move(options), wire::Connect(address, /*idle_pings=*/false)) {}
 
 Connection::Connection(const std::string& address, ClientOptions options,
                        const std::shared_ptr<grpc::Channel>& channel)
@@ -59,7 +39,8 @@ Connection::Connection(const std::string& address, ClientOptions options,
       options(std::move(options)),
       contexts(v1::Contexts::NewStub(channel)),
       retrieval(v1::Retrieval::NewStub(channel)),
-      admin(v1::Admin::NewStub(channel)) {}
+      admin(v1::Admin::NewStub(channel)),
+      channel_(channel) {}
 
 Connection::~Connection() {
   absl::MutexLock lock(&mu_);
@@ -79,17 +60,34 @@ void Connection::Leave() {
 absl::Time Connection::Deadline() const { return absl::Now() + options.timeout; }
 
 absl::Status Connection::Call(absl::Time deadline, const Rpc& rpc) const {
-  const absl::Time retry_until = std::min(deadline, absl::Now() + kRetryFor);
+  std::optional<absl::Time> retry_until;
   absl::Duration pause = kFirstPause;
   while (true) {
     grpc::ClientContext context;
     context.set_deadline(absl::ToChronoTime(deadline));
-    const absl::Status status = wire::FromGrpc(rpc(&context));
-    if (!NobodyAnswered(status) || absl::Now() + pause > retry_until)
-      return Explained(status, address);
+    const absl::Status status = Explained(wire::FromGrpc(rpc(&context)));
+    if (!NobodyAnswered(status) && !IsRefusedByDrain(status)) return status;
+    if (!retry_until) retry_until = std::min(deadline, absl::Now() + kRetryFor);
+    if (absl::Now() + pause > *retry_until) return status;
     absl::SleepFor(pause);
     pause = std::min(2 * pause, kLongestPause);
   }
+}
+
+absl::Status Connection::Explained(absl::Status status) const {
+  if (!ErrorReason(status).empty()) return status;  // the service has spoken
+  if (absl::IsUnimplemented(status)) {
+    return Error(absl::StatusCode::kUnimplemented, "NOT_A_COORDINATOR",
+                 absl::StrCat("the process at ", address,
+                              " does not offer this call: it is not a coordinator, but a shard "
+                              "perhaps, or of another version; give the address of a coordinator"));
+  }
+  if (absl::IsDeadlineExceeded(status) &&
+      channel_->GetState(/*try_to_connect=*/false) != GRPC_CHANNEL_READY) {
+    return absl::UnavailableError(
+        absl::StrCat("nobody answers at ", address, " in the time there is"));
+  }
+  return status;
 }
 
 }  // namespace winnow::client

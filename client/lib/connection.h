@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "grpcpp/channel.h"
 #include "grpcpp/client_context.h"
 #include "services/wire/status.h"
 #include "winnow/client.h"
@@ -32,14 +33,18 @@ class Connection {
   // of gRPC's.
   ~Connection();
 
-  // Runs one unary call under the client's timeout. A call that found nobody is tried again, with
-  // growing pauses, while there is time: calls may be repeated.
+  // Runs one unary call under the client's timeout. A call that found nobody, or a coordinator that
+  // stops, is tried again, with growing pauses, while there is time: calls may be repeated.
   using Rpc = std::function<grpc::Status(grpc::ClientContext*)>;
   absl::Status Call(const Rpc& rpc) const { return Call(Deadline(), rpc); }
   // The same for one of several calls that share their time.
   absl::Status Call(absl::Time deadline, const Rpc& rpc) const;
 
   absl::Time Deadline() const;
+
+  // With what gRPC alone does not say: that the process at the address is no coordinator, or that
+  // the deadline passed before there was a connection, which is UNAVAILABLE as others are.
+  absl::Status Explained(absl::Status status) const;
 
   // Around each call of CallAsync.
   void Enter();
@@ -56,6 +61,7 @@ class Connection {
                       const std::shared_ptr<grpc::Channel>& channel);
   bool Idle() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return under_way_ == 0; }
 
+  const std::shared_ptr<grpc::Channel> channel_;
   absl::Mutex mu_;
   int under_way_ ABSL_GUARDED_BY(mu_) = 0;
 };
@@ -82,7 +88,7 @@ std::future<absl::StatusOr<Result>> CallAsync(Connection* connection, Request re
           if (status.ok()) {
             state->promise.set_value(convert(state->reply));
           } else {
-            state->promise.set_value(wire::FromGrpc(status));
+            state->promise.set_value(connection->Explained(wire::FromGrpc(status)));
           }
           connection->Leave();
         });

@@ -54,9 +54,9 @@ class DecodeSession::Impl {
     auto promise = std::make_shared<std::promise<absl::StatusOr<DecodeResult>>>();
     std::future<absl::StatusOr<DecodeResult>> future = promise->get_future();
     stream_.Start(std::move(request), connection_->Deadline(),
-                  [promise](absl::StatusOr<v1::DecodeReply> reply) {
+                  [this, promise](absl::StatusOr<v1::DecodeReply> reply) {
                     promise->set_value(reply.ok() ? FromReply(*reply)
-                                                  : absl::StatusOr<DecodeResult>(reply.status()));
+                                                  : connection_->Explained(reply.status()));
                   });
     return future;
   }

@@ -1,46 +1,24 @@
 #include "services/winnowd/remote_shard_channel.h"
 
-#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "grpcpp/create_channel.h"
-#include "grpcpp/security/credentials.h"
 #include "services/winnowd/log.h"
+#include "services/wire/channel.h"
 #include "services/wire/shard_messages.h"
 #include "storage/error.h"
 
 namespace winnow {
 namespace {
 
-constexpr int kKeepaliveTimeMs = 10'000;
-constexpr int kKeepaliveTimeoutMs = 5'000;
-constexpr int kReconnectBackoffMs = 50;
-constexpr int kMaxReconnectBackoffMs = 1'000;
-// What gRPC calls the shortest backoff is how long it lets an attempt take.
-constexpr int kConnectTimeoutMs = 2'000;
 constexpr char kLost[] = "SHARD_UNAVAILABLE";
-
-std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
-  grpc::ChannelArguments args;
-  args.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
-  args.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
-  args.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  args.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-  args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectBackoffMs);
-  args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectTimeoutMs);
-  args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxReconnectBackoffMs);
-  // The coordinator has bounded what it asks for.
-  args.SetMaxReceiveMessageSize(std::numeric_limits<int>::max());
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), args);
-}
 
 }  // namespace
 
 RemoteShardChannel::RemoteShardChannel(RemoteShard shard)
     : shard_(std::move(shard)),
-      stub_(v1::Shard::NewStub(Connect(shard_.address))),
+      stub_(v1::Shard::NewStub(wire::Connect(shard_.address, /*idle_pings=*/true))),
       stream_({.open =
                    [this](grpc::ClientContext* context,
                           grpc::ClientBidiReactor<v1::ShardRequest, v1::ShardReply>* reactor) {

@@ -52,6 +52,18 @@ TEST(WinnowctlUsageTest, AShardIsNotACoordinator) {
   }
 }
 
+TEST(WinnowctlUsageTest, AProxyOfTheEnvironmentIsNotForIt) {
+  const Service service = Service::Standalone(1);
+  const std::string nobody = "http://127.0.0.1:9";
+  const Outcome outcome =
+      RunCtl({"nodes", "--address=" + service.address()}, {{"grpc_proxy", nobody},
+                                                           {"http_proxy", nobody},
+                                                           {"https_proxy", nobody},
+                                                           {"no_proxy", ""},
+                                                           {"no_grpc_proxy", ""}});
+  EXPECT_EQ(outcome.code, kOk) << outcome.err;
+}
+
 TEST(WinnowctlUsageTest, AProfileOfOnesOwnIsAnEditedOne) {
   const Service service = Service::Standalone(1);
   const std::string address = "--address=" + service.address();

@@ -25,8 +25,9 @@ struct ClientOptions {
 // when the service cannot be reached. UNIMPLEMENTED NOT_A_COORDINATOR where the process is a shard.
 class Client {
  public:
-  // Connects in the background. A call that finds nobody is tried again for three seconds, but for
-  // asynchronous ones and those of a DecodeSession, and then fails. address is host:port.
+  // Connects in the background. A call that finds nobody, or a coordinator that stops, is tried
+  // again for three seconds, but for asynchronous ones and those of a DecodeSession, and then
+  // fails. address is host:port; http_proxy is not for it.
   explicit Client(const std::string& address, ClientOptions options = {});
   // The last of the client, its contexts and sessions waits for asynchronous calls under way.
   ~Client();
