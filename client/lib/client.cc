@@ -86,6 +86,10 @@ absl::StatusOr<Context> Client::OpenContext(const std::string& context_id) {
   return Open(connection_, context_id, connection_->Deadline());
 }
 
+Context Client::UseContext(const std::string& context_id, const Profile& profile) {
+  return Context(connection_, context_id, std::make_shared<const Profile>(profile));
+}
+
 absl::Status Client::DeleteContext(const std::string& context_id) {
   return client::DeleteContext(*connection_, context_id);
 }

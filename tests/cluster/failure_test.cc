@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <future>
 #include <string>
 
@@ -147,6 +148,43 @@ TEST_F(FailureTest, AShardThatLostItsMemoryIsReportedAsLoss) {
   if (absl::IsUnavailable(status)) status = context_.Attend(query_.Request()).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
   EXPECT_EQ(ErrorReason(status), "MISSING_CONTEXT") << status;
+}
+
+TEST_F(FailureTest, WhatAShardHasLostCanBeAppendedAgain) {
+  const auto create = [this] {
+    return client_.CreateContext(Fingerprint(trial_.profile()), "book").status();
+  };
+  const client::Context book = client_.UseContext("book", trial_.profile());
+  const auto append_all = [&book, this] {
+    uint64_t written = 0;
+    for (int start = 0; start < kEntries; start += 1024) {
+      const int count = std::min(1024, kEntries - start);
+      const client::LayerEntries entries = trial_.Entries(start, count);
+      const auto appended =
+          book.Append(static_cast<uint64_t>(start), static_cast<uint32_t>(count), {&entries, 1});
+      EXPECT_TRUE(appended.ok()) << appended.status();
+      if (appended.ok()) written += appended->entries_written;
+    }
+    return written;
+  };
+  ASSERT_TRUE(create().ok());
+  ASSERT_EQ(append_all(), static_cast<uint64_t>(kEntries));
+  // Where contexts lie follows from their names: of this one, each shard has a stripe.
+  service_.RestartShard(0);
+  absl::Status status = create();
+  // The stream to the old process may break under the first call.
+  if (absl::IsUnavailable(status)) status = create();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+  EXPECT_EQ(ErrorReason(status), "MISSING_ENTRIES") << status;
+  const uint64_t written = append_all();
+  EXPECT_GT(written, 0u);
+  EXPECT_LT(written, static_cast<uint64_t>(kEntries)) << "the others still hold their parts";
+  const auto info = book.Describe();
+  ASSERT_TRUE(info.ok()) << info.status();
+  EXPECT_EQ(info->entries, static_cast<uint64_t>(kEntries));
+  const auto result = book.Attend(query_.Request());
+  ASSERT_TRUE(result.ok()) << result.status();
+  ExpectSame(result->selection, trial_.Selected(query_));
 }
 
 TEST_F(FailureTest, WhatAShardHasLostIsListedAndFailsAVerification) {

@@ -45,6 +45,11 @@ class Client {
                                         const ContextOptions& options = {});
   // NOT_FOUND UNKNOWN_CONTEXT.
   absl::StatusOr<Context> OpenContext(const std::string& context_id);
+  // A handle that asks nobody, for a context of that profile which is there. What a shard has lost
+  // of one, such as all in its memory, keeps it from being opened: CreateContext with its id makes
+  // the lost part anew, empty, and is DATA_LOSS MISSING_ENTRIES; appending everything again through
+  // this stores what is missing, as what other shards hold is the same.
+  Context UseContext(const std::string& context_id, const Profile& profile);
   // As Context::Delete, but it also frees what is left of a context that cannot be opened because a
   // shard has lost its part. NOT_FOUND UNKNOWN_CONTEXT if no shard holds any of it. After any other
   // error some shards have freed their parts: call again. Also OK if the context was there when the
