@@ -32,6 +32,9 @@ class RemoteShardChannel final : public coordinator::ShardChannel {
   std::string address() const override { return shard_.address; }
   bool in_process() const override { return false; }
 
+  // Ends what is on its way, and what is started later, with UNAVAILABLE.
+  void Close() { stream_.Close(); }
+
  private:
   struct Traits {
     using Request = v1::ShardRequest;

@@ -63,6 +63,7 @@ struct Server::Parts {
   std::vector<std::unique_ptr<shard::Shard>> shards;
   std::unique_ptr<cluster::MetadataStore> metadata;
   std::unique_ptr<coordinator::Coordinator> coordinator;
+  std::vector<RemoteShardChannel*> remote_shards;  // the coordinator's
   std::unique_ptr<Executor> executor;
   Streams streams;
   std::vector<std::unique_ptr<grpc::Service>> services;
@@ -129,8 +130,8 @@ absl::StatusOr<std::unique_ptr<cluster::MetadataStore>> OpenMetadata(const Optio
   return path.empty() ? cluster::NewEmbeddedMetadata() : cluster::OpenEmbeddedMetadata(path);
 }
 
-std::vector<std::unique_ptr<coordinator::ShardChannel>> RemoteChannels(const Options& options) {
-  std::vector<std::unique_ptr<coordinator::ShardChannel>> channels;
+std::vector<std::unique_ptr<RemoteShardChannel>> RemoteChannels(const Options& options) {
+  std::vector<std::unique_ptr<RemoteShardChannel>> channels;
   const auto count = static_cast<uint32_t>(options.shard_addresses.size());
   for (uint32_t i = 0; i < count; ++i) {
     channels.push_back(
@@ -203,7 +204,10 @@ absl::Status Server::AddCoordinatorServices(const Options& options, Parts* parts
   Parts& p = *parts;
   std::vector<std::unique_ptr<coordinator::ShardChannel>> channels;
   if (options.role == Role::kCoordinator) {
-    channels = RemoteChannels(options);
+    for (std::unique_ptr<RemoteShardChannel>& channel : RemoteChannels(options)) {
+      p.remote_shards.push_back(channel.get());
+      channels.push_back(std::move(channel));
+    }
   } else {
     if (absl::Status status = AddShards(options, options.shards, parts); !status.ok()) {
       return status;
@@ -264,6 +268,8 @@ void Server::Drain(absl::Duration timeout) {
   const absl::Time deadline = absl::Now() + timeout;
   parts_->server->GetHealthCheckService()->SetServingStatus(false);
   parts_->streams.Drain(deadline);
+  // gRPC waits for handlers, and those would wait for shards until their calls' deadlines.
+  for (RemoteShardChannel* shard : parts_->remote_shards) shard->Close();
   parts_->server->Shutdown(absl::ToChronoTime(deadline));
   parts_->server->Wait();
   parts_->server.reset();

@@ -48,8 +48,9 @@ class CallStream {
   };
 
   explicit CallStream(Options options) : core_(std::make_shared<Core>(std::move(options))) {}
-  // Breaks the stream, and returns when no callback runs any more.
-  ~CallStream() { core_->Close(); }
+  ~CallStream() { Close(); }
+  // Breaks the stream, refuses later calls, and returns when no callback runs any more.
+  void Close() { core_->Close(); }
 
   void Start(Request request, absl::Time deadline, Done done) {
     core_->Start(std::move(request), deadline, std::move(done));

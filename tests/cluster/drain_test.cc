@@ -59,6 +59,20 @@ TEST_F(DrainTest, NewCallsAreRefusedWhileARunningOneFinishes) {
   EXPECT_EQ(coordinator.Wait(kInTime), 0) << coordinator.Err();
 }
 
+TEST_F(DrainTest, ADrainThatRunsOutEndsCallsThatWaitForAShard) {
+  Service service = Service::Processes(2, {"--drain-timeout=500ms"});
+  client::Client client(service.address(), {.timeout = absl::Minutes(1)});
+  const client::Context context = trial_.Load(client, 1000);
+  Process& coordinator = service.coordinator().process();
+  service.shard(0).process().Stop();
+  auto running = context.AttendAsync(query_.Request());
+  EXPECT_EQ(running.wait_for(std::chrono::milliseconds(300)), std::future_status::timeout);
+  coordinator.Signal(SIGTERM);
+  // Long before the call's deadline, and before the connection would be found dead.
+  EXPECT_EQ(coordinator.Wait(absl::Seconds(12)), 0) << coordinator.Err();
+  EXPECT_EQ(running.get().status().code(), absl::StatusCode::kUnavailable);
+}
+
 TEST_F(DrainTest, AShardStopsThoughCallsKeepComing) {
   Server shard({"--role=shard", "--threads=1", kLongDrain});
   Server coordinator({"--role=coordinator", "--shard-address=" + shard.address()});
