@@ -18,7 +18,8 @@
 
 namespace winnow {
 
-// winnow.v1.Shard over one shard. Calls of all streams share the executor. Thread-safe.
+// winnow.v1.Shard over one shard. Calls of all streams share the executor, but for pings, which
+// wait for nothing. Thread-safe.
 class ShardService final : public v1::Shard::Service {
  public:
   // All pointers are borrowed. `directory` is the shard's, which remembers what coordinators take
