@@ -16,7 +16,7 @@ constexpr int kLatent = 512;
 constexpr int kRope = 64;
 
 void BenchFormat(DeviceApi& device, const Peaks& peaks, RowFormat format, bool by_codes,
-                 const char* name, std::vector<Measurement>* out) {
+                 const char* name, Table* out) {
   DeviceLimits limits = device.properties().limits;
   limits.attends_by_codes = by_codes;
   const bool early = device.properties().launches_early;
@@ -54,20 +54,20 @@ void BenchFormat(DeviceApi& device, const Peaks& peaks, RowFormat format, bool b
     });
     const double bytes = 1.0 * queries * kRows * row_bytes;
     const double operations = 2.0 * heads * kRows * (2 * kLatent + kRope);
-    out->push_back({name + std::to_string(queries) + (queries == 1 ? " row" : " rows"), time,
-                    std::max(bytes / peaks.read_bytes, operations / peaks.mma_operations),
-                    std::to_string(plan.splits) + " splits"});
+    out->Add({name + std::to_string(queries) + (queries == 1 ? " row" : " rows"), time,
+              std::max(bytes / peaks.read_bytes, operations / peaks.mma_operations),
+              std::to_string(plan.splits) + " splits"});
   }
   Check(cudaStreamDestroy(stream));
 }
 
 }  // namespace
 
-void BenchAttend(DeviceApi& device, const Peaks& peaks, std::vector<Measurement>* out) {
-  BenchFormat(device, peaks, RowFormat::kFp8FlashMla, false, "attention over fp8, ", out);
+void BenchAttend(DeviceApi& device, const Peaks& peaks, Table* out) {
   if (device.properties().limits.has_groups) {
-    BenchFormat(device, peaks, RowFormat::kFp8FlashMla, true, "the same by codes, ", out);
+    BenchFormat(device, peaks, RowFormat::kFp8FlashMla, true, "fp8 rows from registers, ", out);
   }
+  BenchFormat(device, peaks, RowFormat::kFp8FlashMla, false, "attention over fp8, ", out);
   BenchFormat(device, peaks, RowFormat::kBf16, false, "attention over bf16, ", out);
 }
 

@@ -16,6 +16,7 @@ namespace {
 
 constexpr KeyFormat kFormats[] = {KeyFormat::kFp8E4M3, KeyFormat::kMxFp4, KeyFormat::kBf16,
                                   KeyFormat::kInt8};
+constexpr const char* kFormatNames[] = {"fp8", "MXFP4", "bf16", "int8"};
 
 class Checker {
  public:
@@ -27,30 +28,34 @@ class Checker {
   }
 
   int RunAll() {
-    for (int round = 0; round < (small_ ? 1 : 10); ++round) {
-      for (const KeyFormat format : kFormats) CheckRandomScores(format);
-      for (const RowFormat format : {RowFormat::kBf16, RowFormat::kFp8FlashMla}) {
-        CheckRandomAttention(format);
+    for (size_t i = 0; i < std::size(kFormats); ++i) {
+      Begin("scores over keys of", kFormatNames[i]);
+      for (int round = 0; round < rounds(); ++round) CheckRandomScores(kFormats[i]);
+      if (!small_) {
+        CheckScores("published scores",
+                    RandomScoreCase(random_, kFormats[i], 128, 64, 2, 6000, 2048));
       }
-      CheckMerge();
     }
-    for (const RowFormat format : {RowFormat::kBf16, RowFormat::kFp8FlashMla}) {
-      CheckManyRows(format);
-    }
-    CheckRuns();
-    CheckTies(small_ ? 300 : 100000);
-    if (!small_) CheckPublishedShapes();
-    return Report();
+    CheckManyScores();
+    Begin("a merge");
+    for (int round = 0; round < rounds(); ++round) CheckMerge();
+    CheckAttentionOver(RowFormat::kBf16);
+    return RunAttention(RowFormat::kFp8FlashMla);
   }
 
   int RunAttention(RowFormat format) {
-    for (int round = 0; round < (small_ ? 1 : 10); ++round) CheckRandomAttention(format);
-    CheckManyRows(format);
-    if (!small_) CheckPublishedAttention(format);
+    CheckAttentionOver(format);
     return Report();
   }
 
  private:
+  int rounds() const { return small_ ? 1 : 10; }
+
+  // Announces cases, so that it is known which did not end.
+  void Begin(const char* cases, const char* of = "") const {
+    std::printf("%s: %s %s\n", what_, cases, of);
+  }
+
   void Note(const char* what, const Error& error) {
     ++cases_;
     if (error.empty()) return;
@@ -70,6 +75,17 @@ class Checker {
     CheckScores("scores page by page", c, random_.Int(1, kPageEntries - 1));
     for (float& weight : c.weights) weight = -std::abs(weight);
     CheckScores("negative scores", c);
+  }
+
+  void CheckManyScores() {
+    Begin("scores around a run");
+    CheckRuns();
+    Begin("ties");
+    CheckTies(small_ ? 300 : 100000);
+    if (small_) return;
+    Begin("scores for 64 query rows");
+    CheckScores("64 query rows",
+                RandomScoreCase(random_, KeyFormat::kFp8E4M3, 128, 32, kMaxQueryRows, 700, 100));
   }
 
   void CheckRuns() {
@@ -138,15 +154,15 @@ class Checker {
     Note("merge", same ? "" : "it is not the host's");
   }
 
-  void CheckPublishedShapes() {
-    for (const KeyFormat format : kFormats) {
-      CheckScores("published scores", RandomScoreCase(random_, format, 128, 64, 2, 6000, 2048));
-    }
-    CheckScores("64 query rows",
-                RandomScoreCase(random_, KeyFormat::kFp8E4M3, 128, 32, kMaxQueryRows, 700, 100));
-    for (const RowFormat format : {RowFormat::kBf16, RowFormat::kFp8FlashMla}) {
-      CheckPublishedAttention(format);
-    }
+  void CheckAttentionOver(RowFormat format) {
+    const char* const rows = format == RowFormat::kBf16 ? "bf16 rows" : "fp8 rows";
+    Begin("attention over", rows);
+    for (int round = 0; round < rounds(); ++round) CheckRandomAttention(format);
+    Begin("attention for 64 query rows over", rows);
+    CheckManyRows(format);
+    if (small_) return;
+    Begin("published attention over", rows);
+    CheckPublishedAttention(format);
   }
 
   // So many query rows that there are no splits, and a block of the launch has many rows.

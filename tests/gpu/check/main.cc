@@ -11,20 +11,21 @@ namespace winnow::kernels::cuda {
 namespace {
 
 // Of two that run one after the other.
-Measurement Sum(const char* name, const std::vector<Measurement>& all, std::string_view first,
+Measurement Sum(const char* name, const Table& table, std::string_view first,
                 std::string_view second) {
   Measurement sum{.name = name, .microseconds = 0, .floor_microseconds = 0, .note = "their sum"};
   for (const std::string_view part : {first, second}) {
-    const auto found = std::ranges::find(all, part, &Measurement::name);
-    if (found == all.end()) Must("nothing measured is called " + std::string(part));
+    const auto found = std::ranges::find(table.all(), part, &Measurement::name);
+    if (found == table.all().end()) Must("nothing measured is called " + std::string(part));
     sum.microseconds += found->microseconds;
     sum.floor_microseconds += found->floor_microseconds;
   }
   return sum;
 }
 
-std::vector<Measurement> Measure(DeviceApi& device) {
-  std::vector<Measurement> all;
+// What is least known comes last.
+void Measure(DeviceApi& device, const char* json) {
+  Table table(device.properties(), json);
   cudaStream_t stream;
   Check(cudaStreamCreate(&stream));
   Peaks peaks;
@@ -41,48 +42,23 @@ std::vector<Measurement> Measure(DeviceApi& device) {
     std::snprintf(text, sizeof text, "%.2f T%s/s", per_microsecond / 1e6, unit);
     return std::string(text);
   };
-  all.push_back({"reading 1 GiB", 1073741824 / peaks.read_bytes, 0, rate(peaks.read_bytes, "B")});
-  all.push_back({"copying 512 MiB", 2 * 536870912.0 / copy, 0, rate(copy, "B") + " both ways"});
-  all.push_back({"1 GFLOP by mma.sync bf16", 1e9 / warps, 0, rate(warps, "FLOP")});
+  table.Add({"reading 1 GiB", 1073741824 / peaks.read_bytes, 0, rate(peaks.read_bytes, "B")});
+  table.Add({"copying 512 MiB", 2 * 536870912.0 / copy, 0, rate(copy, "B") + " both ways"});
+  table.Add({"1 GFLOP by mma.sync bf16", 1e9 / warps, 0, rate(warps, "FLOP")});
   if (groups > 0) {
-    all.push_back({"1 GFLOP by wgmma bf16", 1e9 / groups, 0, rate(groups, "FLOP")});
+    table.Add({"1 GFLOP by wgmma bf16", 1e9 / groups, 0, rate(groups, "FLOP")});
   }
-  BenchScore(device, peaks, &all);
-  BenchAttend(device, peaks, &all);
-  all.push_back(Sum("score, select and attend, 1 row", all, "score + top-k, 1 row",
-                    "attention over fp8, 1 row"));
-  BenchQuery(device, peaks, &all);
-  return all;
-}
-
-void WriteJson(const char* path, const DeviceProperties& device, int disagreements,
-               const std::vector<Measurement>& all) {
-  std::FILE* file = std::fopen(path, "w");
-  if (file == nullptr) Must(std::string("cannot write ") + path);
-  std::fprintf(file, "{\"device\": \"%s\", \"disagreements\": %d, \"measurements\": [",
-               device.name.c_str(), disagreements);
-  const char* separator = "\n";
-  for (const Measurement& m : all) {
-    std::fprintf(file, "%s  {\"name\": \"%s\", \"us\": %.2f, \"floor_us\": %.2f, \"note\": \"%s\"}",
-                 separator, m.name.c_str(), m.microseconds, m.floor_microseconds, m.note.c_str());
-    separator = ",\n";
-  }
-  std::fprintf(file, "\n]}\n");
-  std::fclose(file);
-}
-
-void PrintTable(const DeviceProperties& device, const std::vector<Measurement>& all) {
-  std::printf("%s\n%-32s %12s %12s %7s  %s\n", device.name.c_str(), "what", "median us", "floor us",
-              "ratio", "");
-  for (const Measurement& m : all) {
-    const double ratio = m.floor_microseconds > 0 ? m.microseconds / m.floor_microseconds : 1;
-    std::printf("%-32s %12.1f %12.1f %7.2f  %s\n", m.name.c_str(), m.microseconds,
-                m.floor_microseconds, ratio, m.note.c_str());
-  }
+  BenchScore(device, peaks, &table);
+  BenchAttend(device, peaks, &table);
+  table.Add(Sum("score, select and attend, 1 row", table, "score + top-k, 1 row",
+                "attention over fp8, 1 row"));
+  BenchQuery(device, peaks, &table);
 }
 
 // gpu_check small | full | bench PATH_OF_JSON | profile
 int Main(std::string_view mode, const char* json) {
+  // What a kernel that hangs leaves behind is the last line, wherever it goes.
+  std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
   std::unique_ptr<DeviceApi> device;
   if (const Error error = OpenCudaDevice(0, &device); !error.empty()) {
     std::printf("no check: %s\n", error.c_str());
@@ -93,15 +69,8 @@ int Main(std::string_view mode, const char* json) {
     return wrong + CountDisagreements(*device, mode == "small") == 0 ? 0 : 1;
   }
   // A profiler replays each kernel, so that only what is measured should run under it.
-  if (mode == "profile") {
-    PrintTable(device->properties(), Measure(*device));
-    return 0;
-  }
-  const int disagreements = CountDisagreements(*device, true);
-  const std::vector<Measurement> all = Measure(*device);
-  WriteJson(json, device->properties(), disagreements, all);
-  PrintTable(device->properties(), all);
-  return disagreements == 0 ? 0 : 1;
+  Measure(*device, mode == "profile" ? nullptr : json);
+  return 0;
 }
 
 }  // namespace

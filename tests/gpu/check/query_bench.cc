@@ -29,7 +29,7 @@ double Now() {
 
 }  // namespace
 
-void BenchQuery(DeviceApi& device, const Peaks& peaks, std::vector<Measurement>* out) {
+void BenchQuery(DeviceApi& device, const Peaks& peaks, Table* out) {
   const size_t page_bytes = KeyPageBytes(KeyFormat::kFp8E4M3, kDim);
   const size_t row_bytes = RowBytes(RowFormat::kFp8FlashMla, kLatent, kRope);
   RandomData random(TestSeed());
@@ -75,8 +75,8 @@ void BenchQuery(DeviceApi& device, const Peaks& peaks, std::vector<Measurement>*
     times.push_back(Now() - begin);
   }
   std::nth_element(times.begin(), times.begin() + kRounds / 2, times.end());
-  out->push_back({"whole query, host clock", times[kRounds / 2],
-                  kPages * page_bytes / peaks.read_bytes, "with all copies"});
+  out->Add({"whole query, host clock", times[kRounds / 2],
+            kPages * page_bytes / peaks.read_bytes, "with all copies"});
 }
 
 }  // namespace winnow::kernels::cuda

@@ -109,7 +109,7 @@ class Launches {
 
 }  // namespace
 
-void BenchScore(DeviceApi& device, const Peaks& peaks, std::vector<Measurement>* out) {
+void BenchScore(DeviceApi& device, const Peaks& peaks, Table* out) {
   const size_t page_bytes = KeyPageBytes(KeyFormat::kFp8E4M3, kDim);
   const Work works[] = {{"score + top-k, 1 row", 1, 1},
                         {"score + top-k, 64 rows", 1, kMaxQueryRows},
@@ -146,9 +146,9 @@ void BenchScore(DeviceApi& device, const Peaks& peaks, std::vector<Measurement>*
     });
     const double bytes = 1.0 * kPages * page_bytes;
     const double operations = 2.0 * work.rows * kHeads * kDim * kCapacity;
-    out->push_back({work.name, time,
-                    std::max(bytes / peaks.read_bytes, operations / peaks.mma_operations),
-                    std::to_string(launches.rows_per_job()) + " rows read the keys once"});
+    out->Add({work.name, time,
+              std::max(bytes / peaks.read_bytes, operations / peaks.mma_operations),
+              std::to_string(launches.rows_per_job()) + " rows read the keys once"});
   }
   Check(cudaStreamDestroy(stream));
 }

@@ -5,10 +5,43 @@
 #include <cstdlib>
 #include <cstring>
 #include <random>
+#include <utility>
 
 #include "kernels/layout.h"
 
 namespace winnow::kernels::cuda {
+
+Table::Table(const DeviceProperties& device, const char* json) : device_(device.name), json_(json) {
+  std::printf("%s\n%-32s %12s %12s %7s\n", device_.c_str(), "what", "median us", "floor us",
+              "ratio");
+}
+
+void Table::Add(Measurement measured) {
+  all_.push_back(std::move(measured));
+  const Measurement& m = all_.back();
+  const double ratio = m.floor_microseconds > 0 ? m.microseconds / m.floor_microseconds : 1;
+  std::printf("%-32s %12.1f %12.1f %7.2f  %s\n", m.name.c_str(), m.microseconds,
+              m.floor_microseconds, ratio, m.note.c_str());
+  if (json_ != nullptr) WriteJson();
+}
+
+void Table::WriteJson() const {
+  std::FILE* file = std::fopen(json_, "w");
+  if (file == nullptr) {
+    std::fprintf(stderr, "cannot write %s\n", json_);
+    std::exit(1);
+  }
+  std::fprintf(file, "{\"device\": \"%s\", \"measurements\": [", device_.c_str());
+  const char* separator = "\n";
+  for (const Measurement& m : all_) {
+    std::fprintf(file, "%s  {\"name\": \"%s\", \"us\": %.2f, \"floor_us\": %.2f, ", separator,
+                 m.name.c_str(), m.microseconds, m.floor_microseconds);
+    std::fprintf(file, "\"note\": \"%s\"}", m.note.c_str());
+    separator = ",\n";
+  }
+  std::fprintf(file, "\n]}\n");
+  std::fclose(file);
+}
 
 void Check(cudaError_t error) {
   if (error == cudaSuccess) return;

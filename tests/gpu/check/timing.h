@@ -19,6 +19,24 @@ struct Measurement {
   std::string note;
 };
 
+// Prints each line as it comes and writes it to a file of JSON with those before, so that what was
+// measured is there whatever follows.
+class Table {
+ public:
+  // Without a file where `json` is null.
+  Table(const DeviceProperties& device, const char* json);
+
+  void Add(Measurement measured);
+  const std::vector<Measurement>& all() const { return all_; }
+
+ private:
+  void WriteJson() const;
+
+  const std::string device_;
+  const char* const json_;
+  std::vector<Measurement> all_;
+};
+
 // Ends the process if there is an error.
 void Check(cudaError_t error);
 
@@ -41,10 +59,10 @@ struct Peaks {
   double mma_operations = 0;  // per microsecond, by the faster instruction
 };
 
-// Each appends its measurements.
-void BenchScore(DeviceApi& device, const Peaks& peaks, std::vector<Measurement>* out);
-void BenchAttend(DeviceApi& device, const Peaks& peaks, std::vector<Measurement>* out);
-void BenchQuery(DeviceApi& device, const Peaks& peaks, std::vector<Measurement>* out);
+// Each adds its measurements.
+void BenchScore(DeviceApi& device, const Peaks& peaks, Table* out);
+void BenchAttend(DeviceApi& device, const Peaks& peaks, Table* out);
+void BenchQuery(DeviceApi& device, const Peaks& peaks, Table* out);
 
 // fp8 pages of 128 dims as they lie in memory, of random finite keys.
 std::vector<std::byte> RandomPages(int pages, uint64_t seed);
