@@ -71,6 +71,19 @@ void ScaleBf16(std::vector<std::byte>* values, const std::function<int(size_t)>&
   }
 }
 
+void ChangeScales(AttentionInputs* in, const std::function<float(int, int)>& factor) {
+  constexpr int kScales = 4;
+  constexpr size_t kScalesAt = 512;
+  const size_t row_bytes = RowBytes(RowFormat::kFp8FlashMla, 512, 64);
+  for (size_t row = 0; (row + 1) * row_bytes <= in->rows.size(); ++row) {
+    float scales[kScales];
+    std::byte* at = &in->rows[row * row_bytes + kScalesAt];
+    std::memcpy(scales, at, sizeof scales);
+    for (int i = 0; i < kScales; ++i) scales[i] *= factor(static_cast<int>(row), i);
+    std::memcpy(at, scales, sizeof scales);
+  }
+}
+
 AttentionResult Evaluate(DeviceApi& device, const CudaBackend& backend, const AttentionCase& c,
                          const AttentionInputs& in) {
   DeviceArray<std::byte> rows(device, in.rows);

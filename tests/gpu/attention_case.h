@@ -37,6 +37,10 @@ AttentionInputs RandomInputs(RandomData& random, const AttentionCase& c);
 // becomes zero.
 void ScaleBf16(std::vector<std::byte>* values, const std::function<int(size_t)>& exponent);
 
+// Multiplies each scale of each of FlashMLA's rows, of 512 + 64 dims from the first byte on, by
+// factor(row, number of the scale).
+void ChangeScales(AttentionInputs* in, const std::function<float(int, int)>& factor);
+
 AttentionResult Evaluate(DeviceApi& device, const CudaBackend& backend, const AttentionCase& c,
                          const AttentionInputs& in);
 

@@ -3,9 +3,9 @@
 #include <array>
 #include <cmath>
 #include <cstring>
-#include <functional>
 
 #include "tests/gpu/attention_case.h"
+#include "tests/gpu/hard_cases.h"
 #include "tests/gpu/test_device.h"
 #include "tests/kernels/random_data.h"
 
@@ -14,9 +14,7 @@
 namespace winnow::kernels::cuda {
 namespace {
 
-constexpr int kScales = 4;
-constexpr size_t kScalesAt = 512;
-constexpr size_t kRopeAt = kScalesAt + kScales * sizeof(float);
+constexpr size_t kRopeAt = 512 + 4 * sizeof(float);
 
 // By a pair of groups, or from registers; by warps is what other devices have.
 enum class Way { kWarps, kPair, kCodes };
@@ -44,18 +42,6 @@ class GpuFp8AttentionTest : public GpuTest, public testing::WithParamInterface<W
   }
   void ExpectAgrees(const AttentionCase& c) { ExpectAgrees(c, RandomInputs(random_, c)); }
 
-  // Multiplies each scale of each row by factor(row, number of the scale).
-  static void ChangeScales(AttentionInputs* in, const std::function<float(int, int)>& factor) {
-    const size_t row_bytes = RowBytes(RowFormat::kFp8FlashMla, 512, 64);
-    for (size_t row = 0; (row + 1) * row_bytes <= in->rows.size(); ++row) {
-      float scales[kScales];
-      std::byte* at = &in->rows[row * row_bytes + kScalesAt];
-      std::memcpy(scales, at, sizeof scales);
-      for (int i = 0; i < kScales; ++i) scales[i] *= factor(static_cast<int>(row), i);
-      std::memcpy(at, scales, sizeof scales);
-    }
-  }
-
   RandomData random_{TestSeed()};
 };
 
@@ -72,21 +58,11 @@ TEST_P(GpuFp8AttentionTest, AgreesAroundTheEdgesOfBlocks) {
   for (const int heads : {1, 31, 32, 33, 63, 64, 65, 128}) ExpectAgrees(Case(heads, {130}));
 }
 
-TEST_P(GpuFp8AttentionTest, TakesRowsThatAreAlignedToFourBytesAlone) {
-  for (const int first_row_at : {4, 8, 12}) {
-    AttentionCase c = Case(5, {70, 200});
-    c.first_row_at = first_row_at;
-    ExpectAgrees(c);
+TEST_P(GpuFp8AttentionTest, AgreesWhereItIsHard) {
+  for (const HardCase& hard : HardCases(random_, RowFormat::kFp8FlashMla, 33)) {
+    SCOPED_TRACE(hard.name);
+    ExpectAgrees(hard.c, hard.in);
   }
-}
-
-TEST_P(GpuFp8AttentionTest, SurvivesSharpSoftmax) { ExpectAgrees(Case(40, {300}, 30.0f)); }
-
-TEST_P(GpuFp8AttentionTest, TakesScalesThatGrowFromBlockToBlock) {
-  const AttentionCase c = Case(33, {320}, 1e-4f);
-  AttentionInputs in = RandomInputs(random_, c);
-  ChangeScales(&in, [](int row, int) { return std::exp2(static_cast<float>(row) / 20); });
-  ExpectAgrees(c, in);
 }
 
 TEST_P(GpuFp8AttentionTest, TakesScalesThatDifferWithinARow) {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "tests/gpu/attention_case.h"
+#include "tests/gpu/hard_cases.h"
 #include "tests/gpu/test_device.h"
 #include "tests/kernels/random_data.h"
 
@@ -47,24 +48,10 @@ TEST_P(GpuPairAttentionTest, TakesManyPairsOfBlocks) {
   ExpectAgrees(Case(65, {1100, 960}));
 }
 
-TEST_P(GpuPairAttentionTest, TakesRowsThatAreAlignedToFourBytesAlone) {
-  for (const int first_row_at : {4, 8, 12}) {
-    AttentionCase c = Case(5, {70, 200});
-    c.first_row_at = first_row_at;
-    ExpectAgrees(c);
-  }
-}
-
-TEST_P(GpuPairAttentionTest, SurvivesSharpSoftmax) { ExpectAgrees(Case(40, {300}, 30.0f)); }
-
-// Later blocks are larger, or earlier ones: references rise, or stay where they are.
-TEST_P(GpuPairAttentionTest, TakesLogitsThatChangeFromBlockToBlock) {
-  for (const int sign : {-1, 1}) {
-    const AttentionCase c = Case(33, {320, 190}, 0.3f);
-    AttentionInputs in = RandomInputs(random_, c);
-    ScaleBf16(&in.rows,
-              [&](size_t i) { return sign * static_cast<int>(i / (kLatent + kRope) / 50); });
-    ExpectAgrees(c, in);
+TEST_P(GpuPairAttentionTest, AgreesWhereItIsHard) {
+  for (const HardCase& hard : HardCases(random_, RowFormat::kBf16, 33)) {
+    SCOPED_TRACE(hard.name);
+    ExpectAgrees(hard.c, hard.in);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "tests/gpu/score_case.h"
 
 #include <algorithm>
+#include <deque>
 
 namespace winnow::kernels::cuda {
 namespace {
@@ -77,6 +78,23 @@ Selection Evaluate(DeviceApi& device, const CudaBackend& backend, const ScoreCas
                                     : backend.TryScoreTopK({&by_page, 1}, {&result, 1}));
   Must(result.complete ? "" : "a selection is not complete");
   return result.selected;
+}
+
+Error DisagreementTogether(DeviceApi& device, const CudaBackend& backend,
+                           const std::vector<ScoreCase>& cases) {
+  std::deque<PlacedCase> placed;
+  std::vector<ScoreRunsParams> queries;
+  for (const ScoreCase& c : cases) {
+    queries.push_back(placed.emplace_back(device, c).run_params());
+  }
+  std::vector<ScoreTopKResult> results(cases.size());
+  Must(backend.TryScoreRuns(queries, results));
+  for (size_t i = 0; i < cases.size(); ++i) {
+    if (!results[i].complete) return "case " + std::to_string(i) + " is not complete";
+    const Error error = Disagreement(cases[i], results[i].selected);
+    if (!error.empty()) return "case " + std::to_string(i) + ": " + error;
+  }
+  return "";
 }
 
 }  // namespace winnow::kernels::cuda

@@ -37,6 +37,11 @@ class PlacedCase {
 Selection Evaluate(DeviceApi& device, const CudaBackend& backend, const ScoreCase& c,
                    int page_entries = kPageEntries);
 
+// What the cases, alike in format, heads and dims, select in one call; the first that differs from
+// the reference, and how. Empty if none does.
+Error DisagreementTogether(DeviceApi& device, const CudaBackend& backend,
+                           const std::vector<ScoreCase>& cases);
+
 }  // namespace winnow::kernels::cuda
 
 #endif  // WINNOW_TESTS_GPU_SCORE_CASE_H_

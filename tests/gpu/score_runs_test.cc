@@ -94,5 +94,11 @@ TEST_P(GpuScoreRunsTest, RunsOfAnyLengthsGiveTheSameSelection) {
   EXPECT_EQ(Disagreement(cut, expected), "");
 }
 
+TEST_P(GpuScoreRunsTest, ServesSeveralContextsAtOnce) {
+  const std::vector<ScoreCase> cases = {Case(kRunEntries + 5, 100), Case(70, 200, 3), Case(0, 10),
+                                        Case(333, 7, 9), Case(kPageEntries, kPageEntries)};
+  EXPECT_EQ(DisagreementTogether(*device_, *backend_, cases), "");
+}
+
 }  // namespace
 }  // namespace winnow::kernels::cuda

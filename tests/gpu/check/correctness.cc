@@ -9,6 +9,7 @@
 #include "kernels/backend.h"
 #include "tests/gpu/attention_case.h"
 #include "tests/gpu/device_array.h"
+#include "tests/gpu/hard_cases.h"
 #include "tests/gpu/score_case.h"
 
 namespace winnow::kernels::cuda {
@@ -16,7 +17,7 @@ namespace {
 
 constexpr KeyFormat kFormats[] = {KeyFormat::kFp8E4M3, KeyFormat::kMxFp4, KeyFormat::kBf16,
                                   KeyFormat::kInt8};
-constexpr const char* kFormatNames[] = {"fp8", "MXFP4", "bf16", "int8"};
+constexpr const char* kFormatNames[] = {"fp8 keys", "MXFP4 keys", "bf16 keys", "int8 keys"};
 
 class Checker {
  public:
@@ -29,7 +30,7 @@ class Checker {
 
   int RunAll() {
     for (size_t i = 0; i < std::size(kFormats); ++i) {
-      Begin("scores over keys of", kFormatNames[i]);
+      Begin("scores", kFormatNames[i]);
       for (int round = 0; round < rounds(); ++round) CheckRandomScores(kFormats[i]);
       if (!small_) {
         CheckScores("published scores",
@@ -53,7 +54,7 @@ class Checker {
 
   // Announces cases, so that it is known which did not end.
   void Begin(const char* cases, const char* of = "") const {
-    std::printf("%s: %s %s\n", what_, cases, of);
+    std::printf("%s: %s%s%s\n", what_, cases, *of != '\0' ? ", " : "", of);
   }
 
   void Note(const char* what, const Error& error) {
@@ -80,12 +81,17 @@ class Checker {
   void CheckManyScores() {
     Begin("scores around a run");
     CheckRuns();
+    Begin("five contexts at once");
+    CheckContexts();
     Begin("ties");
     CheckTies(small_ ? 300 : 100000);
     if (small_) return;
     Begin("scores for 64 query rows");
     CheckScores("64 query rows",
                 RandomScoreCase(random_, KeyFormat::kFp8E4M3, 128, 32, kMaxQueryRows, 700, 100));
+    Begin("as many as can be asked for");
+    CheckScores("the largest k",
+                RandomScoreCase(random_, KeyFormat::kFp8E4M3, 128, 8, 1, 40000, kMaxTopK));
   }
 
   void CheckRuns() {
@@ -94,6 +100,17 @@ class Checker {
       CheckScores("scores around a run",
                   RandomScoreCase(random_, KeyFormat::kFp8E4M3, 64, 8, 1, kRunEntries + more, 100));
     }
+  }
+
+  void CheckContexts() {
+    std::vector<ScoreCase> cases;
+    const int most = small_ ? 300 : 9000;
+    constexpr int kRest[][3] = {{3, 70, 200}, {2, 0, 10}, {9, 333, 7}, {1, 64, 64}};
+    cases.push_back(RandomScoreCase(random_, KeyFormat::kFp8E4M3, 128, 64, 1, most, 100));
+    for (const auto& [rows, entries, k] : kRest) {
+      cases.push_back(RandomScoreCase(random_, KeyFormat::kFp8E4M3, 128, 64, rows, entries, k));
+    }
+    Note("five contexts at once", DisagreementTogether(device_, *backend_, cases));
   }
 
   void CheckTies(int entries) {
@@ -156,23 +173,32 @@ class Checker {
 
   void CheckAttentionOver(RowFormat format) {
     const char* const rows = format == RowFormat::kBf16 ? "bf16 rows" : "fp8 rows";
-    Begin("attention over", rows);
+    Begin("attention", rows);
     for (int round = 0; round < rounds(); ++round) CheckRandomAttention(format);
-    Begin("attention for 64 query rows over", rows);
+    for (const HardCase& hard : HardCases(random_, format, small_ ? 5 : 65)) {
+      Begin(hard.name, rows);
+      Note(hard.name, Disagreement(hard.c, hard.in, Evaluate(device_, *backend_, hard.c, hard.in)));
+    }
+    Begin("attention for 64 query rows", rows);
     CheckManyRows(format);
     if (small_) return;
-    Begin("published attention over", rows);
+    Begin("published attention", rows);
     CheckPublishedAttention(format);
   }
 
   // So many query rows that there are no splits, and a block of the launch has many rows.
   void CheckManyRows(RowFormat format) {
-    CheckAttention("64 query rows",
-                   {.format = format,
-                    .heads = small_ ? 3 : 70,
-                    .latent_dim = 512,
-                    .rope_dim = 64,
-                    .row_counts = std::vector<int>(kMaxQueryRows, small_ ? 200 : 330)});
+    std::vector<int> row_counts;
+    while (row_counts.size() < kMaxQueryRows) {
+      for (const int rows : {200, 129, 193, 257, 65, 64, small_ ? 1 : 700, 127}) {
+        row_counts.push_back(rows);
+      }
+    }
+    CheckAttention("64 query rows", {.format = format,
+                                     .heads = small_ ? 3 : 70,
+                                     .latent_dim = 512,
+                                     .rope_dim = 64,
+                                     .row_counts = row_counts});
   }
 
   void CheckPublishedAttention(RowFormat format) {

@@ -1,0 +1,54 @@
+#include "tests/gpu/hard_cases.h"
+
+#include <cmath>
+#include <cstdint>
+#include <utility>
+
+namespace winnow::kernels::cuda {
+namespace {
+
+constexpr int kLatent = 512;
+constexpr int kRope = 64;
+
+// From one block of 64 rows to the next, by a power of two up or down.
+HardCase ChangingRows(RandomData& random, HardCase hard, int sign) {
+  hard.in = RandomInputs(random, hard.c);
+  if (hard.c.format == RowFormat::kBf16) {
+    ScaleBf16(&hard.in.rows,
+              [&](size_t i) { return sign * static_cast<int>(i / (kLatent + kRope) / 50); });
+  } else {
+    ChangeScales(&hard.in,
+                 [&](int row, int) { return std::exp2(static_cast<float>(sign * row) / 20); });
+  }
+  return hard;
+}
+
+}  // namespace
+
+std::vector<HardCase> HardCases(RandomData& random, RowFormat format, int heads) {
+  const auto of = [&](const char* name, std::vector<int> row_counts, float softmax_scale) {
+    return HardCase{.name = name,
+                    .c = {.format = format,
+                          .heads = heads,
+                          .latent_dim = kLatent,
+                          .rope_dim = kRope,
+                          .softmax_scale = softmax_scale,
+                          .row_counts = std::move(row_counts)},
+                    .in = {}};
+  };
+  constexpr float kUsual = 0.05f;
+  const float mild = format == RowFormat::kBf16 ? 0.3f : 1e-4f;
+  std::vector<HardCase> cases;
+  cases.push_back(of("row counts around blocks", {63, 64, 65, 0, 127, 129, 1, 193, 257}, kUsual));
+  cases.push_back(of("a sharp softmax", {300}, 30));
+  for (const int first_row_at : {4, 8, 12}) {
+    cases.push_back(of("rows that lie anywhere", {70, 200}, kUsual));
+    cases.back().c.first_row_at = first_row_at;
+  }
+  for (HardCase& hard : cases) hard.in = RandomInputs(random, hard.c);
+  cases.push_back(ChangingRows(random, of("rows that grow", {320, 190}, mild), 1));
+  cases.push_back(ChangingRows(random, of("rows that shrink", {320, 190}, mild), -1));
+  return cases;
+}
+
+}  // namespace winnow::kernels::cuda
