@@ -14,9 +14,12 @@ struct Fp8AttendSoftmax {
   using At = Fp8AttendPlace;
   using Logit = At::Logit;
   static constexpr int kHeadTiles = At::kHeadTiles;
-  static constexpr float kSlack = 8;
-  // Where the largest scale's power of two is brought to: probabilities reach 2^(kSlack + 6).
-  static constexpr uint32_t kScaleTop = 6;
+  // The largest scale so far is brought to 2^(kScaleTop - 1)..2^kScaleTop, so that probabilities
+  // times scales stay below 2^15, which is half of what f16 holds. The more of that is left to
+  // scales, the smaller may be that of a row that wins: 2^-25 of the largest is a normal number
+  // yet. More for logits would make outputs shrink less often.
+  static constexpr float kSlack = 3;
+  static constexpr uint32_t kScaleTop = 12;
 
   uint32_t exponent = 20;  // of the largest scale so far, at least 20
   // Of the lane's two heads, 2 * lane and the next; references in units of log 2.
@@ -71,8 +74,9 @@ struct Fp8AttendSoftmax {
       const uint32_t of_scale = simt::AsBits(At::Floats(L::kLargestScale)[w]) >> 23;
       most = most > of_scale ? most : of_scale;
     }
-    const bool first = largest.first > simt::Add(reference.first, kSlack);
-    const bool second = largest.second > simt::Add(reference.second, kSlack);
+    // By the difference, as a probability is: so none exceeds 2^kSlack, however it is rounded.
+    const bool first = simt::Add(largest.first, -reference.first) > kSlack;
+    const bool second = simt::Add(largest.second, -reference.second) > kSlack;
     const bool any = simt::Ballot(first || second || most > exponent) != 0;
     auto* raised = reinterpret_cast<uint32_t*>(simt::SharedMemory() + L::kRaised);
     if (simt::ThreadInBlock() == 0) *raised = any ? 1 : 0;

@@ -18,9 +18,9 @@ struct PairAttendSoftmax {
   using Place = PairAttendPlace;
   using Logit = Place::Logit;
   static constexpr bool kScaled = kFormat == RowFormat::kFp8FlashMla;
-  static constexpr float kSlack = 8;
-  // Where the largest scale's power of two is brought to: probabilities reach 2^(kSlack + 6).
-  static constexpr uint32_t kScaleTop = 6;
+  // As fp8_attend_softmax.cuh has it; bf16 holds what any scale leaves.
+  static constexpr float kSlack = kScaled ? 3 : 8;
+  static constexpr uint32_t kScaleTop = 12;
 
   const Place& at;
   float query_scales[2];
@@ -89,7 +89,8 @@ struct PairAttendSoftmax {
         most = simt::Max(most, logits[k / 2][2 * i + k % 2]);
       }
       most = ReduceHead(most, [](float a, float b) { return simt::Max(a, b); });
-      const bool rise = most > simt::Add(references[i], kSlack);
+      // By the difference, as a probability is.
+      const bool rise = simt::Add(most, -references[i]) > kSlack;
       raised[i] = rise ? Whole(most) : references[i];
       rises = rises || rise;
     }

@@ -1,5 +1,6 @@
 #include "tests/gpu/hard_cases.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <utility>
@@ -19,6 +20,26 @@ HardCase ChangingRows(RandomData& random, HardCase hard, int sign) {
   } else {
     ChangeScales(&hard.in,
                  [&](int row, int) { return std::exp2(static_cast<float>(sign * row) / 20); });
+  }
+  return hard;
+}
+
+// FlashMLA's rows, all of them with the same scale and a logit of -100 but one, whose logit is 0
+// and whose scale is 2^-24 of the others'. Logits are those of a rope dim alone.
+HardCase FaintWinner(RandomData& random, HardCase hard, size_t winner) {
+  constexpr size_t kRowBytes = 512 + 4 * sizeof(float) + 2 * kRope;
+  constexpr size_t kQueryBytes = 2 * (kLatent + kRope);
+  hard.in = RandomInputs(random, hard.c);
+  hard.in.queries.assign(hard.in.queries.size(), std::byte{0});
+  for (size_t at = 2 * kLatent; at < hard.in.queries.size(); at += kQueryBytes) {
+    PutBf16(1, &hard.in.queries[at]);
+  }
+  for (size_t row = 0; row * kRowBytes < hard.in.rows.size(); ++row) {
+    std::byte* const scales = &hard.in.rows[row * kRowBytes + kLatent];
+    std::byte* const rope = scales + 4 * sizeof(float);
+    for (int i = 0; i < 4; ++i) PutFloat(row == winner ? 0x1.04p-24f : 1.0f, scales + 4 * i);
+    std::fill_n(rope, 2 * kRope, std::byte{0});
+    PutBf16(row == winner ? 0.0f : -100.0f, rope);
   }
   return hard;
 }
@@ -48,6 +69,10 @@ std::vector<HardCase> HardCases(RandomData& random, RowFormat format, int heads)
   for (HardCase& hard : cases) hard.in = RandomInputs(random, hard.c);
   cases.push_back(ChangingRows(random, of("rows that grow", {320, 190}, mild), 1));
   cases.push_back(ChangingRows(random, of("rows that shrink", {320, 190}, mild), -1));
+  if (format == RowFormat::kBf16) return cases;
+  for (const size_t winner : {3, 70}) {
+    cases.push_back(FaintWinner(random, of("a winner with a small scale", {130}, 1), winner));
+  }
   return cases;
 }
 
