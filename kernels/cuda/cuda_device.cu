@@ -145,6 +145,9 @@ Error OpenCudaDevice(int number, std::unique_ptr<DeviceApi>* device) {
   const cudaError_t prepared =
       PrepareKernels(properties.limits.shared_bytes_per_block, &properties.launches_early);
   if (Error error = Report(prepared, "loading kernels"); !error.empty()) return error;
+  size_t all_bytes = 0;
+  const cudaError_t counted = cudaMemGetInfo(&properties.free_bytes, &all_bytes);
+  if (Error error = Report(counted, "asking for free memory"); !error.empty()) return error;
   *device = std::make_unique<CudaDevice>(number, properties);
   return "";
 }

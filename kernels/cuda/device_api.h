@@ -16,6 +16,7 @@ struct DeviceProperties {
   std::string name;
   int compute_capability = 0;  // 80, 90, ...
   size_t memory_bytes = 0;
+  size_t free_bytes = 0;  // of these, once it was opened: others may use it too
   DeviceLimits limits;
   bool launches_early = false;  // a kernel that waits for the last launch, before that has ended
 };

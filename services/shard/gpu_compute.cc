@@ -15,12 +15,19 @@ using kernels::cuda::UploadQueue;
 
 constexpr size_t kUploadBufferBytes = size_t{8} << 20;
 constexpr int kUploadBuffers = 4;
-// Of the device's memory that pages and queries take together, if nobody says how much.
+// Of the device's free memory that pages and queries take together, if nobody says how much.
 constexpr double kUsedShare = 0.9;
 
 // Of lists of pages' addresses: a stripe's has 512 bytes, its 64 pages of keys 256 KiB and more,
 // but for keys of less than 64 bytes. What has no list is listed by each query.
 size_t TableBytes(size_t page_bytes) { return std::max(page_bytes / 512, HbmArena::kSlabBytes); }
+
+// Of memory that is taken at the start: somebody else may have been faster.
+absl::Status CheckMemory(const std::string& error) {
+  if (error.empty()) return absl::OkStatus();
+  return Error(absl::StatusCode::kResourceExhausted, "DEVICE_MEMORY",
+               absl::StrCat("the GPU: ", error));
+}
 
 }  // namespace
 
@@ -69,7 +76,7 @@ absl::StatusOr<std::unique_ptr<GpuCompute>> GpuCompute::Create(
 
 absl::StatusOr<Staging> GpuCompute::NewStaging(size_t bytes) {
   Staging staging{.bytes = bytes};
-  if (absl::Status status = CheckDevice(device_->Allocate(bytes, &staging.device)); !status.ok()) {
+  if (absl::Status status = CheckMemory(device_->Allocate(bytes, &staging.device)); !status.ok()) {
     return status;
   }
   staging_memory_.emplace_back(staging.device, FreeOnDevice{device_.get()});
@@ -77,24 +84,25 @@ absl::StatusOr<Staging> GpuCompute::NewStaging(size_t bytes) {
 }
 
 absl::Status GpuCompute::Init() {
-  const size_t memory_bytes = device_->properties().memory_bytes;
+  const size_t free_bytes = device_->properties().free_bytes;
   const size_t query_bytes =
       options_.concurrent_queries *
       (options_.workspace_bytes + options_.staging_bytes + kernels::cuda::kSlotStateBytes);
-  const auto usable = static_cast<size_t>(kUsedShare * static_cast<double>(memory_bytes));
+  const auto usable = static_cast<size_t>(kUsedShare * static_cast<double>(free_bytes));
   const size_t left = usable > query_bytes ? usable - query_bytes : 0;
   const size_t page_bytes = options_.page_bytes != 0  ? options_.page_bytes
                             : left > TableBytes(left) ? left - TableBytes(left)
                                                       : 0;
   const size_t table_bytes = TableBytes(page_bytes);
-  if (page_bytes < HbmArena::kSlabBytes || page_bytes + table_bytes + query_bytes > memory_bytes) {
-    return Error(absl::StatusCode::kResourceExhausted, "DEVICE_MEMORY",
-                 absl::StrCat(name_, " has ", memory_bytes, " bytes of memory; ", query_bytes,
-                              " for queries and ", std::max(page_bytes, HbmArena::kSlabBytes),
-                              " for pages do not fit"));
+  if (page_bytes < HbmArena::kSlabBytes || page_bytes + table_bytes + query_bytes > free_bytes) {
+    return Error(
+        absl::StatusCode::kResourceExhausted, "DEVICE_MEMORY",
+        absl::StrCat(name_, " has ", free_bytes, " bytes of memory free, of ",
+                     device_->properties().memory_bytes, "; ", query_bytes, " for queries and ",
+                     std::max(page_bytes, HbmArena::kSlabBytes), " for pages do not fit"));
   }
-  absl::Status status = CheckDevice(HbmArena::Create(*device_, page_bytes, &arena_));
-  status.Update(CheckDevice(HbmArena::Create(*device_, table_bytes, &tables_)));
+  absl::Status status = CheckMemory(HbmArena::Create(*device_, page_bytes, &arena_));
+  status.Update(CheckMemory(HbmArena::Create(*device_, table_bytes, &tables_)));
   status.Update(
       CheckDevice(UploadQueue::Create(*device_, kUploadBufferBytes, kUploadBuffers, &uploads_)));
   if (!status.ok()) return status;

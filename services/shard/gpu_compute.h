@@ -20,8 +20,8 @@
 namespace winnow::shard {
 
 struct GpuOptions {
-  // Device memory for copies of pages; 0 takes what the queries leave of 90 %. Lists of where they
-  // are take 1/512 more, 2 MiB at least.
+  // Device memory for copies of pages; 0 takes what the queries leave of 90 % of what is free when
+  // the device is opened. Lists of where they are take 1/512 more, 2 MiB at least.
   size_t page_bytes = 0;
   // Queries that run at once; more wait.
   int concurrent_queries = 4;
@@ -40,7 +40,7 @@ struct GpuOptions {
 class GpuCompute final : public Compute {
  public:
   // `name` is for people; `cpu` may be null if no shape is left to it. RESOURCE_EXHAUSTED
-  // DEVICE_MEMORY if the device has too little memory, INTERNAL DEVICE_FAILED if it fails.
+  // DEVICE_MEMORY if the device has too little memory free, INTERNAL DEVICE_FAILED if it fails.
   static absl::StatusOr<std::unique_ptr<GpuCompute>> Create(
       std::unique_ptr<kernels::cuda::DeviceApi> device, const std::string& name,
       const GpuOptions& options, std::unique_ptr<Compute> cpu);

@@ -108,7 +108,8 @@ void AddLimits(CLI::App& app, Options* o) {
       "shards score and attend on: cpu, cuda:N, or auto (the first GPU, or else the CPU)",
       o->device, [o](const std::string& text) { return ParseDevice(text, &o->device); });
   Add(app, "--device-memory", "WINNOW_DEVICE_MEMORY",
-      "memory of the GPU for pages, beside 1/512 for lists of them; 0 for what queries leave of it",
+      "memory of the GPU for pages, beside 1/512 for lists of them; 0 for what queries leave of 90 "
+      "% of what is free",
       "0", [o](const std::string& text) {
         return ParseSize(text, 0, size_t{1} << 50, &o->device_memory_bytes);
       });

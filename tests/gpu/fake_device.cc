@@ -20,6 +20,7 @@ FakeDevice::FakeDevice(uint64_t seed, int multiprocessors) : seed_(seed) {
   properties_.name = "a stand-in for a GPU";
   properties_.compute_capability = 90;
   properties_.memory_bytes = memory_left_;
+  properties_.free_bytes = memory_left_;
   properties_.limits = {multiprocessors, kSharedBytesPerBlock, kSharedBytesPerMultiprocessor,
                         /*has_groups=*/true};
 }
@@ -34,6 +35,7 @@ void FakeDevice::Fail(Call call, int n, bool all_after) {
 void FakeDevice::LimitMemory(size_t bytes) {
   const std::scoped_lock lock(mu_);
   memory_left_ = bytes;
+  properties_.free_bytes = bytes;
 }
 
 void FakeDevice::DelayWork(bool delay) {

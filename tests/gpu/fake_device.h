@@ -39,6 +39,7 @@ class FakeDevice final : public DeviceApi {
 
   // The n-th call of this kind from now on fails, n >= 1; and the ones after it where `all_after`.
   void Fail(Call call, int n, bool all_after = false);
+  // As if somebody else had taken the rest; before others know of the device.
   void LimitMemory(size_t bytes);
   void DelayWork(bool delay);
   // Blocks of a kernel that run at the same time.

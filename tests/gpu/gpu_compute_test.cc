@@ -1,14 +1,18 @@
 #include "services/shard/gpu_compute.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "storage/error.h"
 #include "tests/gpu/fake_device.h"
 #include "tests/kernels/random_data.h"
 
 namespace winnow::shard {
 namespace {
+
+using ::testing::HasSubstr;
 
 constexpr int kDim = 32;
 constexpr int kHeads = 2;
@@ -70,6 +74,50 @@ TEST(GpuCompute, ReadsNothingPastAWarmPage) {
                                             &result);
   ASSERT_TRUE(status.ok()) << status;
   EXPECT_EQ(result.selected[0].size(), 5u);
+}
+
+constexpr size_t kMiB = size_t{1} << 20;
+
+// On a device of which somebody else has left so many bytes.
+absl::StatusOr<std::unique_ptr<GpuCompute>> OnDeviceWith(size_t free_bytes, size_t page_bytes,
+                                                         size_t fails_at = 0) {
+  auto device = std::make_unique<kernels::cuda::FakeDevice>(kernels::TestSeed());
+  device->LimitMemory(free_bytes);
+  if (fails_at > 0) {
+    device->Fail(kernels::cuda::FakeDevice::Call::kAllocate, static_cast<int>(fails_at));
+  }
+  return GpuCompute::Create(std::move(device), "cuda:0 stand-in",
+                            {.page_bytes = page_bytes,
+                             .concurrent_queries = 1,
+                             .workspace_bytes = 4 * kMiB,
+                             .pinned_bytes = kMiB,
+                             .staging_bytes = kMiB},
+                            /*cpu=*/nullptr);
+}
+
+TEST(GpuCompute, TakesNoMoreThanMostOfWhatIsFree) {
+  const auto gpu = OnDeviceWith(100 * kMiB, 0);
+  ASSERT_TRUE(gpu.ok()) << gpu.status();
+  const uint64_t capacity_bytes = (*gpu)->mirror()->usage().capacity_bytes;
+  EXPECT_LE(capacity_bytes, 85 * kMiB);
+  EXPECT_GE(capacity_bytes, 70 * kMiB);
+}
+
+TEST(GpuCompute, SaysHowMuchIsFreeWhereThatIsTooLittle) {
+  for (const size_t page_bytes : {size_t{0}, 95 * kMiB}) {
+    const size_t free_bytes = page_bytes == 0 ? 5 * kMiB : 100 * kMiB;
+    const absl::Status status = OnDeviceWith(free_bytes, page_bytes).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
+    EXPECT_EQ(ErrorReason(status), "DEVICE_MEMORY");
+    EXPECT_THAT(std::string(status.message()), HasSubstr(std::to_string(free_bytes)));
+  }
+}
+
+TEST(GpuCompute, WhatSomebodyElseTookMeanwhileIsMemoryToo) {
+  for (const size_t allocation : {1, 2, 3}) {
+    const absl::Status status = OnDeviceWith(100 * kMiB, 0, allocation).status();
+    EXPECT_EQ(ErrorReason(status), "DEVICE_MEMORY") << status;
+  }
 }
 
 }  // namespace
