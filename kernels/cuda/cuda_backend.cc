@@ -43,8 +43,16 @@ bool CudaBackend::CanAttend(RowFormat format, int latent_dim, int rope_dim) cons
       .empty();
 }
 
+Error CudaBackend::AwaitUploads(Stream stream, UploadQueue* staged) const {
+  for (UploadQueue* const uploads : {options_.uploads, staged}) {
+    if (uploads == nullptr) continue;
+    if (Error error = uploads->Order(stream); !error.empty()) return error;
+  }
+  return "";
+}
+
 Error CudaBackend::TryScoreRuns(std::span<const ScoreRunsParams> queries,
-                                std::span<ScoreTopKResult> results) const {
+                                std::span<ScoreTopKResult> results, UploadQueue* staged) const {
   for (size_t i = 0; i < queries.size(); ++i) {
     results[i].selected.assign(queries[i].query.rows, {});
     results[i].complete = false;
@@ -52,9 +60,7 @@ Error CudaBackend::TryScoreRuns(std::span<const ScoreRunsParams> queries,
   StreamPool::Lease lease = slots_->Take();
   ScoreCall call(device_, limits_, lease.slot(), queries);
   Error error = call.Prepare();
-  if (error.empty() && options_.uploads != nullptr) {
-    error = options_.uploads->Order(lease.slot().stream);
-  }
+  if (error.empty()) error = AwaitUploads(lease.slot().stream, staged);
   if (error.empty()) error = call.Start();
   if (error.empty()) error = lease.Finish();
   if (error.empty()) call.Collect(results);
@@ -79,13 +85,11 @@ Error CudaBackend::TryScoreTopK(std::span<const ScoreTopKParams> queries,
   return TryScoreRuns(in_runs, results);
 }
 
-Error CudaBackend::TryAttend(const AttendBatch& batch) const {
+Error CudaBackend::TryAttend(const AttendBatch& batch, UploadQueue* staged) const {
   StreamPool::Lease lease = slots_->Take();
   AttendCall call(device_, limits_, lease.slot(), batch);
   Error error = call.Prepare();
-  if (error.empty() && options_.uploads != nullptr) {
-    error = options_.uploads->Order(lease.slot().stream);
-  }
+  if (error.empty()) error = AwaitUploads(lease.slot().stream, staged);
   if (error.empty()) error = call.Start();
   if (error.empty()) error = lease.Finish();
   if (error.empty()) call.Collect();

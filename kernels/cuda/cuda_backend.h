@@ -19,7 +19,7 @@ struct CudaBackendOptions {
   // launch, and makes more launches of fewer rows where there is less.
   size_t workspace_bytes = size_t{256} << 20;
   size_t pinned_bytes = size_t{32} << 20;
-  UploadQueue* uploads = nullptr;  // whose uploads a query sees; may be null
+  UploadQueue* uploads = nullptr;  // whose uploads all queries see; may be null
   bool use_groups = true;          // where the device has them (DeviceLimits::has_groups)
   bool attend_by_codes = false;    // DeviceLimits::attends_by_codes
 };
@@ -68,16 +68,19 @@ class CudaBackend final : public Backend {
 
   // Queries of any contexts, alike in format, heads and dims, in as few launches as memory allows;
   // a result for each. One that was cancelled has complete = false, without an error. After an
-  // error the results mean nothing.
+  // error the results mean nothing. `staged` is a queue whose uploads these queries see beside
+  // options.uploads; may be null.
   [[nodiscard]] Error TryScoreRuns(std::span<const ScoreRunsParams> queries,
-                                   std::span<ScoreTopKResult> results) const;
+                                   std::span<ScoreTopKResult> results,
+                                   UploadQueue* staged = nullptr) const;
   // The same with each page as a run of its own.
   [[nodiscard]] Error TryScoreTopK(std::span<const ScoreTopKParams> queries,
                                    std::span<ScoreTopKResult> results) const;
-  [[nodiscard]] Error TryAttend(const AttendBatch& batch) const;
+  [[nodiscard]] Error TryAttend(const AttendBatch& batch, UploadQueue* staged = nullptr) const;
 
  private:
   CudaBackend(DeviceApi& device, const CudaBackendOptions& options);
+  Error AwaitUploads(Stream stream, UploadQueue* staged) const;
 
   DeviceApi& device_;
   const CudaBackendOptions options_;

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace winnow::kernels::cuda {
 
 Error UploadQueue::Create(DeviceApi& device, size_t buffer_bytes, int buffers,
-                          std::unique_ptr<UploadQueue>* queue) {
-  std::unique_ptr<UploadQueue> made(new UploadQueue(device, buffer_bytes));
+                          std::unique_ptr<UploadQueue>* queue, UploadQueue* after) {
+  std::unique_ptr<UploadQueue> made(new UploadQueue(device, buffer_bytes, after));
   Error error = device.CreateStream(&made->stream_);
   for (int i = 0; i < buffers && error.empty(); ++i) error = made->AddBuffer();
   if (!error.empty()) return error;
@@ -33,11 +34,11 @@ UploadQueue::~UploadQueue() {
 
 Error UploadQueue::Upload(std::byte* to, std::span<const std::byte> from,
                           const std::byte* allocation) {
-  const std::scoped_lock lock(mu_);
+  std::unique_lock lock(mu_);
   while (!from.empty() && broken_.empty()) {
     Buffer& buffer = buffers_[current_];
     if (buffer.on_its_way) {
-      (void)Keep(Settle(&buffer));
+      AwaitBuffer(&buffer, &lock);
       continue;
     }
     const size_t bytes = std::min(from.size(), bytes_ - buffer.used);
@@ -67,6 +68,10 @@ Error UploadQueue::Start() {
   if (buffer.used == 0 || buffer.on_its_way) return "";
   // Marked first: even if only some copies can be started, the buffer must be waited for.
   buffer.on_its_way = true;
+  ++buffer.flights;
+  if (after_ != nullptr) {
+    if (Error error = after_->Order(stream_); !error.empty()) return error;
+  }
   for (const Piece& piece : buffer.pieces) {
     Error error = device_.Copy(stream_, piece.to, buffer.memory + piece.offset, piece.bytes);
     if (!error.empty()) return error;
@@ -77,15 +82,30 @@ Error UploadQueue::Start() {
   return "";
 }
 
+void UploadQueue::AwaitBuffer(Buffer* buffer, std::unique_lock<std::mutex>* lock) {
+  const uint64_t flight = buffer->flights;
+  lock->unlock();
+  Error error = device_.Synchronize(buffer->copied);
+  lock->lock();
+  (void)Keep(std::move(error));
+  // Another thread may have been here before, and filled it again.
+  if (!broken_.empty() || buffer->flights != flight) return;
+  Clear(buffer);
+}
+
+void UploadQueue::Clear(Buffer* buffer) {
+  buffer->on_its_way = false;
+  buffer->used = 0;
+  buffer->pieces.clear();
+}
+
 Error UploadQueue::Settle(Buffer* buffer) {
   if (!buffer->on_its_way) return "";
   // A buffer that could not be marked when it was started is marked now.
   Error error;
   if (!broken_.empty()) error = device_.Record(buffer->copied, stream_);
   if (error.empty()) error = device_.Synchronize(buffer->copied);
-  buffer->on_its_way = false;
-  buffer->used = 0;
-  buffer->pieces.clear();
+  Clear(buffer);
   return error;
 }
 
@@ -110,9 +130,20 @@ Error UploadQueue::Finish() {
   const std::scoped_lock lock(mu_);
   if (broken_.empty()) (void)Keep(Start());
   for (Buffer& buffer : buffers_) {
-    if (broken_.empty()) (void)Keep(Settle(&buffer));
+    (void)Keep(Settle(&buffer));
   }
   return broken_;
+}
+
+void UploadQueue::Renew() {
+  const std::scoped_lock lock(mu_);
+  if (broken_.empty()) return;
+  for (Buffer& buffer : buffers_) {
+    (void)Settle(&buffer);
+    Clear(&buffer);
+  }
+  last_ = nullptr;
+  broken_.clear();
 }
 
 }  // namespace winnow::kernels::cuda

@@ -57,7 +57,7 @@ absl::StatusOr<size_t> GpuCompute::RowsThatFit(const AttendWork& work, size_t fi
 
 absl::Status GpuCompute::AttendTogether(std::span<const AttendRows> parts, const Staging& staging) {
   const Profile& profile = parts[0].work->profile;
-  StagingWriter writer(staging, uploads_.get());
+  StagingWriter writer(staging);
   std::vector<std::vector<const std::byte*>> placed;
   std::vector<AttendQuery> queries;
   for (const AttendRows& part : parts) {
@@ -80,7 +80,8 @@ absl::Status GpuCompute::AttendTogether(std::span<const AttendRows> parts, const
                                           .latent_dim = profile.latent_dim,
                                           .rope_dim = profile.rope_dim,
                                           .softmax_scale = profile.softmax_scale,
-                                          .queries = queries}));
+                                          .queries = queries},
+                                         staging.uploads));
 }
 
 absl::Status GpuCompute::AttendInParts(const AttendWork& work, const Staging& staging) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "services/shard/background_copies.h"
 #include "services/shard/gpu_staging.h"
 
 namespace winnow::shard {
@@ -15,6 +16,9 @@ using kernels::cuda::UploadQueue;
 
 constexpr size_t kUploadBufferBytes = size_t{8} << 20;
 constexpr int kUploadBuffers = 4;
+// Of promotions, and of what a query stages: one thread fills each, and needs two in turn.
+constexpr size_t kOtherBufferBytes = size_t{4} << 20;
+constexpr int kOtherBuffers = 2;
 // Of the device's free memory that pages and queries take together, if nobody says how much.
 constexpr double kUsedShare = 0.9;
 
@@ -33,16 +37,25 @@ absl::Status CheckMemory(const std::string& error) {
 
 class GpuCompute::Mirror final : public PageMirror {
  public:
-  Mirror(HbmArena* arena, HbmArena* tables, UploadQueue* uploads)
-      : arena_(*arena), tables_(*tables), uploads_(*uploads) {}
+  Mirror(HbmArena* arena, HbmArena* tables, UploadQueue* uploads, UploadQueue* promotions)
+      : arena_(*arena), tables_(*tables), uploads_(*uploads), promotions_(*promotions) {}
 
   Copy Add(size_t page_bytes) override { return TakeFrom(arena_, page_bytes); }
   Copy AddTable(size_t bytes) override { return TakeFrom(tables_, bytes); }
   absl::Status Write(const Copy& copy, size_t offset, std::span<const std::byte> bytes) override {
     const HbmArena& arena = arena_.Holds(copy.get()) ? arena_ : tables_;
-    return CheckDevice(uploads_.Upload(copy.get() + offset, bytes, arena.memory()));
+    std::byte* const to = copy.get() + offset;
+    if (!BackgroundCopies::making()) return CheckDevice(uploads_.Upload(to, bytes, arena.memory()));
+    std::string error = promotions_.Upload(to, bytes, arena.memory());
+    // Nothing may come where the memory's next owner writes.
+    if (!error.empty()) (void)promotions_.Finish();
+    return CheckDevice(error);
   }
-  absl::Status Publish() override { return CheckDevice(uploads_.Flush()); }
+  // What is made in the background has arrived before a query learns of it, and before an append
+  // writes there. So no query need wait for it, as queries wait for the appends before them.
+  absl::Status Publish() override {
+    return CheckDevice(BackgroundCopies::making() ? promotions_.Finish() : uploads_.Flush());
+  }
   Usage usage() const override {
     return {.used_bytes = arena_.used_bytes(), .capacity_bytes = arena_.capacity_bytes()};
   }
@@ -57,6 +70,7 @@ class GpuCompute::Mirror final : public PageMirror {
   HbmArena& arena_;
   HbmArena& tables_;
   UploadQueue& uploads_;
+  UploadQueue& promotions_;
 };
 
 GpuCompute::GpuCompute(std::unique_ptr<kernels::cuda::DeviceApi> device, std::string name,
@@ -80,6 +94,10 @@ absl::StatusOr<Staging> GpuCompute::NewStaging(size_t bytes) {
     return status;
   }
   staging_memory_.emplace_back(staging.device, FreeOnDevice{device_.get()});
+  absl::Status status = CheckDevice(UploadQueue::Create(*device_, kOtherBufferBytes, kOtherBuffers,
+                                                        &staging_uploads_.emplace_back()));
+  if (!status.ok()) return status;
+  staging.uploads = staging_uploads_.back().get();
   return staging;
 }
 
@@ -105,8 +123,11 @@ absl::Status GpuCompute::Init() {
   status.Update(CheckMemory(HbmArena::Create(*device_, table_bytes, &tables_)));
   status.Update(
       CheckDevice(UploadQueue::Create(*device_, kUploadBufferBytes, kUploadBuffers, &uploads_)));
+  status.Update(CheckDevice(UploadQueue::Create(*device_, kOtherBufferBytes, kOtherBuffers,
+                                                &promotions_, /*after=*/uploads_.get())));
   if (!status.ok()) return status;
-  mirror_ = std::make_unique<Mirror>(arena_.get(), tables_.get(), uploads_.get());
+  mirror_ =
+      std::make_unique<Mirror>(arena_.get(), tables_.get(), uploads_.get(), promotions_.get());
   std::vector<Staging> stagings;
   for (int i = 0; i < options_.concurrent_queries; ++i) {
     absl::StatusOr<Staging> staging = NewStaging(options_.staging_bytes);

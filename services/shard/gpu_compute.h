@@ -131,10 +131,12 @@ class GpuCompute final : public Compute {
   const GpuOptions options_;
   const std::unique_ptr<Compute> cpu_;
   std::unique_ptr<kernels::cuda::HbmArena> arena_;
-  std::unique_ptr<kernels::cuda::HbmArena> tables_;  // lists of where pages are
-  std::unique_ptr<kernels::cuda::UploadQueue> uploads_;
+  std::unique_ptr<kernels::cuda::HbmArena> tables_;         // lists of where pages are
+  std::unique_ptr<kernels::cuda::UploadQueue> uploads_;     // of appends, which all queries see
+  std::unique_ptr<kernels::cuda::UploadQueue> promotions_;  // of copies that no query sees yet
   std::unique_ptr<Mirror> mirror_;
   std::vector<std::unique_ptr<std::byte, FreeOnDevice>> staging_memory_;
+  std::vector<std::unique_ptr<kernels::cuda::UploadQueue>> staging_uploads_;
   std::unique_ptr<StagingPool> stagings_;
   std::unique_ptr<BatchQueue<ScoreTask>> score_queue_;
   std::unique_ptr<BatchQueue<AttendTask>> attend_queue_;

@@ -73,7 +73,7 @@ bool Alike(const kernels::ScoreQuery& a, const kernels::ScoreQuery& b) {
 
 absl::Status GpuCompute::ScoreTogether(std::span<const ScoreTask* const> tasks,
                                        const Staging& staging) {
-  StagingWriter writer(staging, uploads_.get());
+  StagingWriter writer(staging);
   std::vector<PlacedRuns> placed(tasks.size());
   std::vector<kernels::cuda::ScoreRunsParams> queries;
   for (size_t i = 0; i < tasks.size(); ++i) {
@@ -86,7 +86,7 @@ absl::Status GpuCompute::ScoreTogether(std::span<const ScoreTask* const> tasks,
                        .cancelled = work.cancelled});
   }
   std::vector<kernels::ScoreTopKResult> results(tasks.size());
-  absl::Status status = CheckDevice(backend_->TryScoreRuns(queries, results));
+  absl::Status status = CheckDevice(backend_->TryScoreRuns(queries, results, staging.uploads));
   for (size_t i = 0; i < tasks.size(); ++i) *tasks[i]->result = std::move(results[i]);
   return status;
 }

@@ -29,8 +29,8 @@ inline size_t StagedBytes(size_t bytes) {
 // Hands out a staging's memory from its start.
 class StagingWriter {
  public:
-  StagingWriter(const Staging& staging, kernels::cuda::UploadQueue* uploads)
-      : staging_(staging), uploads_(*uploads) {}
+  // What the last query could not bring is of no use to this one.
+  explicit StagingWriter(const Staging& staging) : staging_(staging) { staging_.uploads->Renew(); }
 
   // Where a kernel finds the bytes: their copy, or where they are brought to now.
   std::string Bring(const Place& place, size_t bytes, const std::byte** device) {
@@ -39,12 +39,11 @@ class StagingWriter {
     std::byte* to = staging_.device + used_;
     used_ += StagedBytes(bytes);
     *device = to;
-    return uploads_.Upload(to, {place.host, bytes}, staging_.device);
+    return staging_.uploads->Upload(to, {place.host, bytes}, staging_.device);
   }
 
  private:
   const Staging& staging_;
-  kernels::cuda::UploadQueue& uploads_;
   size_t used_ = 0;
 };
 

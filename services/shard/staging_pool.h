@@ -7,12 +7,17 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 
+namespace winnow::kernels::cuda {
+class UploadQueue;
+}
+
 namespace winnow::shard {
 
 // Device memory that a query may fill with what has no copy there.
 struct Staging {
   std::byte* device = nullptr;
   size_t bytes = 0;
+  kernels::cuda::UploadQueue* uploads = nullptr;  // to it alone
 };
 
 // A fixed number of stagings, lent one at a time. Thread-safe.

@@ -43,6 +43,11 @@ void FakeDevice::DelayWork(bool delay) {
   delay_ = delay;
 }
 
+void FakeDevice::WhileSynchronizing(std::function<void()> work) {
+  const std::scoped_lock lock(mu_);
+  while_synchronizing_ = std::move(work);
+}
+
 void FakeDevice::UseThreads(int threads) {
   const std::scoped_lock lock(mu_);
   threads_ = threads;
@@ -234,6 +239,12 @@ Error FakeDevice::Wait(Stream stream, Event event) {
 }
 
 Error FakeDevice::Synchronize(Event event) {
+  std::function<void()> meanwhile;
+  {
+    const std::scoped_lock lock(mu_);
+    meanwhile = while_synchronizing_;
+  }
+  if (meanwhile) meanwhile();
   const std::scoped_lock lock(mu_);
   if (Error error = Count(Call::kSynchronize); !error.empty()) return error;
   const FakeEvent mark = *reinterpret_cast<FakeEvent*>(event);

@@ -42,6 +42,8 @@ class FakeDevice final : public DeviceApi {
   // As if somebody else had taken the rest; before others know of the device.
   void LimitMemory(size_t bytes);
   void DelayWork(bool delay);
+  // Called at the beginning of each Synchronize, which takes as long as that takes.
+  void WhileSynchronizing(std::function<void()> work);
   // Blocks of a kernel that run at the same time.
   void UseThreads(int threads);
   void LimitSharedMemory(size_t bytes_per_block);
@@ -107,6 +109,7 @@ class FakeDevice final : public DeviceApi {
   uint64_t seed_;
   int threads_ = 1;
   bool delay_ = false;
+  std::function<void()> while_synchronizing_;
   size_t memory_left_ = size_t{1} << 40;
   size_t sent_bytes_ = 0;
   std::map<Call, Fault> faults_;

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "services/shard/background_copies.h"
 #include "storage/error.h"
 #include "tests/gpu/fake_device.h"
 #include "tests/kernels/random_data.h"
@@ -12,6 +13,7 @@
 namespace winnow::shard {
 namespace {
 
+using kernels::cuda::FakeDevice;
 using ::testing::HasSubstr;
 
 constexpr int kDim = 32;
@@ -42,57 +44,101 @@ class GuardedBytes {
   std::byte* const first_;
 };
 
-// The page has 1,088 bytes, which is no multiple of what it takes of a staging.
+constexpr size_t kMiB = size_t{1} << 20;
+constexpr GpuOptions kSmall = {.page_bytes = 2 * kMiB,
+                               .concurrent_queries = 1,
+                               .workspace_bytes = 4 * kMiB,
+                               .pinned_bytes = kMiB,
+                               .staging_bytes = size_t{64} << 10};
+
+// A full page that the device has no copy of. It has 1,088 bytes, which is no multiple of what it
+// takes of a staging.
+class WarmPage {
+ public:
+  WarmPage() {
+    const std::vector<std::byte> keys = random_.Keys(kFormat, kDim, kernels::kPageEntries);
+    kernels::ArrangeKeys(kFormat, kDim, keys.data(), 0, kernels::kPageEntries, page_.data());
+  }
+
+  absl::Status Score(GpuCompute* gpu, kernels::ScoreTopKResult* result) const {
+    const ScoreRun warm{.entries = kernels::kPageEntries, .packed = page_.data()};
+    const uint32_t visible = kernels::kPageEntries;
+    return gpu->Score({.query = {.format = kFormat,
+                                 .rows = 1,
+                                 .heads = kHeads,
+                                 .dim = kDim,
+                                 .queries = queries_.data(),
+                                 .weights = weights_.data()},
+                       .runs = {&warm, 1},
+                       .visible_entries = {&visible, 1},
+                       .k = 5},
+                      result);
+  }
+
+ private:
+  kernels::RandomData random_{kernels::TestSeed()};
+  GuardedBytes page_{kernels::KeyPageBytes(kFormat, kDim)};
+  std::vector<std::byte> queries_ = random_.Queries(kFormat, kDim, kHeads);
+  std::vector<float> weights_ = random_.Floats(kHeads, -1, 1);
+};
+
 TEST(GpuCompute, ReadsNothingPastAWarmPage) {
-  auto gpu = GpuCompute::Create(std::make_unique<kernels::cuda::FakeDevice>(kernels::TestSeed()),
-                                "cuda:0 stand-in",
-                                {.page_bytes = size_t{2} << 20,
-                                 .concurrent_queries = 1,
-                                 .workspace_bytes = size_t{4} << 20,
-                                 .pinned_bytes = size_t{1} << 20,
-                                 .staging_bytes = size_t{64} << 10},
-                                /*cpu=*/nullptr);
+  auto gpu = GpuCompute::Create(std::make_unique<FakeDevice>(kernels::TestSeed()),
+                                "cuda:0 stand-in", kSmall, /*cpu=*/nullptr);
   ASSERT_TRUE(gpu.ok()) << gpu.status();
-  const GuardedBytes page(kernels::KeyPageBytes(kFormat, kDim));
-  kernels::RandomData random(kernels::TestSeed());
-  const std::vector<std::byte> keys = random.Keys(kFormat, kDim, kernels::kPageEntries);
-  kernels::ArrangeKeys(kFormat, kDim, keys.data(), 0, kernels::kPageEntries, page.data());
-  const std::vector<std::byte> queries = random.Queries(kFormat, kDim, kHeads);
-  const std::vector<float> weights = random.Floats(kHeads, -1, 1);
-  const ScoreRun warm{.entries = kernels::kPageEntries, .packed = page.data()};
-  const uint32_t visible = kernels::kPageEntries;
   kernels::ScoreTopKResult result;
-  const absl::Status status = (*gpu)->Score({.query = {.format = kFormat,
-                                                       .rows = 1,
-                                                       .heads = kHeads,
-                                                       .dim = kDim,
-                                                       .queries = queries.data(),
-                                                       .weights = weights.data()},
-                                             .runs = {&warm, 1},
-                                             .visible_entries = {&visible, 1},
-                                             .k = 5},
-                                            &result);
+  const absl::Status status = WarmPage().Score(gpu->get(), &result);
   ASSERT_TRUE(status.ok()) << status;
   EXPECT_EQ(result.selected[0].size(), 5u);
 }
 
-constexpr size_t kMiB = size_t{1} << 20;
+TEST(GpuCompute, BringsWarmPagesAgainAfterAQueryThatCouldNot) {
+  auto device = std::make_unique<FakeDevice>(kernels::TestSeed());
+  FakeDevice* const breaks = device.get();
+  auto gpu = GpuCompute::Create(std::move(device), "cuda:0 stand-in", kSmall, /*cpu=*/nullptr);
+  ASSERT_TRUE(gpu.ok()) << gpu.status();
+  const WarmPage page;
+  kernels::ScoreTopKResult expected, result;
+  ASSERT_TRUE(page.Score(gpu->get(), &expected).ok());
+  for (int copy = 1; copy <= 3; ++copy) {
+    breaks->Fail(FakeDevice::Call::kCopy, copy);
+    EXPECT_EQ(ErrorReason(page.Score(gpu->get(), &result)), "DEVICE_FAILED");
+    ASSERT_TRUE(page.Score(gpu->get(), &result).ok());
+    EXPECT_EQ(result.selected, expected.selected);
+  }
+}
+
+// Of a device that does its work as late as it may.
+TEST(GpuCompute, CopiesMadeInTheBackgroundArriveBeforeAQueryLearnsOfThem) {
+  auto device = std::make_unique<FakeDevice>(kernels::TestSeed());
+  device->DelayWork(true);
+  const auto gpu =
+      GpuCompute::Create(std::move(device), "cuda:0 stand-in", kSmall, /*cpu=*/nullptr);
+  ASSERT_TRUE(gpu.ok()) << gpu.status();
+  PageMirror& mirror = *(*gpu)->mirror();
+  const std::vector<std::byte> page(5000, std::byte{7});
+  const auto has_arrived = [&](PageMirror::Copy copy) {
+    EXPECT_TRUE(mirror.Write(copy, 0, page).ok());
+    EXPECT_TRUE(mirror.Publish().ok());
+    return std::equal(page.begin(), page.end(), copy.get());
+  };
+  const PageMirror::Copy appended = mirror.Add(page.size());
+  EXPECT_FALSE(has_arrived(appended)) << "queries wait for it";
+  const BackgroundCopies background;
+  EXPECT_TRUE(has_arrived(mirror.Add(page.size())));
+}
 
 // On a device of which somebody else has left so many bytes.
 absl::StatusOr<std::unique_ptr<GpuCompute>> OnDeviceWith(size_t free_bytes, size_t page_bytes,
                                                          size_t fails_at = 0) {
-  auto device = std::make_unique<kernels::cuda::FakeDevice>(kernels::TestSeed());
+  auto device = std::make_unique<FakeDevice>(kernels::TestSeed());
   device->LimitMemory(free_bytes);
   if (fails_at > 0) {
-    device->Fail(kernels::cuda::FakeDevice::Call::kAllocate, static_cast<int>(fails_at));
+    device->Fail(FakeDevice::Call::kAllocate, static_cast<int>(fails_at));
   }
-  return GpuCompute::Create(std::move(device), "cuda:0 stand-in",
-                            {.page_bytes = page_bytes,
-                             .concurrent_queries = 1,
-                             .workspace_bytes = 4 * kMiB,
-                             .pinned_bytes = kMiB,
-                             .staging_bytes = kMiB},
-                            /*cpu=*/nullptr);
+  GpuOptions options = kSmall;
+  options.page_bytes = page_bytes;
+  return GpuCompute::Create(std::move(device), "cuda:0 stand-in", options, /*cpu=*/nullptr);
 }
 
 TEST(GpuCompute, TakesNoMoreThanMostOfWhatIsFree) {

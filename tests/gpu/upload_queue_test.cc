@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstring>
+#include <future>
 #include <thread>
 
 #include "tests/gpu/fake_device.h"
@@ -52,6 +54,7 @@ class UploadQueueTest : public testing::Test {
   Stream stream_ = nullptr;
   Event event_ = nullptr;
   std::unique_ptr<UploadQueue> queue_;
+  std::future<Error> late_;
 };
 
 TEST_F(UploadQueueTest, AQuerySeesEveryAcknowledgedAppend) {
@@ -103,13 +106,54 @@ TEST_F(UploadQueueTest, FinishWaitsForWhatIsOnItsWay) {
   EXPECT_EQ(std::memcmp(memory_, bytes.data(), bytes.size()), 0);
 }
 
+// As where a page's memory was that of another, whose last append is still on its way.
+TEST_F(UploadQueueTest, CopiesAfterThoseOfAnotherQueue) {
+  device_.DelayWork(true);
+  std::unique_ptr<UploadQueue> later;
+  ASSERT_EQ(UploadQueue::Create(device_, 1000, 2, &later, /*after=*/queue_.get()), "");
+  const std::vector<std::byte> old(900, std::byte{1}), fresh(2500, std::byte{2});
+  ASSERT_EQ(Upload(memory_, old), "");
+  ASSERT_EQ(later->Upload(memory_, fresh, memory_), "");
+  ASSERT_EQ(later->Finish(), "");
+  ASSERT_EQ(queue_->Finish(), "");
+  EXPECT_EQ(std::memcmp(memory_, fresh.data(), fresh.size()), 0);
+}
+
+TEST_F(UploadQueueTest, AQueryDoesNotWaitWithAnUpload) {
+  device_.DelayWork(true);
+  bool ordered = false;
+  device_.WhileSynchronizing([&] {
+    device_.WhileSynchronizing(nullptr);
+    auto order = std::async(std::launch::async, [&] { return queue_->Order(stream_); });
+    ordered = order.wait_for(std::chrono::seconds(10)) == std::future_status::ready;
+    // If not, it is once the upload has ended.
+    late_ = std::move(order);
+  });
+  ASSERT_EQ(Upload(memory_, std::vector<std::byte>(3500)), "");
+  ASSERT_TRUE(late_.valid()) << "all three buffers were on their way";
+  EXPECT_EQ(late_.get(), "");
+  EXPECT_TRUE(ordered);
+}
+
+TEST_F(UploadQueueTest, RenewedItForgetsAnError) {
+  device_.DelayWork(true);
+  device_.Fail(Call::kCopy, 2);
+  const std::vector<std::byte> lost(2500, std::byte{1}), bytes(2500, std::byte{2});
+  EXPECT_NE(Upload(memory_, lost), "");
+  queue_->Renew();
+  ASSERT_EQ(Upload(memory_ + 5000, bytes), "");
+  const std::vector<std::byte> seen = SeenByAQuery();
+  EXPECT_EQ(std::memcmp(&seen[5000], bytes.data(), bytes.size()), 0);
+  EXPECT_EQ(queue_->Finish(), "");
+}
+
 TEST_F(UploadQueueTest, StaysBrokenAfterAFailedCopy) {
   device_.DelayWork(true);
   device_.Fail(Call::kCopy, 2);
   const std::vector<std::byte> bytes(10);
   ASSERT_EQ(Upload(memory_, bytes), "");
   ASSERT_EQ(Upload(memory_ + 100, bytes), "");
-  EXPECT_NE(queue_->Flush(), "") << "so the append is not acknowledged";
+  EXPECT_NE(queue_->Flush(), "");
   EXPECT_NE(Upload(memory_, bytes), "");
   EXPECT_NE(queue_->Flush(), "");
   EXPECT_NE(queue_->Order(stream_), "");
