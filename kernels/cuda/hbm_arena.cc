@@ -59,8 +59,9 @@ std::byte* HbmArena::TakeFrom(int index) {
   const int page = slab.free.back();
   slab.free.pop_back();
   slab.taken[page] = true;
+  used_bytes_ -= slab.used_bytes();
   ++slab.used;
-  used_bytes_ += slab.page_bytes;
+  used_bytes_ += slab.used_bytes();
   if (slab.free.empty()) {
     // It is the last of its list: pages are only taken from there.
     std::vector<int>& list = with_room_[slab.page_bytes];
@@ -79,8 +80,9 @@ void HbmArena::Return(std::byte* page) {
   assert(offset % kSlabBytes % slab.page_bytes == 0 && slab.taken.at(place));
   slab.taken[place] = false;
   slab.free.push_back(place);
+  used_bytes_ -= slab.used_bytes();
   --slab.used;
-  used_bytes_ -= slab.page_bytes;
+  used_bytes_ += slab.used_bytes();
   std::vector<int>& list = with_room_[slab.page_bytes];
   if (slab.free.size() == 1) list.push_back(index);
   if (slab.used > 0) return;
@@ -93,11 +95,6 @@ void HbmArena::Return(std::byte* page) {
 size_t HbmArena::used_bytes() const {
   const std::scoped_lock lock(mu_);
   return used_bytes_;
-}
-
-size_t HbmArena::free_slab_bytes() const {
-  const std::scoped_lock lock(mu_);
-  return free_slabs_.size() * kSlabBytes;
 }
 
 }  // namespace winnow::kernels::cuda

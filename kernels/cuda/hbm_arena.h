@@ -40,10 +40,9 @@ class HbmArena {
   }
 
   size_t capacity_bytes() const { return slabs_.size() * kSlabBytes; }
-  // Of pages in use, rounded up to the alignment.
+  // What pages in use take of it: each its share of a slab, so that a full slab counts whole though
+  // its pages leave a rest.
   size_t used_bytes() const;
-  // Of slabs without any page in use.
-  size_t free_slab_bytes() const;
 
  private:
   struct Slab {
@@ -51,6 +50,8 @@ class HbmArena {
     size_t used = 0;        // pages
     std::vector<int> free;  // indexes of pages
     std::vector<bool> taken;
+
+    size_t used_bytes() const { return taken.empty() ? 0 : kSlabBytes * used / taken.size(); }
   };
 
   HbmArena(DeviceApi& device, std::byte* memory, size_t slabs);
