@@ -108,8 +108,16 @@ bool DeviceTier::PromoteStripe(Context& context, Stripe& stripe, Plane plane) {
   return false;
 }
 
+bool DeviceTier::IsHeld(const Context& context) const {
+  if (context.expired()) return false;
+  const std::vector<std::shared_ptr<Context>> held = contexts_();
+  return std::ranges::find(held, &context, &std::shared_ptr<Context>::get) != held.end();
+}
+
 bool DeviceTier::PromotePlane(Context& context, Plane plane) {
   for (const std::shared_ptr<Stripe>& stripe : context.Stripes(0, UINT32_MAX)) {
+    // Looked at again and again: a large context takes a while.
+    if (!IsHeld(context)) return true;
     if (!PromoteStripe(context, *stripe, plane)) return false;
   }
   return true;
@@ -131,8 +139,10 @@ void DeviceTier::Run() {
     }
     DropAhead();
     bool complete = true;
-    for (const std::shared_ptr<Context>& context : wanted) complete &= Promote(*context);
-    wanted.clear();
+    for (std::shared_ptr<Context>& context : wanted) {
+      complete &= Promote(*context);
+      context.reset();
+    }
     const PageMirror::Usage usage = mirror_->usage();
     const bool full = usage.used_bytes > ShareOf(kHighWater, usage.capacity_bytes);
     if (complete && !full) continue;

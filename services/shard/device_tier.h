@@ -46,12 +46,15 @@ class DeviceTier {
   void Wants(const std::shared_ptr<Context>& context);
 
   // The same on the caller's thread, of a mirror that is there. DropAhead returns the bytes of the
-  // copies that were let go of; Promote, whether all pages in memory have copies now.
+  // copies that were let go of; Promote, whether all pages in memory have copies now, or need none
+  // as the context is gone.
   uint64_t DropAhead();
   bool Promote(Context& context);
 
  private:
   void Run();
+  // Neither removed nor expired.
+  bool IsHeld(const Context& context) const;
   bool PromotePlane(Context& context, Plane plane);
   bool PromoteStripe(Context& context, Stripe& stripe, Plane plane);
   // Whether so much more leaves the plane's share of the device free.

@@ -11,90 +11,12 @@
 #include <vector>
 
 #include "absl/synchronization/notification.h"
-#include "tests/storage/fake_mirror.h"
-#include "tests/support/sample.h"
+#include "tests/shard/tiered_contexts.h"
 
 namespace winnow::shard {
 namespace {
 
 using kernels::kPageEntries;
-using winnow::testing::Sample;
-using winnow::testing::TinyProfile;
-
-constexpr uint32_t kEntries = 10 * kPageEntries;
-constexpr absl::Duration kIdle = absl::Seconds(10);
-
-class DeviceTierTest : public ::testing::Test {
- protected:
-  const Profile& profile() const { return *sample_.profile(); }
-  uint64_t index_page() const {
-    return kernels::KeyPageBytes(profile().key_format, profile().index_dim);
-  }
-  uint64_t kv_page() const { return kPageEntries * profile().row_bytes(); }
-  // Of a context with all entries.
-  uint64_t index_bytes() const { return kEntries / kPageEntries * index_page(); }
-  uint64_t kv_bytes() const { return kEntries / kPageEntries * kv_page(); }
-  uint64_t used_bytes() const { return mirror_->usage().used_bytes; }
-
-  void Start(uint64_t capacity_bytes) { mirror_.emplace(capacity_bytes); }
-  void StartWithRoomFor(int contexts) { Start(contexts * (index_bytes() + kv_bytes())); }
-
-  std::shared_ptr<Context> Add(const std::string& id, uint32_t entries = kEntries) {
-    const std::shared_ptr<Context> context =
-        Context::Create({.profile = sample_.profile(),
-                         .arena = &arena_,
-                         .mirror = &*mirror_,
-                         .record = {.context_id = id, .durability = Durability::kMemory}})
-            .value();
-    absl::MutexLock lock(&mu_);
-    contexts_.push_back(context);
-    Append(*context, 0, entries);
-    return context;
-  }
-  void Append(Context& context, uint32_t start, uint32_t count) {
-    const auto result = context.Append(
-        shard::Append{.offset = start, .count = count, .layers = sample_.Layers(start, count)});
-    EXPECT_TRUE(result.ok()) << result.status();
-  }
-  void DropAll(Context& context) {
-    for (const Plane plane : {Plane::kIndex, Plane::kKv}) context.DropCopies(plane, UINT64_MAX);
-  }
-  // It was used later than all others then.
-  void Use(Context& context) {
-    do context.Touch();
-    while (context.last_used() <= last_use_);
-    last_use_ = context.last_used();
-  }
-
-  ListContextsFn Contexts() {
-    return [this] {
-      absl::MutexLock lock(&mu_);
-      return contexts_;
-    };
-  }
-  // A tier for calls on this thread, at a time that stands still.
-  DeviceTier TierAt(absl::Time now) {
-    return {&*mirror_, Contexts(), {.idle = kIdle, .now = [now] { return now; }}};
-  }
-  absl::Time later() const { return last_use_ + 2 * kIdle; }
-
-  // Shares of the planes that have copies, in pages.
-  void ExpectCopies(const Context& context, uint64_t index_pages, uint64_t kv_pages) const {
-    EXPECT_EQ(context.mirrored_bytes(Plane::kIndex) / index_page(), index_pages) << context.id();
-    EXPECT_EQ(context.mirrored_bytes(Plane::kKv) / kv_page(), kv_pages) << context.id();
-  }
-  bool IsMirrored(const Context& context) const {
-    return context.mirrored_bytes(Plane::kIndex) == index_bytes() &&
-           context.mirrored_bytes(Plane::kKv) == kv_bytes();
-  }
-
-  Sample sample_{TinyProfile(), kEntries, kernels::TestSeed()};
-  PageArena arena_{0};
-  std::optional<FakeMirror> mirror_;
-  absl::Time last_use_ = absl::InfinitePast();
-  absl::Mutex mu_;
-  std::vector<std::shared_ptr<Context>> contexts_;
-};
 
 // For what happens on another thread.
 template <typename Fn>
@@ -202,6 +124,34 @@ TEST_F(DeviceTierTest, RowsLeaveRoomForWhatIsAppended) {
   const auto a = Add("a");
   DropAll(*a);
   EXPECT_FALSE(TierAt(later()).Promote(*a));
+  ExpectCopies(*a, 10, 0);
+}
+
+TEST_F(DeviceTierTest, ContextsThatAreGoneGetNone) {
+  StartWithRoomFor(4);
+  const auto deleted = Add("deleted"), expired = Add("expired"), other = Add("other");
+  for (const auto& context : {deleted, expired, other}) DropAll(*context);
+  contexts_.erase(contexts_.begin());
+  ASSERT_TRUE(expired->Renew(absl::Now() - absl::Seconds(1)).ok());
+  for (const auto& context : {deleted, expired}) {
+    EXPECT_TRUE(TierAt(later()).Promote(*context)) << "there is nothing left to do";
+    ExpectCopies(*context, 0, 0);
+  }
+  EXPECT_TRUE(TierAt(later()).Promote(*other));
+}
+
+TEST_F(DeviceTierTest, AContextThatIsRemovedMeanwhileGetsNoMore) {
+  StartWithRoomFor(8);
+  const auto a = Add("a");
+  const auto next = a->Append({.stripe = 1, .count = 64, .layers = sample_.Layers(0, 64)});
+  ASSERT_TRUE(next.ok()) << next.status();
+  DropAll(*a);
+  std::atomic<bool> removed = false;
+  mirror_->OnWrite([&] { removed = true; });
+  DeviceTier tier(&*mirror_,
+                  [&] { return removed ? std::vector<std::shared_ptr<Context>>() : contexts_; },
+                  {.idle = kIdle});
+  EXPECT_TRUE(tier.Promote(*a));
   ExpectCopies(*a, 10, 0);
 }
 
