@@ -149,6 +149,45 @@ TEST(SimulatedGroup, RefusesAProductOfWhatWasNotPublished) {
   EXPECT_NE(ErrorOf({.publish = true}).find("PublishShared"), std::string::npos);
 }
 
+// The matrix is written twice, and multiplied after each time.
+std::string ErrorOfSecond(bool publish, bool all_of_a_warp = true) {
+  return Simulate(kOneGroup, {}, [&] {
+    for (int round = 0; round < 2; ++round) {
+      cuda::WriteMatrix(simt::SharedMemory(), kColumns, false,
+                        [&](int k, int column) { return cuda::ValueOfB(k, column) + round; });
+      if (round == 0 || (publish && (all_of_a_warp || simt::Lane() != 5))) simt::PublishShared();
+      simt::SyncBlock();
+      float d[4][4];
+      Multiply(d);
+      simt::SyncBlock();
+    }
+  });
+}
+
+TEST(SimulatedGroup, WhatIsWrittenAgainIsToBePublishedAgain) {
+  EXPECT_EQ(ErrorOfSecond(true), "");
+  EXPECT_NE(ErrorOfSecond(false).find("PublishShared"), std::string::npos);
+  EXPECT_NE(ErrorOfSecond(true, false).find("PublishShared"), std::string::npos);
+}
+
+TEST(SimulatedGroup, RefusesABulkCopyToWhatWasWrittenAndNotPublished) {
+  for (const bool publish : {false, true}) {
+    const std::string error = Simulate(kOneGroup, {}, [&] {
+      alignas(16) static const int source[4] = {};
+      auto* const words = reinterpret_cast<int*>(simt::SharedMemory());
+      auto* const barrier = reinterpret_cast<uint64_t*>(simt::SharedMemory() + 64);
+      if (simt::ThreadInBlock() < 4) words[simt::ThreadInBlock()] = 7;
+      if (publish) simt::PublishShared();
+      if (simt::ThreadInBlock() == 0) simt::CopyBarrierInit(barrier, 1);
+      simt::SyncBlock();
+      if (simt::ThreadInBlock() != 0) return;
+      simt::CopyBarrierArrive(barrier, 16);
+      simt::CopyBulk(words, source, 16, barrier);
+    });
+    EXPECT_EQ(error.find("PublishShared") == std::string::npos, publish) << error;
+  }
+}
+
 // The first group multiplies what two of three groups wrote; the third writes nothing.
 std::string ErrorOfTwoOfThree(bool second_publishes) {
   const cuda::LaunchShape three_groups{.threads = 384, .shared_bytes = 2 * kHalfBytes};

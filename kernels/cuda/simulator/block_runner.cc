@@ -37,6 +37,8 @@ std::string BlockRunner::RunBlock(int x, int y, int z) {
   // bf16 and e4m3.
   std::byte* shared = static_cast<std::byte*>(std::aligned_alloc(128, SharedBytes()));
   std::memset(shared, 0xff, SharedBytes());
+  shared_ = shared;
+  seen_.assign(shared, shared + SharedBytes());
   Begin(x, y, z, shared);
   BlockRunner* const outer = std::exchange(active_, this);
   for (int next = TakeRunnable(); next >= 0 && error_.empty(); next = TakeRunnable()) {
@@ -138,6 +140,26 @@ bool BlockRunner::published() const {
   const int met = threads_[current_].met;
   return std::all_of(threads_.begin(), threads_.begin() + (met == 0 ? shape_.threads : met),
                      [](const SimulatedThread& thread) { return thread.published; });
+}
+
+void BlockRunner::Publish() {
+  current().published = current().publishes = true;
+  const auto warp = threads_.begin() + current_ / kLanes * kLanes;
+  if (!std::all_of(warp, warp + kLanes, [](const SimulatedThread& t) { return t.publishes; })) {
+    return;
+  }
+  std::for_each(warp, warp + kLanes, [](SimulatedThread& t) { t.publishes = false; });
+  std::memcpy(seen_.data(), shared_, seen_.size());
+}
+
+void BlockRunner::CopyAsUnit(const PendingCopy& copy) {
+  std::memcpy(copy.to, copy.from, copy.bytes);
+  std::memcpy(&seen_[static_cast<std::byte*>(copy.to) - shared_], copy.from, copy.bytes);
+}
+
+bool BlockRunner::IsSeen(const void* shared, size_t bytes) const {
+  const auto at = static_cast<size_t>(static_cast<const std::byte*>(shared) - shared_);
+  return at + bytes <= seen_.size() && std::memcmp(shared, &seen_[at], bytes) == 0;
 }
 
 void BlockRunner::Stop(std::string* error) {

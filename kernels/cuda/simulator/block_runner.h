@@ -29,7 +29,8 @@ struct SimulatedThread {
   uint64_t products = 0;                        // given by its group
   std::deque<uint64_t> batches;                 // how many had been at each commit
   bool may_multiply = false;
-  bool published = false;
+  bool published = false;  // ever
+  bool publishes = false;  // since its warp last had
   int met = 0;  // how many of the first threads, at the last barrier; 0 before there was one
   const char* waits_for = nullptr;  // while it does
   Location where;
@@ -91,8 +92,14 @@ class BlockRunner {
 
   // Whether what is asynchronous is done as late as may be, or at once.
   bool late() const { return late_; }
-  // Whether all threads that the current one met last have published what they wrote.
+  // Whether all threads that the current one met last have ever published what they wrote.
   bool published() const;
+  // By each thread. What is in shared memory is seen by asynchronous units once a whole warp has.
+  void Publish();
+  // What such a unit writes, it sees.
+  void CopyAsUnit(const PendingCopy& copy);
+  // Whether they see what is there.
+  bool IsSeen(const void* shared, size_t bytes) const;
 
   // Leaves the fiber for ever, whose stack is not unwound: takes the error's memory along.
   void Stop(std::string* error);
@@ -122,6 +129,8 @@ class BlockRunner {
   std::vector<SimulatedThread> threads_;
   std::vector<Meeting> warps_;
   std::vector<Group> groups_;
+  std::byte* shared_ = nullptr;
+  std::vector<std::byte> seen_;  // of it, by asynchronous units
   Meeting block_;
   Meeting first_;  // threads of it
   std::map<const void*, CopyBarrier> copy_barriers_;

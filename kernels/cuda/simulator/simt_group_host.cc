@@ -43,6 +43,16 @@ void ReadLine(const std::byte* shared, uint64_t matrix, int line, bool transpose
   }
 }
 
+// That lines of it, 16 values along k each, were published.
+void RequirePublished(const std::byte* shared, uint64_t matrix, int lines) {
+  constexpr size_t kTileBytes = 8 * kUnitBytes;
+  for (int i = 0; i < lines / 8 * 2; ++i) {
+    simulator::RequirePublished(shared + FieldBytes(matrix, 0) + i / 2 * FieldBytes(matrix, 32) +
+                                    i % 2 * FieldBytes(matrix, 16),
+                                kTileBytes);
+  }
+}
+
 // The rows of A, and so of D, that are the warp's.
 void ReadA(const Product& product, int warp, const std::byte* shared, float (&a)[kWarpRows][16]) {
   if (product[0].a == nullptr) {
@@ -79,6 +89,8 @@ void Multiply(const Product& product, int warp, const std::byte* shared) {
 
 void GiveProduct(void* const* operands) {
   const auto operand = [&](int i) { return *static_cast<ProductOperand*>(operands[i]); };
+  RequirePublished(SharedMemory(), operand(0).b, 8 * operand(0).tiles);
+  if (operand(0).a == nullptr) RequirePublished(SharedMemory(), operand(0).a_matrix, 64);
   for (int warp = 0; warp < simulator::kGroupThreads / kLanes; ++warp) {
     Product product;
     for (int i = 0; i < kLanes; ++i) {

@@ -96,7 +96,11 @@ void WaitForProducts(int batches_left) {
   thread.may_multiply = batches_left > 0;
 }
 
-void PublishShared() { BlockRunner::Active().current().published = true; }
+void PublishShared() { BlockRunner::Active().Publish(); }
+
+void RequirePublished(const void* shared, size_t bytes) {
+  if (!BlockRunner::Active().IsSeen(shared, bytes)) Fail("what was written needs a PublishShared");
+}
 
 void CopyBarrierInit(const void* barrier, int arrivals) {
   BlockRunner::Active().InitCopyBarrier(barrier, arrivals);
@@ -114,12 +118,13 @@ void CopyBarrierArrive(const void* at, size_t bytes) {
 
 void CopyBulk(void* shared, const void* global, size_t bytes, const void* at) {
   CheckAligned(shared, global, 16, bytes);
+  RequirePublished(shared, bytes);
   BlockRunner& runner = BlockRunner::Active();
   CopyBarrier& barrier = runner.copy_barrier(at);
   if (runner.late()) {
     barrier.copies.push_back({shared, global, bytes});
   } else {
-    std::memcpy(shared, global, bytes);
+    runner.CopyAsUnit({shared, global, bytes});
   }
   barrier.given += bytes;
   EndPhase(&barrier);
@@ -140,7 +145,7 @@ bool CopyBarrierWaitAWhile(const void* at, uint32_t parity) {
     if (i == kYields) return false;
     runner.Yield();
   }
-  DoCopies(barrier.copies);
+  for (const PendingCopy& copy : barrier.copies) runner.CopyAsUnit(copy);
   barrier.copies.clear();
   return true;
 }

@@ -15,6 +15,7 @@
 //   * a missing wait for an asynchronous copy, or a copy into what is still being read: copies are
 //     done either at once or as late as their wait allows, as the seed has it
 //   * the same of a group's products, of which each warp's rows are done for themselves
+//   * products and bulk copies that come to what a warp wrote and did not publish
 //   * reads of shared memory that nobody wrote: it starts as NaNs of every format
 //   * accesses out of bounds, under AddressSanitizer: shared memory has exactly its size
 namespace winnow::kernels::simulator {
@@ -77,6 +78,8 @@ void CommitProducts();
 void WaitForProducts(int batches_left);
 // By each thread: after the next barrier products may read what it wrote to shared memory.
 void PublishShared();
+// Ends the launch if they would not see what is there.
+void RequirePublished(const void* shared, size_t bytes);
 
 // A barrier in shared memory whose phases end once `arrivals` threads have come and all bytes that
 // they announced are there. Waiting is for the phase of that parity, the first being 0.
