@@ -95,7 +95,9 @@ struct PairAttendBringer {
     constexpr int kLineBytes = 16;
     const int column = simt::Lane() / 8;
     std::byte* const line = LineIn(tiles) + column * L::kHalfBytes;
-    const std::byte* const any = reinterpret_cast<const std::byte*>(source.rows[0]);
+    // Some address that is aligned too, for rows that are not there.
+    const auto* const any =
+        reinterpret_cast<const std::byte*>(reinterpret_cast<uint64_t>(source.rows[0]) & ~15ull);
     WINNOW_UNROLL
     for (int pass = 0; pass < kPasses; ++pass) {
       const uint64_t row = RowOf(half, pass);

@@ -18,7 +18,7 @@ constexpr float kPoison = -7;
 std::vector<const std::byte*> RowsOf(const AttentionCase& c, size_t q, const std::byte* rows) {
   std::vector<const std::byte*> pointers;
   for (int i = 0; i < c.row_counts[q]; ++i) {
-    pointers.push_back(rows + c.first_row_at +
+    pointers.push_back(rows + c.first_row_at + (i == 0 ? c.first_moved_by : 0) +
                        (q + i) * RowBytes(c.format, c.latent_dim, c.rope_dim));
   }
   return pointers;

@@ -18,6 +18,7 @@ struct AttentionCase {
   float softmax_scale = 0.05f;
   std::vector<int> row_counts = {50};  // of each query row
   int first_row_at = 0;                // bytes before the first row
+  int first_moved_by = 0;              // bytes, into the next: of each query row's first row alone
 };
 
 struct AttentionResult {

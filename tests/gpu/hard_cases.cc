@@ -66,6 +66,10 @@ std::vector<HardCase> HardCases(RandomData& random, RowFormat format, int heads)
     cases.push_back(of("rows that lie anywhere", {70, 200}, kUsual));
     cases.back().c.first_row_at = first_row_at;
   }
+  if (format == RowFormat::kBf16) {
+    cases.push_back(of("one row that lies anywhere", {70, 200}, kUsual));
+    cases.back().c.first_moved_by = 4;
+  }
   for (HardCase& hard : cases) hard.in = RandomInputs(random, hard.c);
   cases.push_back(ChangingRows(random, of("rows that grow", {320, 190}, mild), 1));
   cases.push_back(ChangingRows(random, of("rows that shrink", {320, 190}, mild), -1));
