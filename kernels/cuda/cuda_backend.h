@@ -44,9 +44,10 @@ struct AttendBatch {
 
 // kernels::Backend on a GPU. Queries, weights and results are in host memory; pages and rows are
 // pointers to device memory, 64- and 4-byte aligned. Thread-safe; as many calls run at once as
-// there are slots, and the others wait. Scores do not depend on the device or on how entries were
-// paged. Attention depends on how rows were divided among blocks, which follows from the shape of
-// the batch and the device: equal calls give equal bits.
+// there are slots, and the others wait. Scores do not depend on how entries were paged, on other
+// queries of a call or on how many multiprocessors there are; where kernels or tensor cores differ,
+// so may their last bits. Attention depends on how rows were divided among blocks, which follows
+// from the shape of the batch and the device: equal calls give equal bits.
 class CudaBackend final : public Backend {
  public:
   // The device and options.uploads must outlive the backend.

@@ -36,7 +36,7 @@ class CudaBackendTest : public testing::Test {
   RandomData random_{TestSeed()};
 };
 
-TEST_F(CudaBackendTest, ScoresDoNotDependOnTheDevice) {
+TEST_F(CudaBackendTest, ScoresDoNotDependOnHowWorkIsDivided) {
   const ScoreCase c = RandomScoreCase(random_, KeyFormat::kFp8E4M3, 64, 7, 2, 3000, 300);
   Selection first;
   for (const int multiprocessors : {1, 2, 7, 132}) {
