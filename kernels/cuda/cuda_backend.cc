@@ -1,9 +1,5 @@
 #include "kernels/cuda/cuda_backend.h"
 
-#include <algorithm>
-#include <limits>
-#include <vector>
-
 #include "kernels/cuda/attend_call.h"
 #include "kernels/cuda/score_call.h"
 
@@ -67,24 +63,6 @@ Error CudaBackend::TryScoreRuns(std::span<const ScoreRunsParams> queries,
   return error;
 }
 
-Error CudaBackend::TryScoreTopK(std::span<const ScoreTopKParams> queries,
-                                std::span<ScoreTopKResult> results) const {
-  std::vector<std::vector<KeyRun>> runs(queries.size());
-  std::vector<ScoreRunsParams> in_runs;
-  for (size_t i = 0; i < queries.size(); ++i) {
-    for (const KeyPage& page : queries[i].pages) {
-      runs[i].push_back(
-          {.on_host = &page.keys, .first_position = page.first_position, .entries = page.entries});
-    }
-    in_runs.push_back({.query = queries[i].query,
-                       .runs = runs[i],
-                       .visible_entries = queries[i].visible_entries,
-                       .k = queries[i].k,
-                       .cancelled = queries[i].cancelled});
-  }
-  return TryScoreRuns(in_runs, results);
-}
-
 Error CudaBackend::TryAttend(const AttendBatch& batch, UploadQueue* staged) const {
   StreamPool::Lease lease = slots_->Take();
   AttendCall call(device_, limits_, lease.slot(), batch);
@@ -94,28 +72,6 @@ Error CudaBackend::TryAttend(const AttendBatch& batch, UploadQueue* staged) cons
   if (error.empty()) error = lease.Finish();
   if (error.empty()) call.Collect();
   return error;
-}
-
-void CudaBackend::ScoreTopK(const ScoreTopKParams& params, WorkerPool&,
-                            ScoreTopKResult* result) const {
-  if (!TryScoreTopK({&params, 1}, {result, 1}).empty()) result->complete = false;
-}
-
-void CudaBackend::SparseAttention(const AttendParams& params, WorkerPool&) const {
-  const AttendQuery query = {params.queries,
-                             {params.rows, static_cast<size_t>(params.row_count)},
-                             params.outputs,
-                             params.lse};
-  const Error error = TryAttend({.format = params.format,
-                                 .heads = params.heads,
-                                 .latent_dim = params.latent_dim,
-                                 .rope_dim = params.rope_dim,
-                                 .softmax_scale = params.softmax_scale,
-                                 .queries = {&query, 1}});
-  if (error.empty()) return;
-  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-  std::fill_n(params.outputs, size_t{1} * params.heads * params.latent_dim, kNan);
-  std::fill_n(params.lse, params.heads, kNan);
 }
 
 }  // namespace winnow::kernels::cuda

@@ -3,7 +3,6 @@
 
 #include <memory>
 #include <span>
-#include <string_view>
 
 #include "kernels/backend.h"
 #include "kernels/cuda/device_api.h"
@@ -42,25 +41,17 @@ struct AttendBatch {
   std::span<const AttendQuery> queries;  // 1..64
 };
 
-// kernels::Backend on a GPU. Queries, weights and results are in host memory; pages and rows are
+// Scores and attends on a GPU. Queries, weights and results are in host memory; pages and rows are
 // pointers to device memory, 64- and 4-byte aligned. Thread-safe; as many calls run at once as
 // there are slots, and the others wait. Scores do not depend on how entries were paged, on other
 // queries of a call or on how many multiprocessors there are; where kernels or tensor cores differ,
 // so may their last bits. Attention depends on how rows were divided among blocks, which follows
 // from the shape of the batch and the device: equal calls give equal bits.
-class CudaBackend final : public Backend {
+class CudaBackend {
  public:
   // The device and options.uploads must outlive the backend.
   [[nodiscard]] static Error Create(DeviceApi& device, const CudaBackendOptions& options,
                                     std::unique_ptr<CudaBackend>* backend);
-
-  std::string_view name() const override { return "cuda"; }
-
-  // Backend's operations have no way to report an error of the device. These leave complete =
-  // false, or NaN in all outputs; better call what follows. `pool` is not used.
-  void ScoreTopK(const ScoreTopKParams& params, WorkerPool& pool,
-                 ScoreTopKResult* result) const override;
-  void SparseAttention(const AttendParams& params, WorkerPool& pool) const override;
 
   // Whether a block has enough shared memory for it, and its dims are among those that kernels are
   // for. What does not fit is an error of the calls below, however few entries there are.
@@ -74,9 +65,6 @@ class CudaBackend final : public Backend {
   [[nodiscard]] Error TryScoreRuns(std::span<const ScoreRunsParams> queries,
                                    std::span<ScoreTopKResult> results,
                                    UploadQueue* staged = nullptr) const;
-  // The same with each page as a run of its own.
-  [[nodiscard]] Error TryScoreTopK(std::span<const ScoreTopKParams> queries,
-                                   std::span<ScoreTopKResult> results) const;
   [[nodiscard]] Error TryAttend(const AttendBatch& batch, UploadQueue* staged = nullptr) const;
 
  private:

@@ -9,7 +9,6 @@ namespace winnow::kernels::cuda {
 struct LaunchShape {
   int blocks_x = 1;
   int blocks_y = 1;
-  int blocks_z = 1;
   int threads = 32;         // of a block, a multiple of 32
   size_t shared_bytes = 0;  // of a block
 };

@@ -5,7 +5,7 @@
 // a simulator on any host compiler, so that the kernels themselves are tested where no GPU is. The
 // kernels are written against this list alone.
 //
-// Places      ThreadInBlock ThreadsInBlock Lane Warp Warps BlockX BlockY BlockZ BlocksX
+// Places      ThreadInBlock ThreadsInBlock Lane Warp Warps BlockX BlockY BlocksX
 // Memory      SharedMemory (the block's dynamic shared memory, 128-byte aligned)
 //             CopyAsync16 CopyAsync4 (global to shared), CopyAsyncCommit, CopyAsyncWait<groups
 //             left>, LoadGlobal16OrZero, CopyAsync16OrZero (of what is there, which is to be

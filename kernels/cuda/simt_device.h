@@ -21,7 +21,6 @@ WINNOW_DEVICE int Warp() { return static_cast<int>(threadIdx.x >> 5); }
 WINNOW_DEVICE int Warps() { return static_cast<int>(blockDim.x >> 5); }
 WINNOW_DEVICE int BlockX() { return static_cast<int>(blockIdx.x); }
 WINNOW_DEVICE int BlockY() { return static_cast<int>(blockIdx.y); }
-WINNOW_DEVICE int BlockZ() { return static_cast<int>(blockIdx.z); }
 WINNOW_DEVICE int BlocksX() { return static_cast<int>(gridDim.x); }
 
 // Instructions of sm_90; before, no launch begins until the last one has ended.

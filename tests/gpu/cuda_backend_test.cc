@@ -161,33 +161,6 @@ TEST_F(CudaBackendTest, AQuerySeesKeysAppendedBefore) {
   EXPECT_EQ(Disagreement(later, result.selected), "");
 }
 
-TEST_F(CudaBackendTest, AsABackendAFailureCannotBeTakenForAnAnswer) {
-  FakeDevice device(TestSeed());
-  const auto backend = MakeBackend(device);
-  const PlacedCase placed(device, SmallCase());
-  WorkerPool pool(1);
-  ScoreTopKResult result;
-  device.Fail(Call::kLaunch, 1);
-  backend->ScoreTopK(placed.params(), pool, &result);
-  EXPECT_FALSE(result.complete);
-  const std::vector<std::byte> query(64);
-  std::vector<float> out(32), lse(1);
-  device.Fail(Call::kLaunch, 1);
-  backend->SparseAttention({.format = RowFormat::kBf16,
-                            .heads = 1,
-                            .latent_dim = 32,
-                            .rope_dim = 0,
-                            .softmax_scale = 1,
-                            .queries = query.data(),
-                            .rows = nullptr,
-                            .row_count = 0,
-                            .outputs = out.data(),
-                            .lse = lse.data()},
-                           pool);
-  for (const float value : out) EXPECT_TRUE(std::isnan(value));
-  EXPECT_TRUE(std::isnan(lse[0]));
-}
-
 TEST_F(CudaBackendTest, SendsNoMoreForAFullRunThanForAnEntry) {
   FakeDevice device(TestSeed());
   const auto backend = MakeBackend(device);
@@ -230,7 +203,7 @@ TEST_F(CudaBackendTest, ScoringKeepsFewOfMany) {
                       &plan),
             "");
   RowState state{};
-  std::vector<CandidateKey> kept(kPageEntries * placed.pages.size());
+  std::vector<CandidateKey> kept(kPageEntries * placed.addresses.size());
   std::vector<CandidateKey> list(kListCapacity);
   const ScoreRow row = {c.visible[0], static_cast<uint32_t>(c.k), kept.data(), list.data(),
                         nullptr};
@@ -245,7 +218,7 @@ TEST_F(CudaBackendTest, ScoringKeepsFewOfMany) {
                  .states = &state,
                  .job_count = 1};
   args.jobs[0] = {.runs = runs.data(),
-                  .page_count = static_cast<uint32_t>(placed.pages.size()),
+                  .page_count = static_cast<uint32_t>(placed.addresses.size()),
                   .page_bits = kRunPageBits,
                   .first_row = 0,
                   .rows = 1};

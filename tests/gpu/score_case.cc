@@ -39,29 +39,19 @@ PlacedCase::PlacedCase(DeviceApi& device, const ScoreCase& placed, int page_entr
       table(device, addresses) {
   const auto entries = static_cast<uint32_t>(c.entries());
   const auto step = static_cast<uint32_t>(page_entries);
-  for (uint32_t i = 0; i < addresses.size(); ++i) {
-    pages.push_back({addresses[i], i * step, std::min(step, entries - i * step)});
-  }
-  if (step != kPageEntries) return;
-  for (uint32_t i = 0; i < addresses.size(); i += kRunPages) {
-    runs.push_back({.on_device = table.data() + i,
+  const bool full = step == kPageEntries;
+  const uint32_t pages = full ? kRunPages : 1;
+  for (uint32_t i = 0; i < addresses.size(); i += pages) {
+    runs.push_back({.on_device = full ? table.data() + i : nullptr,
                     .on_host = addresses.data() + i,
                     .first_position = i * step,
-                    .entries = std::min(kRunPages * step, entries - i * step)});
+                    .entries = std::min(pages * step, entries - i * step)});
   }
-}
-
-ScoreTopKParams PlacedCase::params(const std::atomic<bool>* cancelled) const {
-  return {.query = {c.format, c.rows, c.heads, c.dim, c.queries.data(), c.weights.data()},
-          .pages = pages,
-          .visible_entries = c.visible,
-          .k = c.k,
-          .cancelled = cancelled};
 }
 
 ScoreRunsParams PlacedCase::RunParams(const std::vector<KeyRun>& these,
                                       const std::atomic<bool>* cancelled) const {
-  return {.query = params().query,
+  return {.query = {c.format, c.rows, c.heads, c.dim, c.queries.data(), c.weights.data()},
           .runs = these,
           .visible_entries = c.visible,
           .k = c.k,
@@ -71,11 +61,9 @@ ScoreRunsParams PlacedCase::RunParams(const std::vector<KeyRun>& these,
 Selection Evaluate(DeviceApi& device, const CudaBackend& backend, const ScoreCase& c,
                    int page_entries) {
   const PlacedCase placed(device, c, page_entries);
-  const ScoreTopKParams by_page = placed.params();
-  const ScoreRunsParams in_runs = placed.run_params();
+  const ScoreRunsParams params = placed.run_params();
   ScoreTopKResult result;
-  Must(page_entries == kPageEntries ? backend.TryScoreRuns({&in_runs, 1}, {&result, 1})
-                                    : backend.TryScoreTopK({&by_page, 1}, {&result, 1}));
+  Must(backend.TryScoreRuns({&params, 1}, {&result, 1}));
   Must(result.complete ? "" : "a selection is not complete");
   return result.selected;
 }

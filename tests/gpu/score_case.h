@@ -16,9 +16,6 @@ class PlacedCase {
  public:
   PlacedCase(DeviceApi& device, const ScoreCase& placed, int page_entries = kPageEntries);
 
-  // Of the pages one by one.
-  ScoreTopKParams params(const std::atomic<bool>* cancelled = nullptr) const;
-  // Of full pages in runs of kRunPages, listed on the device.
   ScoreRunsParams run_params(const std::atomic<bool>* cancelled = nullptr) const {
     return RunParams(runs, cancelled);
   }
@@ -29,8 +26,9 @@ class PlacedCase {
   DeviceArray<std::byte> memory;
   std::vector<const std::byte*> addresses;  // of the pages
   DeviceArray<const std::byte*> table;      // the same on the device
-  std::vector<KeyPage> pages;
-  std::vector<KeyRun> runs;  // with both lists, of which the one on the device counts
+  // Of kRunPages full pages, with both lists, of which the one on the device counts; or, where
+  // page_entries is not kPageEntries, of a page each, listed on the host.
+  std::vector<KeyRun> runs;
 };
 
 // The case in runs of full pages; or, where page_entries is not kPageEntries, page by page.

@@ -18,7 +18,7 @@ cudaError_t Launch(const LaunchShape& shape, const Args& args, cudaStream_t stre
   attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
   attribute.val.programmaticStreamSerializationAllowed = 1;
   cudaLaunchConfig_t config = {};
-  config.gridDim = dim3(shape.blocks_x, shape.blocks_y, shape.blocks_z);
+  config.gridDim = dim3(shape.blocks_x, shape.blocks_y);
   config.blockDim = dim3(shape.threads);
   config.dynamicSmemBytes = shape.shared_bytes;
   config.stream = stream;

@@ -32,14 +32,14 @@ BlockRunner::BlockRunner(const cuda::LaunchShape& shape, uint64_t seed,
   }
 }
 
-std::string BlockRunner::RunBlock(int x, int y, int z) {
+std::string BlockRunner::RunBlock(int x, int y) {
   // Exactly its size, so that AddressSanitizer sees what is beyond. 0xff bytes are NaN in fp32,
   // bf16 and e4m3.
   std::byte* shared = static_cast<std::byte*>(std::aligned_alloc(128, SharedBytes()));
   std::memset(shared, 0xff, SharedBytes());
   shared_ = shared;
   seen_.assign(shared, shared + SharedBytes());
-  Begin(x, y, z, shared);
+  Begin(x, y, shared);
   BlockRunner* const outer = std::exchange(active_, this);
   for (int next = TakeRunnable(); next >= 0 && error_.empty(); next = TakeRunnable()) {
     current_ = next;
@@ -51,7 +51,7 @@ std::string BlockRunner::RunBlock(int x, int y, int z) {
   return error_;
 }
 
-void BlockRunner::Begin(int x, int y, int z, std::byte* shared) {
+void BlockRunner::Begin(int x, int y, std::byte* shared) {
   threads_.assign(shape_.threads, {});
   warps_.assign(shape_.threads / kLanes, {});
   groups_ = std::vector<Group>((shape_.threads + kGroupThreads - 1) / kGroupThreads);
@@ -62,7 +62,7 @@ void BlockRunner::Begin(int x, int y, int z, std::byte* shared) {
   order_.resize(warps_.size());
   std::iota(order_.begin(), order_.end(), 0);
   for (int t = 0; t < shape_.threads; ++t) {
-    threads_[t].place = {t, x, y, z, &shape_, shared};
+    threads_[t].place = {t, x, y, &shape_, shared};
     threads_[t].copies.emplace_back();
     MakeRunnable(t);
     fibers_[t]->Start(&BlockRunner::Entry, this);

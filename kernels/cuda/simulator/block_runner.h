@@ -71,7 +71,7 @@ class BlockRunner {
   BlockRunner(const cuda::LaunchShape& shape, uint64_t seed, const std::function<void()>& body);
 
   // Returns what went wrong, empty if nothing did.
-  std::string RunBlock(int x, int y, int z);
+  std::string RunBlock(int x, int y);
 
   // The runner of the calling simulated thread, and this thread and its group.
   static BlockRunner& Active() { return *active_; }
@@ -106,7 +106,7 @@ class BlockRunner {
 
  private:
   size_t SharedBytes() const { return (shape_.shared_bytes + 127) / 128 * 128; }
-  void Begin(int x, int y, int z, std::byte* shared);
+  void Begin(int x, int y, std::byte* shared);
   static void Entry(void* argument);
   // True for the last of `all`; the others come back once it has released them.
   bool Arrive(Meeting* meeting, const char* what, const Location& where, int all);

@@ -24,7 +24,6 @@ WINNOW_DEVICE int Warp() { return ThreadInBlock() / 32; }
 WINNOW_DEVICE int Warps() { return ThreadsInBlock() / 32; }
 WINNOW_DEVICE int BlockX() { return simulator::Here().block_x; }
 WINNOW_DEVICE int BlockY() { return simulator::Here().block_y; }
-WINNOW_DEVICE int BlockZ() { return simulator::Here().block_z; }
 WINNOW_DEVICE int BlocksX() { return simulator::Here().shape->blocks_x; }
 WINNOW_DEVICE std::byte* SharedMemory() { return simulator::Here().shared; }
 

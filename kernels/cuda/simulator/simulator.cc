@@ -35,12 +35,11 @@ void CheckAligned(const void* shared, const void* global, size_t unit, size_t by
 
 std::string CheckShape(const cuda::LaunchShape& shape) {
   const bool good = shape.threads > 0 && shape.threads <= 1024 && shape.threads % 32 == 0 &&
-                    shape.blocks_x > 0 && shape.blocks_y > 0 && shape.blocks_y < 65536 &&
-                    shape.blocks_z > 0 && shape.blocks_z < 65536;
+                    shape.blocks_x > 0 && shape.blocks_y > 0 && shape.blocks_y < 65536;
   return good ? ""
               : "a launch of " + std::to_string(shape.threads) + " threads in " +
-                    std::to_string(shape.blocks_x) + "," + std::to_string(shape.blocks_y) + "," +
-                    std::to_string(shape.blocks_z) + " blocks is not possible";
+                    std::to_string(shape.blocks_x) + "," + std::to_string(shape.blocks_y) +
+                    " blocks is not possible";
 }
 
 }  // namespace
@@ -179,13 +178,11 @@ std::string Simulate(const cuda::LaunchShape& shape, const Options& options,
   std::mutex mutex;
   std::string error;
   std::atomic<int> next = 0;
-  const int blocks = shape.blocks_x * shape.blocks_y * shape.blocks_z;
+  const int blocks = shape.blocks_x * shape.blocks_y;
   const auto work = [&](uint64_t seed) {
     BlockRunner runner(shape, seed, body);
     for (int block = next++; block < blocks; block = next++) {
-      const std::string found =
-          runner.RunBlock(block % shape.blocks_x, block / shape.blocks_x % shape.blocks_y,
-                          block / shape.blocks_x / shape.blocks_y);
+      const std::string found = runner.RunBlock(block % shape.blocks_x, block / shape.blocks_x);
       if (found.empty()) continue;
       next = blocks;
       const std::scoped_lock lock(mutex);

@@ -42,7 +42,6 @@ struct Place {
   int thread = 0;
   int block_x = 0;
   int block_y = 0;
-  int block_z = 0;
   const cuda::LaunchShape* shape = nullptr;
   std::byte* shared = nullptr;
 };
