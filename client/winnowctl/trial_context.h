@@ -22,6 +22,8 @@ class TrialContext {
   // Registers the profile and creates a context of it.
   static absl::StatusOr<TrialContext> Create(client::Client& client, const Profile& profile,
                                              absl::Duration ttl = kTrialTtl);
+  // Of a context that has just been made with that ttl.
+  TrialContext(client::Context context, absl::Duration ttl);
 
   const client::Context& context() const { return context_; }
 
@@ -29,8 +31,6 @@ class TrialContext {
   absl::Status Keep();
 
  private:
-  TrialContext(client::Context context, absl::Duration ttl);
-
   client::Context context_;
   absl::Duration ttl_;
   absl::Time renew_at_;

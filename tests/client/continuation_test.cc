@@ -197,6 +197,17 @@ TEST(Continuation, AnErrorOfAStepEndsItAndTheForkIsDeleted) {
   EXPECT_THAT(demo.service().contexts(), ElementsAre("text"));
 }
 
+TEST(Continuation, AForkLivesAsLongAsItsPassage) {
+  const std::string text = RandomText(600);
+  FakeService service;
+  client::Client client(service.address());
+  Continuation continuation(client.OpenContext("text").value(), text, nullptr,
+                            /*fork_ttl=*/absl::ZeroDuration());
+  ASSERT_TRUE(continuation.StreamText().ok());
+  ASSERT_TRUE(continuation.Continue(300, kLength, false).ok());
+  EXPECT_EQ(service.renewals(), static_cast<int>(kLength));
+}
+
 TEST(Continuation, AnAppendThatIsRefusedEndsTheStreaming) {
   Demo demo(RandomText(600));
   ASSERT_TRUE(demo.continuation().StreamText().ok());

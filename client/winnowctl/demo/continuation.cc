@@ -34,10 +34,12 @@ BruteForce::Selected Unpadded(const client::Selection& selection) {
 
 }  // namespace
 
-Continuation::Continuation(client::Context context, std::string_view text, Between between)
+Continuation::Continuation(client::Context context, std::string_view text, Between between,
+                           absl::Duration fork_ttl)
     : context_(std::move(context)),
       text_(text),
-      between_(between ? std::move(between) : [] { return absl::OkStatus(); }) {}
+      between_(between ? std::move(between) : [] { return absl::OkStatus(); }),
+      fork_ttl_(fork_ttl) {}
 
 absl::Status Continuation::StreamText() {
   const size_t entries = text_.size() - 1;
@@ -70,16 +72,16 @@ absl::StatusOr<Passage> Continuation::Continue(uint64_t start, size_t length,
                   .prompt = std::string(text_.substr(start - kPromptBytes, kPromptBytes)),
                   .expected = std::string(text_.substr(start, length))};
   const size_t shared_entries = brute_force_.entries();
-  absl::StatusOr<client::Context> fork = context_.Fork(shared_entries, /*fork_id=*/"", kTrialTtl);
+  absl::StatusOr<client::Context> fork = context_.Fork(shared_entries, /*fork_id=*/"", fork_ttl_);
   if (!fork.ok()) return fork.status();
-  absl::Status run = RunSteps(*fork, check_with_reference, &passage);
+  absl::Status run = RunSteps(TrialContext(*fork, fork_ttl_), check_with_reference, &passage);
   brute_force_.Truncate(shared_entries);
   run.Update(fork->Delete());
   if (!run.ok()) return run;
   return passage;
 }
 
-absl::Status Continuation::RunSteps(const client::Context& fork, bool check_with_reference,
+absl::Status Continuation::RunSteps(TrialContext fork, bool check_with_reference,
                                     Passage* passage) {
   // The fork's own text, after the end of the shared one.
   const std::string written =
@@ -92,11 +94,12 @@ absl::Status Continuation::RunSteps(const client::Context& fork, bool check_with
     entries.Add(codes, static_cast<uint8_t>(written[next]));
     ++next;
   };
-  const std::unique_ptr<client::DecodeSession> session = fork.StartDecode();
+  const std::unique_ptr<client::DecodeSession> session = fork.context().StartDecode();
   const size_t prompt_end = kLongestOrder + passage->prompt.size();
   while (next < prompt_end) add_entry();
   for (size_t i = 0; i < passage->expected.size(); ++i) {
     if (absl::Status status = between_(); !status.ok()) return status;
+    if (absl::Status status = fork.Keep(); !status.ok()) return status;
     client::DecodeStep step{.start_position = brute_force_.entries() - entries.count(),
                             .count = entries.count(),
                             .layers = entries.Layers()};

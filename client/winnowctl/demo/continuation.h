@@ -44,8 +44,10 @@ struct Findings {
 class Continuation {
  public:
   // `text` is one byte longer than the context, as an entry holds the byte that follows; it must
-  // outlive this. `between` may end the work between two calls.
-  Continuation(client::Context context, std::string_view text, Between between = nullptr);
+  // outlive this. `between` may end the work between two calls. Forks are kept for as long as they
+  // are used, and live for `fork_ttl` if this is killed.
+  Continuation(client::Context context, std::string_view text, Between between = nullptr,
+               absl::Duration fork_ttl = kTrialTtl);
 
   // Gives the service the text: entry p codes what ends at byte p.
   absl::Status StreamText();
@@ -57,7 +59,7 @@ class Continuation {
   const Findings& findings() const { return findings_; }
 
  private:
-  absl::Status RunSteps(const client::Context& fork, bool check_with_reference, Passage* passage);
+  absl::Status RunSteps(TrialContext fork, bool check_with_reference, Passage* passage);
   void Check(const InductionQuery& query, const SuffixCodes& codes, bool with_reference,
              const client::Selection& selection);
   void Note(const client::AttendResult& attend, Passage* passage);
@@ -65,6 +67,7 @@ class Continuation {
   const client::Context context_;
   const std::string_view text_;
   const Between between_;
+  const absl::Duration fork_ttl_;
   BruteForce brute_force_;
   Findings findings_;
 };
