@@ -187,12 +187,15 @@ void AddLogging(CLI::App& app, Options* o) {
 }
 
 // What no option can tell alone. Returns what is wrong, or "".
-std::string CheckTogether(const Options& options) {
+std::string CheckTogether(const Options& options, bool shards_given) {
   if (options.role == Role::kCoordinator && options.shard_addresses.empty()) {
     return "--role coordinator needs --shard-address for at least one shard";
   }
   if (options.role != Role::kCoordinator && !options.shard_addresses.empty()) {
     return "--shard-address is for --role coordinator only";
+  }
+  if (options.role != Role::kStandalone && shards_given) {
+    return "--shards is for --role standalone only";
   }
   if (options.data_dir.empty() && options.durability > Durability::kMemory) {
     return absl::StrCat("--durability is ", std::string(DurabilityName(options.durability)),
@@ -204,9 +207,9 @@ std::string CheckTogether(const Options& options) {
   }
   for (size_t i = 0; i < options.shard_addresses.size(); ++i) {
     const std::string& address = options.shard_addresses[i];
-    if (!IsAddress(address)) {
+    if (PortOf(address).value_or(0) == 0) {
       return absl::StrCat("--shard-address is '", address,
-                          "'; it must be HOST:PORT with a port in 0..65535");
+                          "'; it must be HOST:PORT with a port in 1..65535");
     }
     for (size_t j = 0; j < i; ++j) {
       if (options.shard_addresses[j] == address) {
@@ -247,7 +250,7 @@ ParsedOptions ParseOptions(int argc, char** argv) {
     std::string problem = CheckFlagsHaveValues(argc, argv);
     if (!problem.empty()) throw CLI::ValidationError(problem);
     app.parse(argc, argv);
-    problem = CheckTogether(parsed.options);
+    problem = CheckTogether(parsed.options, app.count("--shards") > 0);
     if (!problem.empty()) throw CLI::ValidationError(problem);
   } catch (const CLI::ParseError& error) {
     parsed.exit_code = app.exit(error) == 0 ? 0 : kUsageError;

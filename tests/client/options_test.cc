@@ -188,6 +188,14 @@ TEST(Options, ACoordinatorNeedsShards) {
   }
 }
 
+TEST(Options, OnlyAStandaloneServiceIsToldItsShards) {
+  EXPECT_EQ(Accepted({"--role=standalone", "--shards=2"}).shards, 2u);
+  EXPECT_THAT(Refused({"--role=shard", "--shards=2"}),
+              HasSubstr("--shards is for --role standalone only"));
+  EXPECT_THAT(Refused({"--role=coordinator", "--shard-address=a:1"}, {{"WINNOW_SHARDS", "2"}}),
+              HasSubstr("--shards is for --role standalone only"));
+}
+
 TEST(Options, ShardAddressesKeepTheirOrderWhereverTheyAreGiven) {
   const testing::TempDir dir;
   const auto addresses = ElementsAre("b:2", "a:1", "c:3");
@@ -207,6 +215,8 @@ TEST(Options, ShardAddressesThatCannotBeAreRefused) {
   };
   EXPECT_THAT(refused("a:1,nowhere"),
               HasSubstr("--shard-address is 'nowhere'; it must be HOST:PORT"));
+  EXPECT_THAT(refused("a:1,b:0"), HasSubstr("--shard-address is 'b:0'; it must be HOST:PORT with a "
+                                            "port in 1..65535"));
   EXPECT_THAT(refused("a:1,b:1,a:1"), HasSubstr("--shard-address names a:1 twice"));
   std::string many = "a:1";
   for (int i = 0; i < 4096; ++i) many += ",h" + std::to_string(i) + ":1";
