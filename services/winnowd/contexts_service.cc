@@ -7,6 +7,7 @@
 #include "services/wire/fields.h"
 #include "services/wire/profile.h"
 #include "services/wire/requests.h"
+#include "services/wire/status.h"
 #include "storage/error.h"
 
 namespace winnow {
@@ -82,6 +83,7 @@ grpc::Status ContextsService::AppendStream(grpc::ServerContext* context,
                                            grpc::ServerReader<v1::AppendEntriesRequest>* reader,
                                            v1::AppendEntriesReply* reply) {
   Streams::Stream stream(streams_, context);
+  if (stream.refused()) return wire::ToGrpc(Streams::Refusal());
   v1::AppendEntriesRequest request;
   while (reader->Read(&request)) {
     const auto finish = [&request](const absl::Status& status) {

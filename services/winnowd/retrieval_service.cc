@@ -105,6 +105,7 @@ grpc::Status RetrievalService::Decode(
     grpc::ServerContext* context,
     grpc::ServerReaderWriter<v1::DecodeReply, v1::DecodeRequest>* stream) {
   Streams::Stream registered(streams_, context);
+  if (registered.refused()) return wire::ToGrpc(Streams::Refusal());
   v1::DecodeRequest request;
   while (stream->Read(&request)) {
     if (!registered.BeginWork()) return wire::ToGrpc(Streams::Refusal());

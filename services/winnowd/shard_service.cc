@@ -11,6 +11,7 @@
 #include "services/winnowd/call.h"
 #include "services/winnowd/conversation.h"
 #include "services/wire/shard_messages.h"
+#include "services/wire/status.h"
 #include "storage/error.h"
 
 namespace winnow {
@@ -101,6 +102,7 @@ grpc::Status ShardService::Exchange(
     grpc::ServerContext* context,
     grpc::ServerReaderWriter<v1::ShardReply, v1::ShardRequest>* stream) {
   Streams::Stream registered(streams_, context);
+  if (registered.refused()) return wire::ToGrpc(Streams::Refusal());
   Conversation conversation(stream, &registered);
   auto request = std::make_unique<v1::ShardRequest>();
   while (conversation.Read(request.get())) {

@@ -41,7 +41,8 @@ Streams::Call::~Call() {
 Streams::Stream::Stream(Streams* streams, grpc::ServerContext* context)
     : streams_(streams), context_(context) {
   absl::MutexLock lock(&streams_->mu_);
-  streams_->activity_[context_] = {.idle_since = absl::Now()};
+  refused_ = streams_->draining_;
+  if (!refused_) streams_->activity_[context_] = {.idle_since = absl::Now()};
 }
 
 Streams::Stream::~Stream() {

@@ -41,6 +41,10 @@ class Streams {
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
 
+    // The handler should end with a Refusal: a drain does not wait for the stream. Who is refused
+    // may come again at once, and again.
+    bool refused() const { return refused_; }
+
     // Around the work of each message; several may be at work at once. False if the message should
     // be met with a Refusal: nothing has begun then, and EndWork is not called.
     bool BeginWork();
@@ -50,6 +54,7 @@ class Streams {
    private:
     Streams* const streams_;
     grpc::ServerContext* const context_;
+    bool refused_ = false;
   };
 
   // Refuses what comes from now on. Ends each stream with UNAVAILABLE once it has been idle for a
