@@ -15,7 +15,7 @@ Context::Context(std::shared_ptr<Connection> connection, std::string id,
 
 absl::StatusOr<AppendResult> Context::Append(uint64_t start_position, uint32_t count,
                                              std::span<const LayerEntries> layers) const {
-  if (absl::Status status = CheckAppendBytes(layers); !status.ok()) return status;
+  if (absl::Status status = CheckBytes(layers); !status.ok()) return status;
   const v1::AppendEntriesRequest request =
       ToMessage(connection_->options.tenant, id_, start_position, count, layers);
   v1::AppendEntriesReply reply;
@@ -28,7 +28,7 @@ absl::StatusOr<AppendResult> Context::Append(uint64_t start_position, uint32_t c
 
 std::future<absl::StatusOr<AppendResult>> Context::AppendAsync(
     uint64_t start_position, uint32_t count, std::span<const LayerEntries> layers) const {
-  if (absl::Status status = CheckAppendBytes(layers); !status.ok()) {
+  if (absl::Status status = CheckBytes(layers); !status.ok()) {
     return Refused<AppendResult>(std::move(status));
   }
   return CallAsync<AppendResult, v1::AppendEntriesReply>(
@@ -42,6 +42,7 @@ std::future<absl::StatusOr<AppendResult>> Context::AppendAsync(
 }
 
 absl::StatusOr<SelectResult> Context::Select(int layer, const IndexQuery& query) const {
+  if (absl::Status status = CheckBytes(query); !status.ok()) return status;
   v1::SelectRequest request;
   v1::SelectReply reply;
   request.set_tenant(connection_->options.tenant);
@@ -56,6 +57,7 @@ absl::StatusOr<SelectResult> Context::Select(int layer, const IndexQuery& query)
 }
 
 absl::StatusOr<GatherResult> Context::Gather(int layer, const SelectionSource& source) const {
+  if (absl::Status status = CheckBytes(source); !status.ok()) return status;
   v1::GatherRequest request;
   v1::GatherReply reply;
   request.set_tenant(connection_->options.tenant);
@@ -74,6 +76,7 @@ absl::StatusOr<GatherResult> Context::Gather(int layer, const SelectionSource& s
 }
 
 absl::StatusOr<AttendResult> Context::Attend(const AttendRequest& request) const {
+  if (absl::Status status = CheckBytes(request); !status.ok()) return status;
   const v1::AttendRequest message = ToMessage(connection_->options.tenant, id_, request);
   v1::AttendReply reply;
   const absl::Status status = connection_->Call([&](grpc::ClientContext* context) {
@@ -84,6 +87,9 @@ absl::StatusOr<AttendResult> Context::Attend(const AttendRequest& request) const
 }
 
 std::future<absl::StatusOr<AttendResult>> Context::AttendAsync(const AttendRequest& request) const {
+  if (absl::Status status = CheckBytes(request); !status.ok()) {
+    return Refused<AttendResult>(std::move(status));
+  }
   return CallAsync<AttendResult, v1::AttendReply>(
       connection_.get(), ToMessage(connection_->options.tenant, id_, request),
       [connection = connection_](grpc::ClientContext* context, const v1::AttendRequest* request,

@@ -5,6 +5,7 @@
 #include "client/lib/connection.h"
 #include "client/lib/messages.h"
 #include "services/wire/call_stream.h"
+#include "storage/error.h"
 
 namespace winnow::client {
 namespace {
@@ -20,6 +21,14 @@ struct Traits {
 absl::StatusOr<DecodeResult> FromReply(const v1::DecodeReply& reply) {
   if (reply.code() != 0) return wire::FromParts(reply.code(), reply.message(), reply.error());
   return DecodeResult{.append = FromMessage(reply.append()), .attend = FromMessage(reply.attend())};
+}
+
+absl::Status CheckStep(const DecodeStep& step) {
+  if (step.count == 0 && !step.layers.empty()) {
+    return InvalidField("count", "0", "at least 1 where a step has layers");
+  }
+  if (absl::Status status = CheckBytes(step.layers); !status.ok()) return status;
+  return step.attend.has_value() ? CheckBytes(*step.attend) : absl::OkStatus();
 }
 
 }  // namespace
@@ -40,7 +49,7 @@ class DecodeSession::Impl {
                           .pass_errors_on = true}}) {}
 
   std::future<absl::StatusOr<DecodeResult>> Start(const DecodeStep& step) {
-    if (absl::Status status = CheckAppendBytes(step.layers); !status.ok()) {
+    if (absl::Status status = CheckStep(step); !status.ok()) {
       return Refused<DecodeResult>(std::move(status));
     }
     v1::DecodeRequest request;

@@ -50,18 +50,38 @@ Selection FromMessage(const v1::Selection& message) {
           .scores = FromBytes<float>(message.scores())};
 }
 
+absl::Status CheckMessageBytes(const std::string& field, uint64_t bytes) {
+  constexpr uint64_t kMaxBytes = uint64_t{1} << 30;  // gRPC ends a process that sends 2 GiB
+  if (bytes <= kMaxBytes) return absl::OkStatus();
+  return InvalidField(field, absl::StrCat(bytes, " bytes"),
+                      absl::StrCat("at most ", kMaxBytes,
+                                   " bytes together; the service may take less (--max-message)"));
+}
+
+uint64_t BytesOf(const SelectionSource& source) {
+  const auto* query = std::get_if<IndexQuery>(&source);
+  if (query == nullptr) return 0;
+  return query->queries.size_bytes() + query->weights.size_bytes() +
+         query->visible_entries.size() * sizeof query->visible_entries[0];
+}
+
 }  // namespace
 
-absl::Status CheckAppendBytes(std::span<const LayerEntries> layers) {
-  constexpr uint64_t kMaxAppendBytes = uint64_t{1} << 30;  // gRPC ends a process that sends 2 GiB
+absl::Status CheckBytes(std::span<const LayerEntries> layers) {
   uint64_t bytes = 0;
   for (const LayerEntries& layer : layers) {
     bytes += layer.index_keys.size_bytes() + layer.kv_rows.size_bytes();
   }
-  if (bytes <= kMaxAppendBytes) return absl::OkStatus();
-  return InvalidField("layers", absl::StrCat(bytes, " bytes"),
-                      absl::StrCat("at most ", kMaxAppendBytes,
-                                   " bytes together; the service may take less (--max-message)"));
+  return CheckMessageBytes("layers", bytes);
+}
+
+absl::Status CheckBytes(const SelectionSource& source) {
+  return CheckMessageBytes("the query", BytesOf(source));
+}
+
+absl::Status CheckBytes(const AttendRequest& request) {
+  return CheckMessageBytes("the query", BytesOf(request.source) + request.queries.size_bytes() +
+                                            request.sink.size_bytes());
 }
 
 v1::AppendEntriesRequest ToMessage(const std::string& tenant, const std::string& context_id,

@@ -15,7 +15,9 @@
 namespace winnow::client {
 
 // INVALID_ARGUMENT for more bytes than a message can hold, whatever the service takes.
-absl::Status CheckAppendBytes(std::span<const LayerEntries> layers);
+absl::Status CheckBytes(std::span<const LayerEntries> layers);
+absl::Status CheckBytes(const SelectionSource& source);
+absl::Status CheckBytes(const AttendRequest& request);
 v1::AppendEntriesRequest ToMessage(const std::string& tenant, const std::string& context_id,
                                    uint64_t start_position, uint32_t count,
                                    std::span<const LayerEntries> layers);

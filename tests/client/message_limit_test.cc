@@ -11,7 +11,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-class AppendLimitTest : public testing::Test {
+class MessageLimitTest : public testing::Test {
  protected:
   static constexpr size_t kBytes = (size_t{1} << 30) + 1;
 
@@ -33,7 +33,7 @@ class AppendLimitTest : public testing::Test {
   std::vector<client::LayerEntries> layers_;
 };
 
-TEST_F(AppendLimitTest, HoldsForEveryWayToAppend) {
+TEST_F(MessageLimitTest, HoldsForEveryWayToAppend) {
   client::Client client(service_.address());
   const client::Context context = client.OpenContext("text").value();
   ExpectRefused(context.Append(0, 1, layers_).status());
@@ -42,7 +42,29 @@ TEST_F(AppendLimitTest, HoldsForEveryWayToAppend) {
       context.StartDecode()->Run({.start_position = 0, .count = 1, .layers = layers_}).status());
 }
 
-TEST_F(AppendLimitTest, ADecodeTellsThatTheServiceTakesLess) {
+TEST_F(MessageLimitTest, HoldsForEveryQuery) {
+  client::Client client(service_.address());
+  const client::Context context = client.OpenContext("text").value();
+  const client::IndexQuery query = {.queries = layers_[0].kv_rows, .visible_entries = {1}};
+  const client::AttendRequest attend = {.source = uint64_t{1}, .queries = layers_[0].kv_rows};
+  for (const absl::Status& status :
+       {context.Select(0, query).status(), context.Gather(0, query).status(),
+        context.Attend(attend).status(), context.AttendAsync(attend).get().status(),
+        context.StartDecode()->Run({.attend = attend}).status()}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("the query is 10737418"));
+  }
+}
+
+TEST_F(MessageLimitTest, AStepDropsNoLayers) {
+  client::Client client(service_.address());
+  const client::Context context = client.OpenContext("text").value();
+  const absl::Status status = context.StartDecode()->Run({.layers = layers_}).status();
+  EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("count is 0"));
+}
+
+TEST_F(MessageLimitTest, ADecodeTellsThatTheServiceTakesLess) {
   client::Client client(service_.address());
   const client::Context context = client.OpenContext("text").value();
   constexpr size_t kMoreThanTheServiceTakes = 5 << 20;

@@ -18,7 +18,7 @@ class Connection;
 // be left out.
 struct DecodeStep {
   uint64_t start_position = 0;
-  uint32_t count = 0;  // 0: nothing is appended
+  uint32_t count = 0;  // 0: nothing is appended, and there are no layers
   std::vector<LayerEntries> layers;
   std::optional<AttendRequest> attend;
 };
