@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <exception>
 
 #include "client/winnowctl/commands.h"
 #include "client/winnowctl/globals.h"
@@ -105,7 +106,11 @@ int Main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kOk : kUsage;
   }
-  return run();
+  try {
+    return run();
+  } catch (const std::exception& error) {  // of the library or the system, such as no memory
+    return Fail(absl::InternalError(error.what()));
+  }
 }
 
 }  // namespace

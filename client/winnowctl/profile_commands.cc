@@ -5,7 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <sstream>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -63,11 +63,17 @@ int RegisterAll(const Globals& globals, const std::vector<Profile>& profiles) {
 }
 
 int RegisterFile(const Globals& globals, const std::string& path) {
-  std::ifstream file(path);
-  std::stringstream text;
-  text << file.rdbuf();
-  if (!file || !text) return FailUsage(path + " cannot be read");
-  absl::StatusOr<std::vector<Profile>> profiles = ProfilesFromJson(text.str());
+  constexpr size_t kMaxBytes = size_t{1} << 20;
+  std::ifstream file(path, std::ios::binary);
+  std::string text(kMaxBytes + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(file.gcount()));
+  if (!file.is_open() || file.bad()) return FailUsage(path + " cannot be read");
+  if (text.empty()) return FailUsage(path + " is empty");
+  if (text.size() > kMaxBytes) {
+    return FailUsage(absl::StrCat(path, " has more than ", kMaxBytes, " bytes"));
+  }
+  absl::StatusOr<std::vector<Profile>> profiles = ProfilesFromJson(text);
   if (!profiles.ok()) return FailUsage(absl::StrCat(path, ": ", profiles.status().message()));
   return RegisterAll(globals, *profiles);
 }

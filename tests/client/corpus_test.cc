@@ -74,5 +74,18 @@ TEST(CompilerHeaders, AreThoseOfTheNewestVersion) {
   }
 }
 
+TEST_F(CorpusTest, AFileWithoutAnEndIsReadAsFarAsItIsWanted) {
+  const absl::StatusOr<Corpus> corpus = ReadCorpus({"/dev/zero"}, 3'000'000);
+  ASSERT_TRUE(corpus.ok()) << corpus.status();
+  EXPECT_EQ(corpus->text.size(), 3'000'000u);
+}
+
+TEST_F(CorpusTest, ALinkToItselfIsNoFile) {
+  std::filesystem::create_symlink("loop", dir_.File("dir/loop"));
+  EXPECT_TRUE(ReadCorpus({dir_.File("dir")}, 9).ok());
+  // A process' memory can be opened, but not read from its beginning.
+  EXPECT_FALSE(ReadCorpus({"/proc/self/mem"}, 9).ok());
+}
+
 }  // namespace
 }  // namespace winnow::ctl

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -28,7 +27,8 @@ absl::StatusOr<std::vector<std::string>> FilesOf(const std::string& path) {
   std::vector<std::string> files;
   for (fs::recursive_directory_iterator it(path, error), end; !error && it != end;
        it.increment(error)) {
-    if (it->is_regular_file()) files.push_back(it->path().string());
+    std::error_code unknown;  // such as a link to itself, which is no file
+    if (it->is_regular_file(unknown)) files.push_back(it->path().string());
   }
   if (error) return Unreadable(path, error.message());
   std::sort(files.begin(), files.end());
@@ -38,11 +38,18 @@ absl::StatusOr<std::vector<std::string>> FilesOf(const std::string& path) {
 absl::Status AppendFile(const std::string& path, uint64_t bytes, Corpus* corpus) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return Unreadable(path, "it cannot be opened");
-  const size_t before = corpus->text.size();
-  corpus->text.append(std::istreambuf_iterator<char>(file), {});
+  constexpr uint64_t kChunkBytes = 1 << 20;
+  std::string& text = corpus->text;
+  const size_t before = text.size();
+  // No more than is wanted, of files of any size.
+  while (file && text.size() < bytes) {
+    const size_t had = text.size();
+    text.resize(had + std::min(bytes - had, kChunkBytes));
+    file.read(&text[had], static_cast<std::streamsize>(text.size() - had));
+    text.resize(had + static_cast<size_t>(file.gcount()));
+  }
   if (file.bad()) return Unreadable(path, "reading failed");
-  if (corpus->text.size() > before) ++corpus->files;
-  corpus->text.resize(std::min<uint64_t>(corpus->text.size(), bytes));
+  if (text.size() > before) ++corpus->files;
   return absl::OkStatus();
 }
 
