@@ -24,6 +24,12 @@ struct AttendFlags {
   uint32_t show = 10;
 };
 
+// Every shard is asked, but those without entries have nothing to scan.
+int64_t ShardsWithEntries(const client::ContextInfo& info) {
+  return std::count_if(info.shard_entries.begin(), info.shard_entries.end(),
+                       [](uint64_t entries) { return entries > 0; });
+}
+
 void PrintTable(const client::AttendResult& result, const client::ContextInfo& info,
                 uint32_t show) {
   Table table({"RANK", "POSITION", "SCORE"});
@@ -32,12 +38,9 @@ void PrintTable(const client::AttendResult& result, const client::ContextInfo& i
     table.Add({absl::StrCat(i), absl::StrCat(result.selection.positions[i]),
                absl::StrFormat("%.6f", result.selection.scores[i])});
   }
-  // Every shard is asked, but those without entries have nothing to scan.
-  const auto holding = std::count_if(info.shard_entries.begin(), info.shard_entries.end(),
-                                     [](uint64_t entries) { return entries > 0; });
   std::cout << table.ToString()
             << absl::StrFormat("lse[0] %.6f; %d entries scanned on %d of %d shards in %d us\n",
-                               result.lse[0], result.stats.entries_scanned, holding,
+                               result.lse[0], result.stats.entries_scanned, ShardsWithEntries(info),
                                result.stats.shards, result.stats.total_us);
   if (result.stats.cold_rows == 0 && result.stats.cold_index_bytes == 0) return;
   std::cout << absl::StrFormat("%d rows cold, %d of them cached; %s of index keys from disk\n",
@@ -70,6 +73,8 @@ int Attend(const Globals& globals, const AttendFlags& flags) {
                                       {"scores", result->selection.scores},
                                       {"lse", result->lse},
                                       {"entries_scanned", result->stats.entries_scanned},
+                                      {"shards", result->stats.shards},
+                                      {"shards_with_entries", ShardsWithEntries(*info)},
                                       {"bytes_moved", result->stats.bytes_moved},
                                       {"cold_index_bytes", result->stats.cold_index_bytes},
                                       {"cold_rows", result->stats.cold_rows},

@@ -13,7 +13,12 @@ namespace {
 std::atomic<int> noted = 0;
 static_assert(std::atomic<int>::is_always_lock_free, "for a signal's handler");
 
-void Note(int signal_number) { noted = signal_number; }
+void Note(int signal_number) {
+  if (noted.exchange(signal_number) == 0) return;
+  // Of another kind than the first; one of the same kind finds the handler gone.
+  signal(signal_number, SIG_DFL);
+  raise(signal_number);
+}
 
 }  // namespace
 

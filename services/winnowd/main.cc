@@ -21,8 +21,10 @@ namespace {
 // Renamed into place, so that whoever waits for the file never reads half of it.
 bool WritePortFile(const std::string& path, int port) {
   const std::string unfinished = path + ".tmp";
-  std::ofstream(unfinished) << port << "\n";
-  return std::rename(unfinished.c_str(), path.c_str()) == 0;
+  std::ofstream file(unfinished);
+  file << port << "\n";
+  file.close();
+  return file && std::rename(unfinished.c_str(), path.c_str()) == 0;
 }
 
 // Stored segments are files that are kept open beside the sockets; the system's default of 1,024 is
