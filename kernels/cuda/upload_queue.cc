@@ -88,9 +88,8 @@ void UploadQueue::AwaitBuffer(Buffer* buffer, std::unique_lock<std::mutex>* lock
   Error error = device_.Synchronize(buffer->copied);
   lock->lock();
   (void)Keep(std::move(error));
-  // Another thread may have been here before, and filled it again.
-  if (!broken_.empty() || buffer->flights != flight) return;
-  Clear(buffer);
+  // Another thread may have been here before, filled it again, and even sent it.
+  if (broken_.empty() && buffer->on_its_way && buffer->flights == flight) Clear(buffer);
 }
 
 void UploadQueue::Clear(Buffer* buffer) {
