@@ -8,12 +8,12 @@ namespace winnow {
 // Pointers are stored as they are.
 static_assert(std::endian::native == std::endian::little && sizeof(std::byte*) == 8);
 
-absl::Status PageTable::List(std::span<const std::byte* const> copies) {
+absl::Status PageTable::List(PageMirror& mirror, std::span<const std::byte* const> copies) {
   if (copies.empty()) return absl::OkStatus();
-  if (block_ == nullptr) block_ = mirror_->AddTable(capacity_ * sizeof(std::byte*));
+  if (block_ == nullptr) block_ = mirror.AddTable(capacity_ * sizeof(std::byte*));
   if (block_ == nullptr) return absl::OkStatus();
   const uint32_t first = listed();
-  absl::Status status = mirror_->Write(block_, first * sizeof(std::byte*), std::as_bytes(copies));
+  absl::Status status = mirror.Write(block_, first * sizeof(std::byte*), std::as_bytes(copies));
   if (status.ok()) {
     listed_.store(first + static_cast<uint32_t>(copies.size()), std::memory_order_release);
   }

@@ -45,8 +45,7 @@ class LastCopy {
 //   reader's set is gone. Words that are written meanwhile are of pages that no reader knows of.
 class PageTable {
  public:
-  // The mirror, null for none, must outlive the table.
-  PageTable(PageMirror* mirror, uint32_t capacity) : mirror_(mirror), capacity_(capacity) {}
+  explicit PageTable(uint32_t capacity) : capacity_(capacity) {}
 
   uint32_t listed() const { return listed_.load(std::memory_order_acquire); }
   // Where the device reads the addresses of the first `pages` pages, of which there is one at
@@ -55,14 +54,14 @@ class PageTable {
     return listed() < pages ? nullptr : reinterpret_cast<const std::byte* const*>(block_.get());
   }
 
-  // Lists more pages, whose numbers go on from listed(). The mirror is not published. Does nothing
-  // where it has no room for a table; errors of PageMirror::Write, and then nothing is listed.
-  absl::Status List(std::span<const std::byte* const> copies);
+  // Lists more pages, whose numbers go on from listed(). The mirror, which must outlive the table,
+  // is not published. Does nothing where it has no room for a table; errors of PageMirror::Write,
+  // and then nothing is listed.
+  absl::Status List(PageMirror& mirror, std::span<const std::byte* const> copies);
   // Forgets the pages from number `pages` on, of which no reader knows.
   void Trim(uint32_t pages);
 
  private:
-  PageMirror* const mirror_;
   const uint32_t capacity_;
   PageMirror::Copy block_;
   std::atomic<uint32_t> listed_ = 0;

@@ -34,6 +34,10 @@ class PageMirror {
   virtual absl::Status Write(const Copy& copy, size_t offset, std::span<const std::byte> bytes) = 0;
   virtual absl::Status Publish() = 0;
 
+  // A way to the same copies at which no query and no append has to wait, for pages that no query
+  // knows of yet: what was written by it has arrived once its Publish has returned.
+  virtual PageMirror& background() { return *this; }
+
   // The device's memory for copies, and what of it copies have. One may find no room although some
   // is left, where the device keeps sizes apart.
   struct Usage {

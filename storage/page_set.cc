@@ -39,7 +39,7 @@ PageSet::PageSet(std::shared_ptr<const Profile> profile, Plane plane, PageArena*
       plane_(plane),
       arena_(arena),
       mirror_(mirror),
-      table_(mirror, kStripePages) {}
+      table_(kStripePages) {}
 
 size_t PageSet::page_bytes() const {
   return plane_ == Plane::kIndex ? kernels::KeyPageBytes(profile_->key_format, profile_->index_dim)
@@ -60,7 +60,7 @@ absl::Status PageSet::Reserve(uint32_t end) {
   }
   // The list only grows at its end, and readers may know of what is beyond it: once it has been
   // passed by a page that found no place, the set lists no more.
-  if (table_.listed() == first_new) ListPages(PagesFor(end)).IgnoreError();
+  if (table_.listed() == first_new) ListPages(mirror_, PagesFor(end)).IgnoreError();
   CountPages();
   return absl::OkStatus();
 }
@@ -71,14 +71,14 @@ void PageSet::Trim(uint32_t entries) {
   CountPages();
 }
 
-absl::Status PageSet::ListPages(uint32_t end) {
-  if (mirror_ == nullptr || plane_ != Plane::kIndex) return absl::OkStatus();
+absl::Status PageSet::ListPages(PageMirror* by, uint32_t end) {
+  if (by == nullptr || plane_ != Plane::kIndex) return absl::OkStatus();
   std::array<const std::byte*, kStripePages> copies;
   size_t count = 0;
   for (uint32_t page = table_.listed(); page < end && pages_[page].copy != nullptr; ++page) {
     copies[count++] = pages_[page].copy.get();
   }
-  return table_.List(std::span(copies).first(count));
+  return table_.List(*by, std::span(copies).first(count));
 }
 
 void PageSet::CountPages() {
@@ -90,7 +90,8 @@ void PageSet::CountPages() {
   unmirrored_ = static_cast<uint32_t>(held - mirrored);
 }
 
-absl::Status PageSet::Mirror(const Page& page, uint32_t first, uint32_t count) const {
+absl::Status PageSet::Mirror(PageMirror* by, const Page& page, uint32_t first,
+                             uint32_t count) const {
   if (page.copy == nullptr) return absl::OkStatus();
   size_t at = 0, bytes = page_bytes();
   // A key's bytes lie all over the page. What the page held before is sent again as it is, so a
@@ -99,7 +100,7 @@ absl::Status PageSet::Mirror(const Page& page, uint32_t first, uint32_t count) c
     at = first * profile_->row_bytes();
     bytes = count * profile_->row_bytes();
   }
-  absl::Status status = mirror_->Write(page.copy, at, {page.host.get() + at, bytes});
+  absl::Status status = by->Write(page.copy, at, {page.host.get() + at, bytes});
   // From now on the page never changes; not before, as a copy that is let go falls behind.
   if (status.ok() && first + count == kPageEntries) page.last_copy->Set(page.copy);
   return status;
@@ -118,7 +119,7 @@ void PageSet::Write(uint32_t first, uint32_t count, const std::byte* entries) {
     }
     page.checksum += SumOfEntries(from, n, bytes, first + before);
     // An append does not depend on the device: one that failed says so to every query.
-    Mirror(page, at, n).IgnoreError();
+    Mirror(mirror_, page, at, n).IgnoreError();
   });
 }
 
@@ -160,6 +161,7 @@ std::shared_ptr<PageSet> PageSet::WithoutCopies() const {
 
 absl::StatusOr<std::shared_ptr<PageSet>> PageSet::WithCopies(uint32_t entries) const {
   std::shared_ptr<PageSet> set = Share(kStripePages);
+  PageMirror* const background = &mirror_->background();
   // All room is taken before anything is sent.
   std::vector<uint32_t> fresh;
   for (uint32_t number = 0; number < PagesFor(entries); ++number) {
@@ -175,16 +177,18 @@ absl::StatusOr<std::shared_ptr<PageSet>> PageSet::WithCopies(uint32_t entries) c
   }
   for (const uint32_t number : fresh) {
     const uint32_t count = std::min<uint32_t>(kPageEntries, entries - number * kPageEntries);
-    if (absl::Status status = Mirror(set->pages_[number], 0, count); !status.ok()) return status;
+    if (absl::Status status = Mirror(background, set->pages_[number], 0, count); !status.ok())
+      return status;
   }
-  if (absl::Status status = set->ListPages(PagesFor(entries)); !status.ok()) return status;
+  if (absl::Status status = set->ListPages(background, PagesFor(entries)); !status.ok())
+    return status;
   set->CountPages();
   return set;
 }
 
 absl::StatusOr<std::shared_ptr<PageSet>> PageSet::Fork(uint32_t entries) const {
   std::shared_ptr<PageSet> fork = Share(entries / kPageEntries);
-  fork->ListPages(entries / kPageEntries).IgnoreError();
+  fork->ListPages(mirror_, entries / kPageEntries).IgnoreError();
   if (const uint32_t rest = entries % kPageEntries; rest != 0) {
     if (absl::Status status = fork->Reserve(entries); !status.ok()) return status;
     std::vector<std::byte> tail(rest * EntryBytes(*profile_, plane_));

@@ -75,9 +75,9 @@ class PageSet {
   // are reserved later get copies again.
   std::shared_ptr<PageSet> WithoutCopies() const;
   // The same pages, all of them with copies; `entries` is the end of what was written, and nothing
-  // may be written meanwhile. The mirror, which must be there, is not published.
-  // RESOURCE_EXHAUSTED DEVICE_MEMORY if there is no room for all, and then none of it is kept;
-  // errors of PageMirror::Write.
+  // may be written, nor the set used, before the mirror's background(), by which they are made, is
+  // published. There must be a mirror. RESOURCE_EXHAUSTED DEVICE_MEMORY if there is no room for
+  // all, and then none of it is kept; errors of PageMirror::Write.
   absl::StatusOr<std::shared_ptr<PageSet>> WithCopies(uint32_t entries) const;
   // Bytes of the pages with a copy and of those without one.
   uint64_t mirrored_bytes() const { return mirrored_ * page_bytes(); }
@@ -113,10 +113,10 @@ class PageSet {
   size_t page_bytes() const;
   // A set that shares the first `pages` pages.
   std::shared_ptr<PageSet> Share(uint32_t pages) const;
-  // Brings entries [first, first + count) of a page to its copy on the device.
-  absl::Status Mirror(const Page& page, uint32_t first, uint32_t count) const;
+  // Brings entries [first, first + count) of a page to its copy on the device, if it has one.
+  absl::Status Mirror(PageMirror* by, const Page& page, uint32_t first, uint32_t count) const;
   // Goes on with the list of addresses up to page `end`, or the first page without a copy.
-  absl::Status ListPages(uint32_t end);
+  absl::Status ListPages(PageMirror* by, uint32_t end);
   void CountPages();
 
   // Constant after construction.

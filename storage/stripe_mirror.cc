@@ -40,7 +40,9 @@ absl::Status Stripe::AddLayerCopies(int layer, Plane plane) {
   }
   absl::StatusOr<std::shared_ptr<PageSet>> mirrored = pages->WithCopies(entries(layer));
   if (!mirrored.ok()) return mirrored.status();
-  if (absl::Status status = context_->mirror->Publish(); !status.ok()) return status;
+  if (absl::Status status = context_->mirror->background().Publish(); !status.ok()) {
+    return status;
+  }
   ReplacePages(layer, plane, *std::move(mirrored));
   return absl::OkStatus();
 }

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "services/shard/background_copies.h"
-
 namespace winnow::shard {
 namespace {
 
@@ -97,7 +95,6 @@ bool DeviceTier::PromoteStripe(Context& context, Stripe& stripe, Plane plane) {
     const uint64_t needed = stripe.unmirrored_bytes(plane);
     if (needed == 0) return true;
     if (HasRoom(needed, plane)) {
-      const BackgroundCopies background;
       const absl::Status status = stripe.AddCopies(plane);
       if (status.code() != absl::StatusCode::kResourceExhausted) return status.ok();
     }

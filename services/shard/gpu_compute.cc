@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "services/shard/background_copies.h"
 #include "services/shard/gpu_staging.h"
 
 namespace winnow::shard {
@@ -38,39 +37,56 @@ absl::Status CheckMemory(const std::string& error) {
 class GpuCompute::Mirror final : public PageMirror {
  public:
   Mirror(HbmArena* arena, HbmArena* tables, UploadQueue* uploads, UploadQueue* promotions)
-      : arena_(*arena), tables_(*tables), uploads_(*uploads), promotions_(*promotions) {}
+      : arena_(*arena), tables_(*tables), uploads_(*uploads), background_(this, promotions) {}
 
   Copy Add(size_t page_bytes) override { return TakeFrom(arena_, page_bytes); }
   Copy AddTable(size_t bytes) override { return TakeFrom(tables_, bytes); }
   absl::Status Write(const Copy& copy, size_t offset, std::span<const std::byte> bytes) override {
-    const HbmArena& arena = arena_.Holds(copy.get()) ? arena_ : tables_;
-    std::byte* const to = copy.get() + offset;
-    if (!BackgroundCopies::making()) return CheckDevice(uploads_.Upload(to, bytes, arena.memory()));
-    std::string error = promotions_.Upload(to, bytes, arena.memory());
-    // Nothing may come where the memory's next owner writes.
-    if (!error.empty()) (void)promotions_.Finish();
-    return CheckDevice(error);
+    return CheckDevice(uploads_.Upload(copy.get() + offset, bytes, ArenaOf(copy)));
   }
-  // What is made in the background has arrived before a query learns of it, and before an append
-  // writes there. So no query need wait for it, as queries wait for the appends before them.
-  absl::Status Publish() override {
-    return CheckDevice(BackgroundCopies::making() ? promotions_.Finish() : uploads_.Flush());
-  }
+  absl::Status Publish() override { return CheckDevice(uploads_.Flush()); }
+  PageMirror& background() override { return background_; }
   Usage usage() const override {
     return {.used_bytes = arena_.used_bytes(), .capacity_bytes = arena_.capacity_bytes()};
   }
 
  private:
+  // What is made by it has arrived before a query learns of it, and before an append writes there.
+  // So no query need wait for it, as queries wait for the appends before them.
+  class Background final : public PageMirror {
+   public:
+    Background(Mirror* all, UploadQueue* uploads) : all_(*all), uploads_(*uploads) {}
+
+    Copy Add(size_t page_bytes) override { return all_.Add(page_bytes); }
+    Copy AddTable(size_t bytes) override { return all_.AddTable(bytes); }
+    absl::Status Write(const Copy& copy, size_t offset, std::span<const std::byte> bytes) override {
+      std::string error = uploads_.Upload(copy.get() + offset, bytes, all_.ArenaOf(copy));
+      // Nothing may come where the memory's next owner writes.
+      if (!error.empty()) (void)uploads_.Finish();
+      return CheckDevice(error);
+    }
+    absl::Status Publish() override { return CheckDevice(uploads_.Finish()); }
+    Usage usage() const override { return all_.usage(); }
+
+   private:
+    Mirror& all_;
+    UploadQueue& uploads_;
+  };
+
   static Copy TakeFrom(HbmArena& arena, size_t bytes) {
     std::byte* memory = arena.Take(bytes);
     if (memory == nullptr) return nullptr;
     return Copy(memory, [&arena](std::byte* gone) { arena.Return(gone); });
   }
+  // Where the memory begins that the copy is of.
+  const std::byte* ArenaOf(const Copy& copy) const {
+    return (arena_.Holds(copy.get()) ? arena_ : tables_).memory();
+  }
 
   HbmArena& arena_;
   HbmArena& tables_;
   UploadQueue& uploads_;
-  UploadQueue& promotions_;
+  Background background_;
 };
 
 GpuCompute::GpuCompute(std::unique_ptr<kernels::cuda::DeviceApi> device, std::string name,

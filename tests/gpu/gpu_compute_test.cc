@@ -5,7 +5,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "services/shard/background_copies.h"
 #include "storage/error.h"
 #include "tests/gpu/fake_device.h"
 #include "tests/kernels/random_data.h"
@@ -117,15 +116,14 @@ TEST(GpuCompute, CopiesMadeInTheBackgroundArriveBeforeAQueryLearnsOfThem) {
   ASSERT_TRUE(gpu.ok()) << gpu.status();
   PageMirror& mirror = *(*gpu)->mirror();
   const std::vector<std::byte> page(5000, std::byte{7});
-  const auto has_arrived = [&](PageMirror::Copy copy) {
-    EXPECT_TRUE(mirror.Write(copy, 0, page).ok());
-    EXPECT_TRUE(mirror.Publish().ok());
+  const auto arrives = [&](PageMirror& by, const PageMirror::Copy& copy) {
+    EXPECT_TRUE(by.Write(copy, 0, page).ok());
+    EXPECT_TRUE(by.Publish().ok());
     return std::equal(page.begin(), page.end(), copy.get());
   };
   const PageMirror::Copy appended = mirror.Add(page.size());
-  EXPECT_FALSE(has_arrived(appended)) << "queries wait for it";
-  const BackgroundCopies background;
-  EXPECT_TRUE(has_arrived(mirror.Add(page.size())));
+  EXPECT_FALSE(arrives(mirror, appended)) << "queries wait for it";
+  EXPECT_TRUE(arrives(mirror.background(), mirror.Add(page.size())));
 }
 
 // On a device of which somebody else has left so many bytes.

@@ -240,6 +240,7 @@ TEST_F(GpuRunsTest, ForksAndSetsThatRegainTheirCopiesAreFoundByTheirOwnLists) {
   Grow(fork.get(), 0, 250, 500);
   const ScoreRun forked = RunOf(0, 500, fork);
   const std::shared_ptr<PageSet> regained = set->WithoutCopies()->WithCopies(300).value();
+  ASSERT_TRUE(gpu_->mirror()->background().Publish().ok());
   Grow(regained.get(), 0, 300, 500);
   Grow(set.get(), 0, 300, 500);
   for (const ScoreRun& run : {forked, RunOf(0, 500, regained), RunOf(0, 500, set)}) {
