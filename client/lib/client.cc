@@ -7,6 +7,7 @@
 #include "client/lib/messages.h"
 #include "services/wire/fields.h"
 #include "services/wire/profile.h"
+#include "storage/context_id.h"
 
 namespace winnow::client {
 namespace {
@@ -64,6 +65,7 @@ absl::StatusOr<std::vector<RegisteredProfile>> Client::ListProfiles() {
 absl::StatusOr<Context> Client::CreateContext(const std::string& profile_fingerprint,
                                               const std::string& context_id,
                                               const ContextOptions& options) {
+  // Drawn here, so that what a lost reply has left can be named.
   const bool drawn = context_id.empty();
   const std::string id = drawn ? RandomContextId() : context_id;
   const absl::Time deadline = connection_->Deadline();

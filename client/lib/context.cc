@@ -6,6 +6,7 @@
 #include "client/lib/context_life.h"
 #include "client/lib/messages.h"
 #include "services/wire/fields.h"
+#include "storage/context_id.h"
 
 namespace winnow::client {
 

@@ -1,7 +1,5 @@
 #include "client/lib/context_life.h"
 
-#include "absl/random/random.h"
-#include "absl/strings/str_format.h"
 #include "storage/error.h"
 
 namespace winnow::client {
@@ -16,12 +14,6 @@ v1::DeleteContextRequest DeleteRequest(const Connection& connection,
 }
 
 }  // namespace
-
-std::string RandomContextId() {
-  thread_local absl::BitGen random;
-  return absl::StrFormat("%016x%016x", absl::Uniform<uint64_t>(random),
-                         absl::Uniform<uint64_t>(random));
-}
 
 absl::Status DeleteContext(const Connection& connection, const std::string& context_id) {
   const v1::DeleteContextRequest request = DeleteRequest(connection, context_id);

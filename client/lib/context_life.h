@@ -10,10 +10,6 @@
 // How contexts begin and end.
 namespace winnow::client {
 
-// For a context whose caller gives none. Drawn here, so that what a lost reply has left can be
-// named.
-std::string RandomContextId();
-
 // As Client::DeleteContext. A context that is not there any more when the call is repeated is what
 // the call before it deleted.
 absl::Status DeleteContext(const Connection& connection, const std::string& context_id);

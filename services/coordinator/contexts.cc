@@ -1,22 +1,15 @@
 #include <algorithm>
 #include <map>
 
-#include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "services/coordinator/coordinator_impl.h"
 #include "services/coordinator/describe.h"
 #include "services/coordinator/validate.h"
+#include "storage/context_id.h"
 
 namespace winnow::coordinator {
 namespace {
-
-std::string RandomContextId() {
-  thread_local absl::BitGen random;
-  return absl::StrFormat("%016x%016x", absl::Uniform<uint64_t>(random),
-                         absl::Uniform<uint64_t>(random));
-}
 
 // A lease that ends by then is over for one who makes a context: shards whose clocks differ may
 // have freed their parts already. Short leases are not over as soon as they begin.
@@ -161,6 +154,12 @@ absl::Status Coordinator::Impl::DeleteContext(const ContextName& name, absl::Tim
   const std::string shard_id = ShardId(name);
   directory_.Erase(shard_id);
   absl::Status failure;
+  // A shard that does not hold it, or not any more, is where a repeated call should be.
+  const auto note_failure = [&failure](const Answer& answer) {
+    if (!answer.result.ok() && !IsGone(answer.result.status())) {
+      failure.Update(answer.result.status());
+    }
+  };
   // A shard that hangs must leave time to delete what the others have.
   const absl::Time now = absl::Now();
   const absl::Time halfway = now + (deadline - now) / 2;
@@ -168,9 +167,7 @@ absl::Status Coordinator::Impl::DeleteContext(const ContextName& name, absl::Tim
   std::vector<uint64_t> incarnations;
   for (const Answer& answer :
        Broadcast(channels_, shard::Describe{.context_id = shard_id}, halfway)) {
-    if (!answer.result.ok() && !IsGone(answer.result.status())) {
-      failure.Update(answer.result.status());
-    }
+    note_failure(answer);
     const auto* state =
         answer.result.ok() ? std::get_if<shard::ContextState>(&*answer.result) : nullptr;
     incarnations.push_back(state == nullptr ? 0 : state->incarnation);
@@ -180,10 +177,7 @@ absl::Status Coordinator::Impl::DeleteContext(const ContextName& name, absl::Tim
        CallAll(channels_, ToParts(shard::DeleteContext{.context_id = shard_id}, incarnations),
                deadline)) {
     existed |= answer.result.ok();
-    // A shard that no longer holds it is where a repeated call should be.
-    if (!answer.result.ok() && !IsGone(answer.result.status())) {
-      failure.Update(answer.result.status());
-    }
+    note_failure(answer);
   }
   if (!failure.ok()) return failure;
   return existed ? absl::OkStatus() : UnknownContext(name);

@@ -31,12 +31,10 @@ class MadeAnewTest : public ::testing::Test {
         other->CreateContext(Name(context_id), Fingerprint(*sample_.profile()), Unhurried()).ok());
   }
 
-  // Shards tell of the context that was, to so many looks.
-  void TellOfTheFormer(uint32_t shard, int looks = 1) {
-    for (int look = 0; look < looks; ++look) {
-      cluster_.shard(shard).EditResult<shard::Describe, shard::ContextState>(
-          [](shard::ContextState* state) { ++state->incarnation; });
-    }
+  // The shard tells of the context that was, once.
+  void TellOfTheFormer(uint32_t shard) {
+    cluster_.shard(shard).EditResult<shard::Describe, shard::ContextState>(
+        [](shard::ContextState* state) { ++state->incarnation; });
   }
 
   LocalCluster cluster_;
