@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <cstring>
 #include <deque>
-#include <map>
+#include <limits>
 #include <memory>
 #include <numeric>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "services/shard/gather_limit.h"
@@ -78,6 +79,7 @@ class RowFinder {
     return absl::OkStatus();
   }
 
+  // Good until the next one is looked for.
   absl::StatusOr<const LayerSource*> FindSource(uint32_t number) {
     auto [it, fresh] = sources_.try_emplace(number);
     LayerSource& source = it->second;
@@ -114,7 +116,7 @@ class RowFinder {
   const Context& context_;
   const int layer_;
   WinnerRows found_;
-  std::map<uint32_t, LayerSource> sources_;  // by stripe
+  absl::flat_hash_map<uint32_t, LayerSource> sources_;  // by stripe
   std::deque<StoredRange> ranges_;
   std::vector<RowRef> cold_;
   std::vector<std::pair<size_t, size_t>> cold_places_;  // in found_.rows
@@ -138,7 +140,9 @@ absl::Status PushDown(const Profile& profile, const Attend& call, const WinnerRo
                       Compute& compute, AttendResult* result) {
   const size_t heads = found.rows.size() * profile.query_heads;
   result->outputs.resize(heads * profile.latent_dim);
-  result->lse.resize(heads);
+  result->lse.resize(heads, -std::numeric_limits<float>::infinity());
+  const auto is_empty = [](const auto& row) { return row.empty(); };
+  if (std::ranges::all_of(found.rows, is_empty)) return absl::OkStatus();
   return compute.Attend({.profile = profile,
                          .queries = call.queries.data(),
                          .rows = found.rows,

@@ -203,7 +203,8 @@ absl::Status ScoreAll(const Context& context, const Snapshot& snapshot, absl::Ti
   if (!snapshot.cold.empty()) {
     cold.emplace(context.profile(), context.store(), snapshot.cold, deadline);
   }
-  if (!snapshot.runs.empty() || !cold) {
+  // Where there is nothing to score, nothing waits for the device behind others.
+  if (!snapshot.runs.empty()) {
     if (absl::Status status = scorer->Score(snapshot.runs); !status.ok()) return status;
   }
   while (cold) {
