@@ -104,8 +104,9 @@ absl::Status Stripe::CheckOverlap(uint32_t offset, uint32_t count, const LayerBy
 
 absl::StatusOr<uint32_t> Stripe::FindDifference(int layer, Plane plane, uint32_t first,
                                                 uint32_t end, const std::byte* bytes) const {
+  if (first >= end) return end;
   const size_t entry_bytes = EntryBytes(profile_, plane);
-  std::vector<std::byte> held(kPageEntries * entry_bytes);
+  std::vector<std::byte> held(std::min<uint32_t>(kPageEntries, end - first) * entry_bytes);
   for (uint32_t at = first; at < end; at += kPageEntries) {
     const uint32_t count = std::min<uint32_t>(kPageEntries, end - at);
     absl::Status status = Read(layer, plane, at, at + count, absl::InfiniteFuture(), held.data());
