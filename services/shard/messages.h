@@ -70,8 +70,8 @@ struct PinContext {
 };
 
 struct ListContexts {
-  std::string tenant;
-  std::string after;
+  std::string tenant;  // whose ids begin with <tenant>/
+  std::string after;   // an id
   uint32_t limit = 0;
 };
 

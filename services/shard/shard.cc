@@ -1,5 +1,6 @@
 #include "services/shard/shard.h"
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -31,13 +32,13 @@ absl::Status CheckTime(absl::Time deadline) {
 
 absl::StatusOr<Result> Shard::Impl::Run(const ListContexts& call, absl::Time) {
   std::vector<std::shared_ptr<Context>> listed;
+  const std::string prefix = absl::StrCat(call.tenant, "/");
   {
     absl::MutexLock lock(&mu_);
-    for (auto it = contexts_.upper_bound(call.after);
-         it != contexts_.end() && listed.size() < call.limit; ++it) {
-      if (it->second->tenant() == call.tenant && !it->second->expired()) {
-        listed.push_back(it->second);
-      }
+    for (auto it = contexts_.upper_bound(std::max(call.after, prefix));
+         it != contexts_.end() && it->first.starts_with(prefix) && listed.size() < call.limit;
+         ++it) {
+      if (!it->second->expired()) listed.push_back(it->second);
     }
   }
   ListContextsResult result;

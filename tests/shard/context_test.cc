@@ -101,14 +101,18 @@ TEST(ShardContexts, PingCountsContextsEntriesAndBytes) {
 TEST(ShardContexts, ListsATenantsContextsInOrderAfterAnId) {
   TestShard shard;
   for (const char* id : {"t/d", "t/b", "t/c", "t/a"}) ASSERT_TRUE(shard.Create(id).ok());
-  ASSERT_TRUE(shard
-                  .Ask(shard::CreateContext{
-                      .context_id = "u/a", .tenant = "u", .profile = shard.sample.profile()})
-                  .ok());
+  for (const char* tenant : {"u", "t-"}) {
+    ASSERT_TRUE(shard
+                    .Ask(shard::CreateContext{.context_id = std::string(tenant) + "/a",
+                                              .tenant = tenant,
+                                              .profile = shard.sample.profile()})
+                    .ok());
+  }
   EXPECT_THAT(Listed(shard, "t", "", 10), ElementsAre("t/a", "t/b", "t/c", "t/d"));
   EXPECT_THAT(Listed(shard, "t", "t/b", 10), ElementsAre("t/c", "t/d"));
   EXPECT_THAT(Listed(shard, "t", "t/", 3), ElementsAre("t/a", "t/b", "t/c"));
   EXPECT_THAT(Listed(shard, "u", "", 10), ElementsAre("u/a"));
+  EXPECT_THAT(Listed(shard, "t-", "", 10), ElementsAre("t-/a"));
   EXPECT_THAT(Listed(shard, "v", "", 10), IsEmpty());
   EXPECT_THAT(Listed(shard, "t", "t/d", 10), IsEmpty());
 }
