@@ -132,12 +132,6 @@ absl::Status Context::CheckNotSealed() const {
                absl::StrCat("context ", id(), " is sealed and takes no more entries"));
 }
 
-absl::Status Context::CheckNotRemoved() const {
-  if (!removed_) return absl::OkStatus();
-  return Error(absl::StatusCode::kNotFound, "UNKNOWN_CONTEXT",
-               absl::StrCat("there is no context ", id()));
-}
-
 absl::StatusOr<AppendResult> Context::Append(const shard::Append& call) {
   if (absl::Status status = CheckAppend(call); !status.ok()) return status;
   // Nothing may be stored once the record is gone: nobody would free it.
@@ -199,58 +193,6 @@ absl::StatusOr<std::shared_ptr<Context>> Context::Fork(const ForkContext& call) 
   absl::MutexLock lock(&fork->mu_);
   fork->record_.number = record.number;
   return fork;
-}
-
-ContextRecord Context::record() const {
-  absl::MutexLock lock(&mu_);
-  return record_;
-}
-
-absl::Status Context::Update(const std::function<void(ContextRecord*)>& change) {
-  absl::MutexLock update(&update_mu_);
-  // One that was removed meanwhile must not come back.
-  if (absl::Status status = CheckNotRemoved(); !status.ok()) return status;
-  ContextRecord next = record();
-  change(&next);
-  if (store() != nullptr && next.durability != Durability::kMemory) {
-    if (absl::Status status = store()->UpdateContext(next); !status.ok()) return status;
-  }
-  absl::MutexLock lock(&mu_);
-  record_ = std::move(next);
-  return absl::OkStatus();
-}
-
-absl::Status Context::Seal() {
-  return Update([](ContextRecord* record) { record->sealed = true; });
-}
-
-absl::Status Context::Renew(absl::Time expires_at) {
-  return Update([expires_at](ContextRecord* record) { record->expires_at = expires_at; });
-}
-
-absl::Status Context::Pin(absl::Time until) {
-  return Update([until](ContextRecord* record) { record->pinned_until = until; });
-}
-
-absl::Status Context::Remove() {
-  absl::MutexLock update(&update_mu_);
-  return RemoveOnce();
-}
-
-absl::StatusOr<bool> Context::RemoveIfOver(absl::Time by) {
-  absl::MutexLock update(&update_mu_);
-  if (record().expires_at > by) return false;
-  if (absl::Status status = RemoveOnce(); !status.ok()) return status;
-  return true;
-}
-
-absl::Status Context::RemoveOnce() {
-  if (removed_) return absl::OkStatus();
-  if (store() != nullptr) {
-    if (absl::Status status = store()->RemoveContext(record()); !status.ok()) return status;
-  }
-  removed_ = true;
-  return absl::OkStatus();
 }
 
 void Context::Touch() {

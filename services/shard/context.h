@@ -12,7 +12,6 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "services/shard/messages.h"
 #include "storage/stripe.h"
@@ -78,8 +77,8 @@ class Context {
 
   // Whether it was made of such a record.
   bool IsLike(const ContextRecord& record) const;
-  bool expired() const { return record().expires_at <= absl::Now(); }
-  bool pinned() const { return record().pinned_until > absl::Now(); }
+  bool expired() const;
+  bool pinned() const;
 
  private:
   // Bytes, layers and bounds of an append.
