@@ -62,6 +62,9 @@ class Context {
   uint64_t mirrored_bytes(Plane plane) const;
   // Those with numbers in [first, first + count).
   std::vector<std::shared_ptr<Stripe>> Stripes(uint32_t first, uint32_t count) const;
+  // The first one with that number or a higher one; null if there is none, or once the context was
+  // removed. For walks that take their time, and must not keep what was deleted meanwhile.
+  std::shared_ptr<Stripe> StripeFrom(uint32_t number) const;
 
   // For the choice of what is spilled first.
   void Touch();
@@ -77,6 +80,7 @@ class Context {
 
   // Whether it was made of such a record.
   bool IsLike(const ContextRecord& record) const;
+  bool removed() const { return removed_; }
   bool expired() const;
   bool pinned() const;
 
@@ -89,16 +93,15 @@ class Context {
   absl::Status CheckNotSealed() const;
   std::shared_ptr<Stripe> FindOrAddStripe(uint32_t stripe);
   absl::Status Update(const std::function<void(ContextRecord*)>& change);
-  absl::Status CheckNotRemoved() const ABSL_SHARED_LOCKS_REQUIRED(update_mu_);
+  absl::Status CheckNotRemoved() const;
   absl::Status RemoveOnce() ABSL_EXCLUSIVE_LOCKS_REQUIRED(update_mu_);
-  uint32_t NextStripe(uint32_t number) const;
 
   // Constant once the context is shared.
   const std::shared_ptr<ContextStorage> storage_;
   std::atomic<int64_t> last_used_us_;
   // One change of the record at a time, and no append meanwhile; held while it is stored.
   absl::Mutex update_mu_ ABSL_ACQUIRED_BEFORE(mu_);
-  bool removed_ ABSL_GUARDED_BY(update_mu_) = false;
+  std::atomic<bool> removed_ = false;  // changed under update_mu_
   mutable absl::Mutex mu_;
   ContextRecord record_ ABSL_GUARDED_BY(mu_);
   std::map<uint32_t, std::shared_ptr<Stripe>> stripes_ ABSL_GUARDED_BY(mu_);

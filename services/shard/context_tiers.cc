@@ -1,7 +1,7 @@
 #include <algorithm>
 
-#include "absl/time/clock.h"
 #include "services/shard/context.h"
+#include "services/shard/deadline_watch.h"
 
 namespace winnow::shard {
 namespace {
@@ -25,11 +25,11 @@ std::vector<std::shared_ptr<Stripe>> Context::Stripes(uint32_t first, uint32_t c
   return found;
 }
 
-// The first one held at or after `number`, or 0.
-uint32_t Context::NextStripe(uint32_t number) const {
+std::shared_ptr<Stripe> Context::StripeFrom(uint32_t number) const {
+  if (removed()) return nullptr;
   absl::MutexLock lock(&mu_);
   const auto it = stripes_.lower_bound(number);
-  return it == stripes_.end() ? 0 : it->first;
+  return it == stripes_.end() ? nullptr : it->second;
 }
 
 absl::StatusOr<TierResult> Context::Apply(const Tier& call, absl::Time deadline,
@@ -42,24 +42,28 @@ absl::StatusOr<TierResult> Context::Apply(const Tier& call, absl::Time deadline,
     if (call.action == TierAction::kRestore) return restore(stripe, plane);
     return stripe.Verify(plane, deadline, &result.corrupt);
   };
-  for (const std::shared_ptr<Stripe>& stripe : Stripes(call.first_stripe, call.stripes)) {
+  std::shared_ptr<Stripe> stripe = StripeFrom(call.first_stripe);
+  for (; stripe != nullptr && stripe->number() - call.first_stripe < call.stripes;
+       stripe = StripeFrom(stripe->number() + 1)) {
     for (const Plane plane : {Plane::kIndex, Plane::kKv}) {
       if (!(plane == Plane::kIndex ? call.index : call.kv)) continue;
+      if (absl::Status status = CheckTime(deadline); !status.ok()) return status;
       const uint64_t before = stripe->resident_bytes(plane);
       if (absl::Status status = apply(*stripe, plane); !status.ok()) return status;
       (plane == Plane::kIndex ? result.index_bytes : result.kv_bytes) +=
           Moved(call.action, before, *stripe, plane);
     }
   }
-  result.next_stripe = NextStripe(call.first_stripe + call.stripes);
+  if (absl::Status status = CheckNotRemoved(); !status.ok()) return status;
+  if (stripe != nullptr) result.next_stripe = stripe->number();
   return result;
 }
 
 absl::StatusOr<uint64_t> Context::Spill(Plane plane, uint64_t bytes,
                                         std::vector<std::string>* damaged) {
   uint64_t freed = 0;
-  for (const std::shared_ptr<Stripe>& stripe : Stripes(0, UINT32_MAX)) {
-    if (freed >= bytes) break;
+  for (std::shared_ptr<Stripe> stripe = StripeFrom(0); stripe != nullptr && freed < bytes;
+       stripe = StripeFrom(stripe->number() + 1)) {
     absl::StatusOr<uint64_t> spilled = stripe->Spill(plane, bytes - freed, damaged);
     if (!spilled.ok()) return spilled.status();
     freed += *spilled;

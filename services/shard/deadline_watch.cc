@@ -1,8 +1,15 @@
 #include "services/shard/deadline_watch.h"
 
 #include "absl/time/clock.h"
+#include "storage/error.h"
 
 namespace winnow::shard {
+
+absl::Status CheckTime(absl::Time deadline) {
+  if (absl::Now() < deadline) return absl::OkStatus();
+  return Error(absl::StatusCode::kDeadlineExceeded, "DEADLINE",
+               "the deadline passed before the shard had its answer");
+}
 
 DeadlineWatch::DeadlineWatch() : thread_([this] { Watch(); }) {}
 

@@ -6,10 +6,14 @@
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 
 namespace winnow::shard {
+
+// DEADLINE_EXCEEDED DEADLINE once it has passed.
+absl::Status CheckTime(absl::Time deadline);
 
 // Raises flags when their deadlines pass, so that a kernel can stop early without reading a clock.
 // Thread-safe.

@@ -44,9 +44,8 @@ void DeviceTier::Grew() {
 void DeviceTier::Wants(const std::shared_ptr<Context>& context) {
   if (mirror_ == nullptr) return;
   absl::MutexLock lock(&mu_);
-  if (std::find(wanted_.begin(), wanted_.end(), context) == wanted_.end()) {
-    wanted_.push_back(context);
-  }
+  const auto is_same = [&context](const auto& wanted) { return wanted.lock() == context; };
+  if (std::ranges::none_of(wanted_, is_same)) wanted_.push_back(context);
 }
 
 uint64_t DeviceTier::DropSome(uint64_t bytes, absl::Time used_before) {
@@ -105,16 +104,9 @@ bool DeviceTier::PromoteStripe(Context& context, Stripe& stripe, Plane plane) {
   return false;
 }
 
-bool DeviceTier::IsHeld(const Context& context) const {
-  if (context.expired()) return false;
-  const std::vector<std::shared_ptr<Context>> held = contexts_();
-  return std::ranges::find(held, &context, &std::shared_ptr<Context>::get) != held.end();
-}
-
 bool DeviceTier::PromotePlane(Context& context, Plane plane) {
-  for (const std::shared_ptr<Stripe>& stripe : context.Stripes(0, UINT32_MAX)) {
-    // Looked at again and again: a large context takes a while.
-    if (!IsHeld(context)) return true;
+  for (std::shared_ptr<Stripe> stripe = context.StripeFrom(0);
+       stripe != nullptr && !context.expired(); stripe = context.StripeFrom(stripe->number() + 1)) {
     if (!PromoteStripe(context, *stripe, plane)) return false;
   }
   return true;
@@ -126,7 +118,7 @@ bool DeviceTier::Promote(Context& context) {
 
 void DeviceTier::Run() {
   while (true) {
-    std::vector<std::shared_ptr<Context>> wanted;
+    std::vector<std::weak_ptr<Context>> wanted;
     {
       absl::MutexLock lock(&mu_, absl::Condition(this, &DeviceTier::StopsOrHasWork));
       if (stopping_) return;
@@ -136,9 +128,9 @@ void DeviceTier::Run() {
     }
     DropAhead();
     bool complete = true;
-    for (std::shared_ptr<Context>& context : wanted) {
-      complete &= Promote(*context);
-      context.reset();
+    for (const std::weak_ptr<Context>& held : wanted) {
+      const std::shared_ptr<Context> context = held.lock();
+      if (context != nullptr) complete &= Promote(*context);
     }
     const PageMirror::Usage usage = mirror_->usage();
     const bool full = usage.used_bytes > ShareOf(kHighWater, usage.capacity_bytes);

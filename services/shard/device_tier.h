@@ -53,8 +53,6 @@ class DeviceTier {
 
  private:
   void Run();
-  // Neither removed nor expired.
-  bool IsHeld(const Context& context) const;
   bool PromotePlane(Context& context, Plane plane);
   bool PromoteStripe(Context& context, Stripe& stripe, Plane plane);
   // Whether so much more leaves the plane's share of the device free.
@@ -78,7 +76,7 @@ class DeviceTier {
   mutable absl::Mutex mu_;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   bool grew_ ABSL_GUARDED_BY(mu_) = false;
-  std::vector<std::shared_ptr<Context>> wanted_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::weak_ptr<Context>> wanted_ ABSL_GUARDED_BY(mu_);
   std::thread thread_;  // last, so that it starts when all else is there
 };
 

@@ -36,9 +36,8 @@ Restorer::~Restorer() {
 
 void Restorer::Wants(const std::shared_ptr<Context>& context) {
   absl::MutexLock lock(&mu_);
-  if (std::find(wanted_.begin(), wanted_.end(), context) == wanted_.end()) {
-    wanted_.push_back(context);
-  }
+  const auto is_same = [&context](const auto& wanted) { return wanted.lock() == context; };
+  if (std::ranges::none_of(wanted_, is_same)) wanted_.push_back(context);
 }
 
 absl::Status Restorer::Restore(Stripe& stripe, Plane plane, absl::Time room_deadline,
@@ -71,7 +70,8 @@ absl::Status Restorer::Restore(Stripe& stripe, Plane plane, absl::Time room_dead
 }
 
 bool Restorer::RestorePlane(const Context& context, Plane plane) {
-  for (const std::shared_ptr<Stripe>& stripe : context.Stripes(0, UINT32_MAX)) {
+  for (std::shared_ptr<Stripe> stripe = context.StripeFrom(0); stripe != nullptr;
+       stripe = context.StripeFrom(stripe->number() + 1)) {
     if (stopping()) return false;
     const absl::Time now = absl::Now();
     SpillLimits limits = {.index_used_before = now - kIdle, .kv_used_before = now - kIdle};
@@ -88,9 +88,10 @@ void Restorer::Run() {
       absl::MutexLock lock(&mu_, absl::Condition(this, &Restorer::StopsOrWanted));
       if (stopping_) return;
       // Taken off the list first: a query that meets what is spilled meanwhile asks again.
-      context = std::move(wanted_.front());
+      context = wanted_.front().lock();
       wanted_.pop_front();
     }
+    if (context == nullptr) continue;
     const bool complete =
         RestorePlane(*context, Plane::kIndex) && RestorePlane(*context, Plane::kKv);
     context.reset();

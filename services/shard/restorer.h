@@ -32,7 +32,7 @@ class Restorer {
 
  private:
   void Run();
-  // False if there is no more room.
+  // False if there is no more room. What is removed meanwhile needs no more.
   bool RestorePlane(const Context& context, Plane plane);
   bool StopsOrWanted() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     return stopping_ || !wanted_.empty();
@@ -47,7 +47,7 @@ class Restorer {
 
   mutable absl::Mutex mu_;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
-  std::deque<std::shared_ptr<Context>> wanted_ ABSL_GUARDED_BY(mu_);
+  std::deque<std::weak_ptr<Context>> wanted_ ABSL_GUARDED_BY(mu_);
   std::thread thread_;  // last, so that it starts when all else is there
 };
 

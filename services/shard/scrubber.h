@@ -1,8 +1,9 @@
 #ifndef WINNOW_SERVICES_SHARD_SCRUBBER_H_
 #define WINNOW_SERVICES_SHARD_SCRUBBER_H_
 
-#include <atomic>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -19,8 +20,10 @@ namespace winnow::shard {
 // and on disk with its checksums. Thread-safe.
 class Scrubber {
  public:
-  // bytes_per_second: 0 to leave everything unread.
-  Scrubber(uint64_t bytes_per_second, ListContextsFn contexts, ReportDamageFn report);
+  // bytes_per_second: 0 to leave everything unread. Between two rounds it rests, as a shard may
+  // have little or nothing in it.
+  Scrubber(uint64_t bytes_per_second, ListContextsFn contexts, ReportDamageFn report,
+           absl::Duration between_rounds = absl::Seconds(60));
   ~Scrubber();
 
   // A line for each of the stripe's pages and stored layers that does not match its checksums. What
@@ -29,10 +32,16 @@ class Scrubber {
 
  private:
   void Run();
+  // False if it was stopped meanwhile.
+  bool VerifyAll();
+  // The context's first stripe at or after the number, which becomes the next one's. Returns its
+  // bytes, or nothing if there is none left.
+  std::optional<uint64_t> VerifyNext(const std::weak_ptr<Context>& held, uint32_t* stripe_number);
   // True if it was stopped meanwhile.
   bool Sleep(absl::Duration duration);
 
   const uint64_t bytes_per_second_;
+  const absl::Duration between_rounds_;
   const ListContextsFn contexts_;
   const ReportDamageFn report_;
 

@@ -24,12 +24,6 @@ uint64_t PageBytes(const Append& call, const Profile& profile) {
 
 }  // namespace
 
-absl::Status CheckTime(absl::Time deadline) {
-  if (absl::Now() < deadline) return absl::OkStatus();
-  return Error(absl::StatusCode::kDeadlineExceeded, "DEADLINE",
-               "the deadline passed before the shard had its answer");
-}
-
 absl::StatusOr<Result> Shard::Impl::Run(const ListContexts& call, absl::Time) {
   std::vector<std::shared_ptr<Context>> listed;
   const std::string prefix = absl::StrCat(call.tenant, "/");

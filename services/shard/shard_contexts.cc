@@ -218,13 +218,16 @@ void Shard::Impl::Reap() {
       absl::MutexLock lock(&mu_);
       if (mu_.AwaitWithTimeout(absl::Condition(&stopping_), kReapEvery)) return;
     }
-    for (const std::shared_ptr<Context>& context : AllContexts()) {
-      if (!context->expired()) continue;
+    std::vector<std::shared_ptr<Context>> expired = AllContexts();
+    std::erase_if(expired, [](const auto& context) { return !context->expired(); });
+    // Thousands may expire at once, and each removal waits for the disk; what each took is free as
+    // soon as it is removed.
+    for (; !expired.empty(); expired.pop_back()) {
       {
-        // Thousands may expire at once, and each removal waits for the disk.
         absl::MutexLock lock(&mu_);
         if (stopping_) return;
       }
+      const std::shared_ptr<Context>& context = expired.back();
       absl::MutexLock lock(&catalog_mu_);
       // What the disk refuses is tried again.
       if (context->RemoveIfOver(absl::Now()).value_or(false)) Forget(*context);

@@ -28,9 +28,6 @@
 
 namespace winnow::shard {
 
-// DEADLINE_EXCEEDED DEADLINE once it has passed.
-absl::Status CheckTime(absl::Time deadline);
-
 class Shard::Impl {
  public:
   Impl(const ShardOptions& options, Compute* compute, std::unique_ptr<EntryStore> store);

@@ -6,10 +6,8 @@
 
 #include "services/shard/scrubber.h"
 #include "services/shard/spiller.h"
-#include "storage/entry_store.h"
 #include "storage/error.h"
-#include "tests/support/sample.h"
-#include "tests/support/temp_dir.h"
+#include "tests/shard/disk_contexts.h"
 
 namespace winnow::shard {
 namespace {
@@ -17,38 +15,10 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-using namespace winnow::testing;
+using winnow::testing::ExpectError;
 
-constexpr uint32_t kEntries = 1024;
-
-// Contexts on one disk, in the order of their last use.
-class ShardDamageTest : public ::testing::Test {
+class ShardDamageTest : public DiskContextsTest {
  protected:
-  ShardDamageTest() {
-    Recovery recovery;
-    store_ = EntryStore::Open({.directory = dir_.path()}, &recovery).value();
-  }
-
-  Context& Add(const std::string& id, Durability durability) {
-    ContextStorage storage = {
-        .profile = sample_.profile(), .arena = &arena_, .store = store_.get()};
-    storage.record = {
-        .context_id = id, .tenant = "t", .profile = *sample_.profile(), .durability = durability};
-    contexts_.push_back(Context::Create(std::move(storage)).value());
-    EXPECT_TRUE(
-        contexts_.back()
-            ->Append({.context_id = id, .count = kEntries, .layers = sample_.Layers(0, kEntries)})
-            .ok());
-    absl::SleepFor(absl::Milliseconds(1));
-    return *contexts_.back();
-  }
-
-  // Turns a bit of a row in memory.
-  static void Damage(const Context& context, int layer) {
-    const Place row = context.FindStripe(0)->Pages(layer, Plane::kKv).value()->row(100);
-    const_cast<std::byte*>(row.host)[17] ^= std::byte{4};
-  }
-
   absl::Status MakeRoom(uint64_t bytes) {
     Spiller spiller(
         &arena_, /*can_spill=*/true, [this] { return contexts_; },
@@ -56,11 +26,6 @@ class ShardDamageTest : public ::testing::Test {
     return spiller.MakeRoom(arena_.free_bytes() + bytes, absl::InfiniteFuture());
   }
 
-  const TempDir dir_;
-  PageArena arena_{size_t{64} << 20};
-  Sample sample_{TinyProfile({LayerKind::kOwn, LayerKind::kShared}), kEntries, kernels::TestSeed()};
-  std::unique_ptr<EntryStore> store_;
-  std::vector<std::shared_ptr<Context>> contexts_;
   std::set<std::string> damaged_;
 };
 
@@ -98,6 +63,22 @@ TEST_F(ShardDamageTest, WhatCannotBeReadInTimeIsNotTakenForDamaged) {
   EXPECT_THAT(Scrubber::FindDamage(stripe, absl::InfinitePast()), IsEmpty());
   Damage(*contexts_.front(), 0);
   EXPECT_THAT(Scrubber::FindDamage(stripe, absl::InfiniteFuture()), SizeIs(1));
+}
+
+TEST_F(ShardDamageTest, EveryContextIsVerifiedInTheBackground) {
+  for (const char* id : {"t/a", "t/b", "t/c"}) Add(id);
+  for (const int i : {0, 2}) Damage(*contexts_[i], 1);
+  absl::Mutex mu;
+  const auto both_are_found = [this] { return damaged_ == std::set<std::string>{"t/a", "t/c"}; };
+  const Scrubber scrubber(
+      uint64_t{1} << 40, [this] { return contexts_; },
+      [&](const std::string& id, const std::string&) {
+        absl::MutexLock lock(&mu);
+        damaged_.insert(id);
+      },
+      absl::ZeroDuration());
+  absl::MutexLock lock(&mu);
+  EXPECT_TRUE(mu.AwaitWithTimeout(absl::Condition(&both_are_found), absl::Seconds(60)));
 }
 
 }  // namespace

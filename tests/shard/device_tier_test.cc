@@ -131,7 +131,7 @@ TEST_F(DeviceTierTest, ContextsThatAreGoneGetNone) {
   StartWithRoomFor(4);
   const auto deleted = Add("deleted"), expired = Add("expired"), other = Add("other");
   for (const auto& context : {deleted, expired, other}) DropAll(*context);
-  contexts_.erase(contexts_.begin());
+  ASSERT_TRUE(deleted->Remove().ok());
   ASSERT_TRUE(expired->Renew(absl::Now() - absl::Seconds(1)).ok());
   for (const auto& context : {deleted, expired}) {
     EXPECT_TRUE(TierAt(later()).Promote(*context)) << "there is nothing left to do";
@@ -146,12 +146,8 @@ TEST_F(DeviceTierTest, AContextThatIsRemovedMeanwhileGetsNoMore) {
   const auto next = a->Append({.stripe = 1, .count = 64, .layers = sample_.Layers(0, 64)});
   ASSERT_TRUE(next.ok()) << next.status();
   DropAll(*a);
-  std::atomic<bool> removed = false;
-  mirror_->OnWrite([&] { removed = true; });
-  DeviceTier tier(&*mirror_,
-                  [&] { return removed ? std::vector<std::shared_ptr<Context>>() : contexts_; },
-                  {.idle = kIdle});
-  EXPECT_TRUE(tier.Promote(*a));
+  mirror_->OnWrite([&] { std::thread([&] { EXPECT_TRUE(a->Remove().ok()); }).join(); });
+  EXPECT_TRUE(TierAt(last_use_).Promote(*a));
   ExpectCopies(*a, 10, 0);
 }
 
