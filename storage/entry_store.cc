@@ -56,9 +56,11 @@ absl::Status EntryStore::RemoveContext(const ContextRecord& record) {
   return impl_->writer.RemoveContext(record);
 }
 
-absl::StatusOr<std::shared_ptr<const Extent>> EntryStore::Append(
-    const ContextRecord& record, uint32_t stripe, std::span<const StoreWrite> writes) {
-  return impl_->writer.Append(record, stripe, writes);
+absl::StatusOr<std::shared_ptr<const Extent>> EntryStore::Append(const ContextRecord& record,
+                                                                 uint32_t stripe,
+                                                                 std::span<const StoreWrite> writes,
+                                                                 absl::Time deadline) {
+  return impl_->writer.Append(record, stripe, writes, deadline);
 }
 
 absl::Status EntryStore::Flush() { return impl_->writer.Flush(); }

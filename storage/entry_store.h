@@ -105,7 +105,6 @@ class EntryStore {
                                                           Recovery* recovery);
   // Writes out what is in memory, so that the next Open has no log to replay.
   ~EntryStore();
-
   // Gives the record its number, and keeps it unless its durability is kMemory. A fork's stripes
   // are kept with it, all or nothing.
   absl::Status AddContext(ContextRecord* record, std::span<const StoredStripe> stripes = {});
@@ -116,10 +115,11 @@ class EntryStore {
   absl::Status RemoveContext(const ContextRecord& record);
 
   // Stores entries of one stripe, all or nothing, as durably as the record asks. The caller appends
-  // to a layer in order, without gaps, one call at a time for a stripe. Returns where they lie.
-  absl::StatusOr<std::shared_ptr<const Extent>> Append(const ContextRecord& record, uint32_t stripe,
-                                                       std::span<const StoreWrite> writes);
-
+  // to a layer in order, without gaps, one call at a time for a stripe. Waits for a segment being
+  // written for `flush_patience`, or until the deadline. Returns where they lie.
+  absl::StatusOr<std::shared_ptr<const Extent>> Append(
+      const ContextRecord& record, uint32_t stripe, std::span<const StoreWrite> writes,
+      absl::Time deadline = absl::InfiniteFuture());
   // Waits until all that was appended is in files.
   absl::Status Flush();
   // Entries [first, end) of a stripe's layer, in order, with read-ahead: index keys

@@ -79,7 +79,8 @@ absl::StatusOr<std::shared_ptr<const PageSet>> Stripe::Pages(int layer, Plane pl
                {{"layer", absl::StrCat(layer)}, {"stripe", absl::StrCat(number_)}});
 }
 
-absl::Status Stripe::CheckOverlap(uint32_t offset, uint32_t count, const LayerBytes& bytes) const {
+absl::Status Stripe::CheckOverlap(uint32_t offset, uint32_t count, const LayerBytes& bytes,
+                                  absl::Time deadline) const {
   const uint32_t held = entries(bytes.layer);
   if (offset > held) {
     return Error(absl::StatusCode::kOutOfRange, "APPEND_GAP",
@@ -91,7 +92,7 @@ absl::Status Stripe::CheckOverlap(uint32_t offset, uint32_t count, const LayerBy
   uint32_t same_until = end;
   for (const Plane plane : PlanesOf(bytes.layer)) {
     absl::StatusOr<uint32_t> difference =
-        FindDifference(bytes.layer, plane, offset, end, BytesOf(bytes, plane));
+        FindDifference(bytes.layer, plane, offset, end, BytesOf(bytes, plane), deadline);
     if (!difference.ok()) return difference.status();
     same_until = std::min(same_until, *difference);
   }
@@ -103,13 +104,14 @@ absl::Status Stripe::CheckOverlap(uint32_t offset, uint32_t count, const LayerBy
 }
 
 absl::StatusOr<uint32_t> Stripe::FindDifference(int layer, Plane plane, uint32_t first,
-                                                uint32_t end, const std::byte* bytes) const {
+                                                uint32_t end, const std::byte* bytes,
+                                                absl::Time deadline) const {
   if (first >= end) return end;
   const size_t entry_bytes = EntryBytes(profile_, plane);
   std::vector<std::byte> held(std::min<uint32_t>(kPageEntries, end - first) * entry_bytes);
   for (uint32_t at = first; at < end; at += kPageEntries) {
     const uint32_t count = std::min<uint32_t>(kPageEntries, end - at);
-    absl::Status status = Read(layer, plane, at, at + count, absl::InfiniteFuture(), held.data());
+    absl::Status status = Read(layer, plane, at, at + count, deadline, held.data());
     if (!status.ok()) return status;
     const std::byte* given = bytes + (at - first) * entry_bytes;
     for (uint32_t i = 0; i < count; ++i) {
@@ -120,18 +122,19 @@ absl::StatusOr<uint32_t> Stripe::FindDifference(int layer, Plane plane, uint32_t
   return end;
 }
 
-absl::Status Stripe::Compare(uint32_t offset, uint32_t count,
-                             std::span<const LayerBytes> layers) const {
+absl::Status Stripe::Compare(uint32_t offset, uint32_t count, std::span<const LayerBytes> layers,
+                             absl::Time deadline) const {
   for (const LayerBytes& bytes : layers) {
-    if (absl::Status status = CheckOverlap(offset, count, bytes); !status.ok()) return status;
+    absl::Status status = CheckOverlap(offset, count, bytes, deadline);
+    if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }
 
-absl::Status Stripe::Reserve(int layer, uint32_t end) {
+absl::Status Stripe::Reserve(int layer, uint32_t end, absl::Time deadline) {
   for (const Plane plane : PlanesOf(layer)) {
     // A cold plane is brought back, since its last page goes on.
-    absl::Status status = RestoreLayer(layer, plane, absl::InfiniteFuture());
+    absl::Status status = RestoreLayer(layer, plane, deadline);
     if (!status.ok()) return status;
     status = FindPages(layer, plane)->Reserve(end);
     if (!status.ok()) return status;
@@ -140,7 +143,8 @@ absl::Status Stripe::Reserve(int layer, uint32_t end) {
 }
 
 absl::StatusOr<std::shared_ptr<const Extent>> Stripe::StoreNew(uint32_t offset, uint32_t end,
-                                                               std::span<const LayerBytes> layers) {
+                                                               std::span<const LayerBytes> layers,
+                                                               absl::Time deadline) {
   if (context_->record.durability == Durability::kMemory) return nullptr;
   std::vector<StoreWrite> writes;
   for (const LayerBytes& bytes : layers) {
@@ -154,7 +158,7 @@ absl::StatusOr<std::shared_ptr<const Extent>> Stripe::StoreNew(uint32_t offset, 
     writes.push_back(write);
   }
   if (writes.empty()) return nullptr;
-  return context_->store->Append(context_->record, number_, writes);
+  return context_->store->Append(context_->record, number_, writes, deadline);
 }
 
 void Stripe::Write(uint32_t offset, uint32_t end, const LayerBytes& bytes,
@@ -187,21 +191,21 @@ void Stripe::PublishMirror() const {
 }
 
 absl::StatusOr<uint64_t> Stripe::Append(uint32_t offset, uint32_t count,
-                                        std::span<const LayerBytes> layers) {
+                                        std::span<const LayerBytes> layers, absl::Time deadline) {
   absl::MutexLock lock(&write_mu_);
   const uint32_t end = offset + count;
-  if (absl::Status status = Compare(offset, count, layers); !status.ok()) return status;
+  if (absl::Status status = Compare(offset, count, layers, deadline); !status.ok()) return status;
   std::vector<const LayerBytes*> growing;
   for (const LayerBytes& bytes : layers) {
     if (entries(bytes.layer) < end) growing.push_back(&bytes);
   }
   absl::Status status;
   for (size_t i = 0; i < growing.size() && status.ok(); ++i) {
-    status = Reserve(growing[i]->layer, end);
+    status = Reserve(growing[i]->layer, end, deadline);
   }
   absl::StatusOr<std::shared_ptr<const Extent>> extent;
   if (status.ok()) {
-    extent = StoreNew(offset, end, layers);
+    extent = StoreNew(offset, end, layers, deadline);
     status = extent.status();
   }
   if (!status.ok()) {

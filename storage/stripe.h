@@ -24,6 +24,7 @@ namespace winnow {
 // Thread-safe; a reader holds on to a PageSet and needs no lock.
 class Stripe {
  public:
+  using Layers = std::span<const LayerBytes>;
   // Empty, or with what is stored, all of it cold.
   Stripe(std::shared_ptr<const ContextStorage> context, uint32_t number);
   Stripe(std::shared_ptr<const ContextStorage> context, const StoredStripe& stored);
@@ -39,19 +40,18 @@ class Stripe {
   // counts. Returns the number of entries written (over all layers).
   // ABORTED APPEND_CONFLICT (fact "offset": first entry whose bytes differ), OUT_OF_RANGE
   // APPEND_GAP (fact "entries": where the layer ends), RESOURCE_EXHAUSTED if there is no memory;
-  // errors of EntryStore.
-  absl::StatusOr<uint64_t> Append(uint32_t offset, uint32_t count,
-                                  std::span<const LayerBytes> layers);
-
-  // The checks of Append alone: APPEND_CONFLICT, APPEND_GAP, or OK.
-  absl::Status Compare(uint32_t offset, uint32_t count, std::span<const LayerBytes> layers) const;
+  // errors of EntryStore. The deadline is for what has to be read, and for room on disk.
+  absl::StatusOr<uint64_t> Append(uint32_t offset, uint32_t count, Layers layers,
+                                  absl::Time deadline = absl::InfiniteFuture());
+  // The checks of Append alone: APPEND_CONFLICT, APPEND_GAP, errors of EntryStore, or OK.
+  absl::Status Compare(uint32_t offset, uint32_t count, Layers layers,
+                       absl::Time deadline = absl::InfiniteFuture()) const;
 
   // The plane's pages, good for all entries that entries(layer) told of before; null while cold.
   // DATA_LOSS CORRUPT_PAGE if they were found damaged and there is no other copy.
   absl::StatusOr<std::shared_ptr<const PageSet>> Pages(int layer, Plane plane) const;
   // Entries [0, end), [end, entry bytes], for a copy with checksums of its own: what is damaged in
-  // memory adds a line to `damaged` and is read from disk. DATA_LOSS CORRUPT_PAGE if it is not
-  // there.
+  // memory adds a line to `damaged` and is read from disk, or DATA_LOSS CORRUPT_PAGE.
   absl::Status ReadSound(int layer, Plane plane, uint32_t end, absl::Time deadline,
                          std::byte* bytes, std::vector<std::string>* damaged);
   // Where entries [first, end) lie on disk. Those of a cold plane all do.
@@ -87,8 +87,7 @@ class Stripe {
   uint64_t mirrored_bytes(Plane plane) const;
   uint64_t unmirrored_bytes(Plane plane) const;
 
-  // Entry bytes of a plane in memory, on disk, and in all, over all layers. Pages and stored
-  // entries that are shared with forks count.
+  // Entry bytes of a plane in memory, on disk, and in all, of all layers, shared with forks or not.
   uint64_t resident_bytes(Plane plane) const;
   uint64_t stored_bytes(Plane plane) const;
   uint64_t bytes(Plane plane) const;
@@ -101,19 +100,21 @@ class Stripe {
   Planes PlanesOf(int layer) const;
   bool HasPlane(int layer, Plane plane) const;
   // That the append leaves no gap and repeats what is held.
-  absl::Status CheckOverlap(uint32_t offset, uint32_t count, const LayerBytes& bytes) const;
+  absl::Status CheckOverlap(uint32_t offset, uint32_t count, const LayerBytes& bytes,
+                            absl::Time deadline) const;
   // First of entries [first, end) whose bytes differ from `bytes`, or `end`.
   absl::StatusOr<uint32_t> FindDifference(int layer, Plane plane, uint32_t first, uint32_t end,
-                                          const std::byte* bytes) const;
+                                          const std::byte* bytes, absl::Time deadline) const;
   // From memory or from disk; [end - first, entry bytes].
   absl::Status Read(int layer, Plane plane, uint32_t first, uint32_t end, absl::Time deadline,
                     std::byte* bytes) const;
   absl::Status ReadStored(int layer, Plane plane, uint32_t first, uint32_t end, absl::Time deadline,
                           std::byte* bytes) const;
 
-  absl::Status Reserve(int layer, uint32_t end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  absl::Status Reserve(int layer, uint32_t end, absl::Time deadline)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   absl::StatusOr<std::shared_ptr<const Extent>> StoreNew(uint32_t offset, uint32_t end,
-                                                         std::span<const LayerBytes> layers)
+                                                         Layers layers, absl::Time deadline)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   void Write(uint32_t offset, uint32_t end, const LayerBytes& bytes,
              const std::shared_ptr<const Extent>& extent) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);

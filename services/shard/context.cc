@@ -132,7 +132,7 @@ absl::Status Context::CheckNotSealed() const {
                absl::StrCat("context ", id(), " is sealed and takes no more entries"));
 }
 
-absl::StatusOr<AppendResult> Context::Append(const shard::Append& call) {
+absl::StatusOr<AppendResult> Context::Append(const shard::Append& call, absl::Time deadline) {
   if (absl::Status status = CheckAppend(call); !status.ok()) return status;
   // Nothing may be stored once the record is gone: nobody would free it.
   absl::ReaderMutexLock lock(&update_mu_);
@@ -145,15 +145,16 @@ absl::StatusOr<AppendResult> Context::Append(const shard::Append& call) {
   if (call.compare_only) {
     const std::shared_ptr<const Stripe> stripe = FindStripe(call.stripe);
     // Only what is there is compared: an absent stripe agrees with everything.
-    absl::Status status = stripe == nullptr ? absl::OkStatus()
-                                            : stripe->Compare(call.offset, call.count, call.layers);
+    absl::Status status = stripe == nullptr
+                              ? absl::OkStatus()
+                              : stripe->Compare(call.offset, call.count, call.layers, deadline);
     if (!status.ok()) return status;
     return AppendResult{};
   }
   // Before a stripe is added: gaps far apart must not leave one each.
   if (absl::Status status = CheckHeld(call); !status.ok()) return status;
   absl::StatusOr<uint64_t> written =
-      FindOrAddStripe(call.stripe)->Append(call.offset, call.count, call.layers);
+      FindOrAddStripe(call.stripe)->Append(call.offset, call.count, call.layers, deadline);
   if (!written.ok()) return written.status();
   return AppendResult{.entries_written = *written};
 }

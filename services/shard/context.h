@@ -31,7 +31,8 @@ class Context {
   Context(ContextStorage storage, const std::vector<StoredStripe>& stripes);
 
   // Checks the call against the profile, then appends; see the messages for errors.
-  absl::StatusOr<AppendResult> Append(const shard::Append& call);
+  absl::StatusOr<AppendResult> Append(const shard::Append& call,
+                                      absl::Time deadline = absl::InfiniteFuture());
 
   // NOT_FOUND UNKNOWN_CONTEXT if it was removed meanwhile, as all that changes it.
   absl::Status Seal();

@@ -63,8 +63,9 @@ absl::StatusOr<Result> Shard::Impl::Run(const Describe& call, absl::Time) {
 absl::StatusOr<Result> Shard::Impl::Run(const Append& call, absl::Time deadline) {
   absl::StatusOr<std::shared_ptr<Context>> context = FindToUse(call.context_id, call.incarnation);
   if (!context.ok()) return context.status();
-  absl::StatusOr<AppendResult> result = WithRoom(PageBytes(call, (*context)->profile()), deadline,
-                                                 [&] { return (*context)->Append(call); });
+  absl::StatusOr<AppendResult> result =
+      WithRoom(PageBytes(call, (*context)->profile()), deadline,
+               [&] { return (*context)->Append(call, deadline); });
   if (!result.ok()) return result.status();
   return *std::move(result);
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "kernels/layout.h"
 #include "rocksdb/write_batch.h"
 #include "storage/error.h"
@@ -204,9 +205,10 @@ absl::Status StoreWriter::RemoveContext(const ContextRecord& record) {
 }
 
 absl::StatusOr<std::shared_ptr<const Extent>> StoreWriter::Append(
-    const ContextRecord& record, uint32_t stripe, std::span<const StoreWrite> writes) {
+    const ContextRecord& record, uint32_t stripe, std::span<const StoreWrite> writes,
+    absl::Time deadline) {
   if (absl::Status status = CheckSizes(record.profile, writes); !status.ok()) return status;
-  if (absl::Status status = CloseIfFull(); !status.ok()) return status;
+  if (absl::Status status = CloseIfFull(deadline); !status.ok()) return status;
   const WriteMode mode = ModeOf(record.durability);
   const bool logged = mode != WriteMode::kUnlogged;
 
@@ -232,10 +234,11 @@ absl::StatusOr<std::shared_ptr<const Extent>> StoreWriter::Append(
   return extent;
 }
 
-absl::Status StoreWriter::CloseIfFull() {
+absl::Status StoreWriter::CloseIfFull(absl::Time deadline) {
   if (open_.bytes() < segment_bytes_) return absl::OkStatus();
   // Before the gate is shut: others can be removed or appended to while this one waits.
-  if (absl::Status status = database_->AwaitFlushed(patience_); !status.ok()) return status;
+  const absl::Duration patience = std::min(patience_, deadline - absl::Now());
+  if (absl::Status status = database_->AwaitFlushed(patience); !status.ok()) return status;
   absl::WriterMutexLock lock(&gate_);
   if (open_.bytes() < segment_bytes_) return absl::OkStatus();
   if (absl::Status status = Close(); !status.ok()) return status;

@@ -32,7 +32,8 @@ class StoreWriter {
   absl::Status UpdateContext(const ContextRecord& record);
   absl::Status RemoveContext(const ContextRecord& record);
   absl::StatusOr<std::shared_ptr<const Extent>> Append(const ContextRecord& record, uint32_t stripe,
-                                                       std::span<const StoreWrite> writes);
+                                                       std::span<const StoreWrite> writes,
+                                                       absl::Time deadline);
   absl::Status Flush();
 
   uint64_t appended_bytes() const { return appended_bytes_.load(std::memory_order_relaxed); }
@@ -42,7 +43,7 @@ class StoreWriter {
   // Whether a run of the stripes would be lost with the process.
   bool HasUnlogged(std::span<const StoredStripe> stripes) const;
   void PinStripes(uint64_t number, std::span<const StoredStripe> stripes);
-  absl::Status CloseIfFull();
+  absl::Status CloseIfFull(absl::Time deadline);
   // Records what the open segment holds and begins the next one.
   absl::Status Close() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
 

@@ -59,6 +59,15 @@ TEST_F(StripeTiersTest, ARestoreDoesNotLookOnDiskForWhatWasAppendedMeanwhile) {
   EXPECT_TRUE(data_.Matches(*stripe_, 0, 0, 400));
 }
 
+TEST_F(StripeTiersTest, AnAppendWaitsForWhatIsOnDiskUntilItsDeadline) {
+  const auto late = [] { return absl::Now() - absl::Seconds(1); };
+  EXPECT_TRUE(
+      absl::IsDeadlineExceeded(stripe_->Append(300, 100, data_.Slice(300, 100), late()).status()));
+  EXPECT_TRUE(absl::IsDeadlineExceeded(stripe_->Compare(0, 300, data_.Slice(0, 300), late())));
+  EXPECT_EQ(stripe_->entries(0), 300u);
+  Append(300, 100);
+}
+
 TEST_F(StripeTiersTest, AnAppendDoesNotWaitForWhatIsVerifiedOnDisk) {
   std::vector<std::string> damaged;
   Pause pause("verify.stored");
