@@ -113,7 +113,9 @@ template <typename Fn>
 auto Shard::Impl::WithRoom(uint64_t bytes, absl::Time deadline, Fn fn) -> decltype(fn()) {
   while (true) {
     auto result = fn();
-    if (result.ok() || store_ == nullptr || ErrorReason(result.status()) != "MEMORY_BUDGET") {
+    // Without a budget it is the system that has no memory, and nothing makes room.
+    const bool can_make_room = store_ != nullptr && arena_.budget_bytes() != 0;
+    if (result.ok() || !can_make_room || ErrorReason(result.status()) != "MEMORY_BUDGET") {
       spiller_.Grew();
       device_tier_.Grew();
       return result;

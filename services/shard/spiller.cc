@@ -53,8 +53,21 @@ absl::StatusOr<uint64_t> Spiller::SpillVictim(Context& context, const Victim& vi
   return spilled;
 }
 
-absl::StatusOr<uint64_t> Spiller::SpillSome(uint64_t bytes, const SpillLimits& limits) {
-  absl::MutexLock lock(&spill_mu_);
+absl::StatusOr<uint64_t> Spiller::SpillInTurn(uint64_t bytes, const SpillLimits& limits,
+                                              absl::Time deadline) {
+  {
+    absl::MutexLock lock(&mu_);
+    if (!mu_.AwaitWithDeadline(absl::Condition(this, &Spiller::NobodySpills), deadline)) return 0;
+    spilling_ = true;
+  }
+  absl::StatusOr<uint64_t> spilled = SpillSome(bytes, limits, deadline);
+  absl::MutexLock lock(&mu_);
+  spilling_ = false;
+  return spilled;
+}
+
+absl::StatusOr<uint64_t> Spiller::SpillSome(uint64_t bytes, const SpillLimits& limits,
+                                            absl::Time deadline) {
   const std::vector<std::shared_ptr<Context>> contexts = contexts_();
   std::vector<ContextResidency> residencies;
   for (const std::shared_ptr<Context>& context : contexts) {
@@ -68,6 +81,7 @@ absl::StatusOr<uint64_t> Spiller::SpillSome(uint64_t bytes, const SpillLimits& l
     const std::vector<Victim> victims = ChooseVictims(residencies, bytes - spilled, limits);
     if (victims.empty()) break;
     for (const Victim& victim : victims) {
+      if (absl::Now() >= deadline) return spilled;
       absl::StatusOr<uint64_t> freed = SpillVictim(*contexts[victim.context], victim);
       if (!freed.ok()) return freed.status();
       spilled += *freed;
@@ -89,7 +103,7 @@ absl::Status Spiller::MakeRoom(uint64_t bytes, absl::Time deadline, const SpillL
     if (free >= bytes) return absl::OkStatus();
     // More than is missing, so that not every caller has to look for victims.
     const uint64_t enough = std::max(bytes - free, budget / kSpillShare);
-    absl::StatusOr<uint64_t> spilled = SpillSome(enough, limits);
+    absl::StatusOr<uint64_t> spilled = SpillInTurn(enough, limits, deadline);
     if (!spilled.ok()) return spilled.status();
     free = arena_.free_bytes();
     if (free >= bytes) return absl::OkStatus();
@@ -104,6 +118,21 @@ void Spiller::Grew() {
   grew_ = true;
 }
 
+absl::Status Spiller::SpillToLowWater() {
+  const uint64_t budget = arena_.budget_bytes();
+  const auto low = static_cast<uint64_t>(kLowWater * static_cast<double>(budget));
+  const uint64_t used = arena_.used_bytes();
+  // In small parts, between which those who wait for room take their turn.
+  for (uint64_t left = used - std::min(used, low); left != 0;) {
+    absl::StatusOr<uint64_t> spilled = SpillInTurn(
+        std::min(left, std::max<uint64_t>(1, budget / kSpillShare)), {}, absl::InfiniteFuture());
+    if (!spilled.ok()) return spilled.status();
+    if (*spilled == 0) break;
+    left -= std::min(left, *spilled);
+  }
+  return absl::OkStatus();
+}
+
 void Spiller::SpillAhead() {
   while (true) {
     {
@@ -111,9 +140,7 @@ void Spiller::SpillAhead() {
       if (stopping_) return;
       grew_ = false;
     }
-    const auto low = static_cast<uint64_t>(kLowWater * arena_.budget_bytes());
-    const uint64_t used = arena_.used_bytes();
-    if (used <= low || SpillSome(used - low, {}).ok()) continue;
+    if (SpillToLowWater().ok()) continue;
     // The caller whose append finds no room learns why; here there is nobody to tell.
     absl::MutexLock lock(&mu_);
     mu_.AwaitWithTimeout(absl::Condition(&stopping_), kAfterFailure);

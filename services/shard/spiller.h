@@ -41,22 +41,28 @@ class Spiller {
   void Grew();
 
  private:
-  // Returns the bytes that are free now or will be, once the last reader lets go.
-  absl::StatusOr<uint64_t> SpillSome(uint64_t bytes, const SpillLimits& limits);
+  // Returns the bytes that are free now or will be, once the last reader lets go: less than `bytes`
+  // where no more may be spilled, or the deadline came.
+  absl::StatusOr<uint64_t> SpillSome(uint64_t bytes, const SpillLimits& limits,
+                                     absl::Time deadline);
+  absl::StatusOr<uint64_t> SpillInTurn(uint64_t bytes, const SpillLimits& limits,
+                                       absl::Time deadline);
   absl::StatusOr<uint64_t> SpillVictim(Context& context, const Victim& victim);
+  absl::Status SpillToLowWater();
   void SpillAhead();
+  bool NobodySpills() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return !spilling_; }
   bool StopsOrGrew() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return stopping_ || grew_; }
 
   PageArena& arena_;
   const bool can_spill_;
   const ListContextsFn contexts_;
   const ReportDamageFn report_;
-  absl::Mutex spill_mu_;  // One at a time chooses and spills.
 
   absl::Mutex mu_;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   bool grew_ ABSL_GUARDED_BY(mu_) = false;
-  std::thread thread_;  // last, so that it starts when all else is there
+  bool spilling_ ABSL_GUARDED_BY(mu_) = false;  // One at a time chooses and spills.
+  std::thread thread_;                          // last, so that it starts when all else is there
 };
 
 }  // namespace winnow::shard

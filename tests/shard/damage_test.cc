@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <thread>
 
+#include "absl/synchronization/notification.h"
 #include "services/shard/scrubber.h"
 #include "services/shard/spiller.h"
 #include "storage/error.h"
@@ -55,6 +57,25 @@ TEST_F(ShardDamageTest, WhereAllThatIsLeftIsDamagedThereIsNoRoom) {
   Damage(damaged, 0);
   Damage(damaged, 1);
   ExpectError(MakeRoom(1), absl::StatusCode::kResourceExhausted, "MEMORY_BUDGET");
+}
+
+TEST_F(ShardDamageTest, WhoWaitsForAnothersSpillEndsByTheDeadline) {
+  const Context& damaged = Add("t/damaged", Durability::kMemory);
+  Damage(damaged, 0);
+  absl::Notification spilling, go_on;
+  Spiller spiller(
+      &arena_, /*can_spill=*/true, [this] { return contexts_; },
+      [&](const auto&, const auto&) {
+        if (!spilling.HasBeenNotified()) spilling.Notify();
+        go_on.WaitForNotification();
+      });
+  std::thread other(
+      [&] { EXPECT_TRUE(spiller.MakeRoom(arena_.free_bytes() + 1, absl::InfiniteFuture()).ok()); });
+  EXPECT_TRUE(spilling.WaitForNotificationWithTimeout(absl::Seconds(60)));
+  ExpectError(spiller.MakeRoom(arena_.budget_bytes(), absl::Now() + absl::Milliseconds(50)),
+              absl::StatusCode::kResourceExhausted, "MEMORY_BUDGET");
+  go_on.Notify();
+  other.join();
 }
 
 TEST_F(ShardDamageTest, WhatCannotBeReadInTimeIsNotTakenForDamaged) {
