@@ -40,7 +40,8 @@ namespace {
 constexpr uint64_t kStaticEpoch = 1;
 // Calls and streams served at once; each has a thread. More are refused with RESOURCE_EXHAUSTED.
 constexpr int kMaxServerThreads = 2048;
-// Shard calls that run or wait at once; kernels share the worker pool below them.
+// Queries of a shard that run or wait at once, and as many other calls; kernels share the worker
+// pool below them.
 constexpr int kShardCallThreads = 16;
 constexpr size_t kMaxQueuedShardCalls = 1024;
 constexpr int kKeepaliveTimeMs = 10'000;
@@ -64,7 +65,8 @@ struct Server::Parts {
   std::unique_ptr<cluster::MetadataStore> metadata;
   std::unique_ptr<coordinator::Coordinator> coordinator;
   std::vector<RemoteShardChannel*> remote_shards;  // the coordinator's
-  std::unique_ptr<Executor> executor;
+  std::unique_ptr<Executor> queries;
+  std::unique_ptr<Executor> changes;
   Streams streams;
   std::vector<std::unique_ptr<grpc::Service>> services;
   std::unique_ptr<grpc::Server> server;
@@ -193,10 +195,12 @@ absl::Status Server::AddShards(const Options& options, uint32_t count, Parts* pa
 absl::Status Server::AddShardService(const Options& options, Parts* parts) {
   Parts& p = *parts;
   if (absl::Status status = AddShards(options, 1, parts); !status.ok()) return status;
-  p.executor = std::make_unique<Executor>(kShardCallThreads, kMaxQueuedShardCalls);
-  p.services.push_back(
-      std::make_unique<ShardService>(p.shards[0].get(), DirectoryOf(options, "shard-0"),
-                                     p.executor.get(), &p.streams, options.max_deadline));
+  for (std::unique_ptr<Executor>* executor : {&p.queries, &p.changes}) {
+    *executor = std::make_unique<Executor>(kShardCallThreads, kMaxQueuedShardCalls);
+  }
+  p.services.push_back(std::make_unique<ShardService>(
+      p.shards[0].get(), DirectoryOf(options, "shard-0"), p.queries.get(), p.changes.get(),
+      &p.streams, options.max_deadline));
   return absl::OkStatus();
 }
 

@@ -29,6 +29,21 @@ std::string ContextOf(const v1::ShardRequest& request) {
       *call);
 }
 
+// What only reads. All else may wait for room in memory or on disk for seconds, and queries must
+// not wait behind it.
+bool IsQuery(const v1::ShardRequest& request) {
+  switch (request.call_case()) {
+    case v1::ShardRequest::kSelect:
+    case v1::ShardRequest::kAttend:
+    case v1::ShardRequest::kDescribe:
+    case v1::ShardRequest::kListContexts:
+    case v1::ShardRequest::kListTenants:
+      return true;
+    default:
+      return false;
+  }
+}
+
 absl::Status Stopping(const v1::ShardRequest& request) {
   return Error(absl::StatusCode::kUnavailable, "DRAINING",
                absl::StrCat("shard ", request.shard(), " is stopping; try again"),
@@ -118,7 +133,8 @@ grpc::Status ShardService::Exchange(
       conversation.Reply(Answer(*request, absl::Now()));
       continue;
     }
-    executor_.Submit([this, &conversation, received = absl::Now(), request = std::move(request)] {
+    Executor& executor = IsQuery(*request) ? queries_ : changes_;
+    executor.Submit([this, &conversation, received = absl::Now(), request = std::move(request)] {
       conversation.Reply(Answer(*request, received));
     });
     request = std::make_unique<v1::ShardRequest>();

@@ -18,17 +18,18 @@
 
 namespace winnow {
 
-// winnow.v1.Shard over one shard. Calls of all streams share the executor, but for pings, which
-// wait for nothing. Thread-safe.
+// winnow.v1.Shard over one shard. Calls of all streams share two executors: one for queries, and
+// one for what may wait for the disk or for memory. Pings wait for nothing. Thread-safe.
 class ShardService final : public v1::Shard::Service {
  public:
   // All pointers are borrowed. `directory` is the shard's, which remembers what coordinators take
   // it for; empty where nothing is kept.
-  ShardService(shard::Shard* shard, std::string directory, Executor* executor, Streams* streams,
-               absl::Duration max_deadline)
+  ShardService(shard::Shard* shard, std::string directory, Executor* queries, Executor* changes,
+               Streams* streams, absl::Duration max_deadline)
       : shard_(*shard),
         directory_(std::move(directory)),
-        executor_(*executor),
+        queries_(*queries),
+        changes_(*changes),
         streams_(streams),
         max_deadline_(max_deadline) {}
 
@@ -53,7 +54,8 @@ class ShardService final : public v1::Shard::Service {
 
   shard::Shard& shard_;
   const std::string directory_;
-  Executor& executor_;
+  Executor& queries_;
+  Executor& changes_;
   Streams* const streams_;
   const absl::Duration max_deadline_;
   absl::Mutex mu_;
