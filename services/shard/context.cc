@@ -204,6 +204,17 @@ absl::Time Context::last_used() const {
   return absl::FromUnixMicros(last_used_us_.load(std::memory_order_relaxed));
 }
 
+ContextSize Context::Size() const {
+  ContextSize size;
+  const int layers = static_cast<int>(profile().layers.size());
+  for (const std::shared_ptr<Stripe>& stripe : Stripes(0, kMaxStripes)) {
+    for (int layer = 0; layer < layers; ++layer) size.entries += stripe->entries(layer);
+    size.index_bytes += stripe->bytes(Plane::kIndex);
+    size.kv_bytes += stripe->bytes(Plane::kKv);
+  }
+  return size;
+}
+
 ContextState Context::Describe() const {
   const size_t layers = profile().layers.size();
   const ContextRecord record = this->record();

@@ -18,6 +18,12 @@
 
 namespace winnow::shard {
 
+struct ContextSize {
+  uint64_t entries = 0;
+  uint64_t index_bytes = 0;
+  uint64_t kv_bytes = 0;
+};
+
 // What one shard holds of a context. Thread-safe; scoring and attention hold no lock, since they
 // hold on to the pages they were given.
 class Context {
@@ -44,6 +50,9 @@ class Context {
   // removed.
   absl::StatusOr<bool> RemoveIfOver(absl::Time by);
   ContextState Describe() const;
+  // Entries of all layers, and their bytes. Takes no stripe's locks, as it is asked for all
+  // contexts at once.
+  ContextSize Size() const;
 
   // Null if nothing of the stripe is held.
   std::shared_ptr<const Stripe> FindStripe(uint32_t stripe) const;

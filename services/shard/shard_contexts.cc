@@ -53,7 +53,7 @@ void Shard::Impl::Recover(Recovery recovery) {
     if (profile == nullptr) profile = std::make_shared<const Profile>(stored.record.profile);
     auto context = std::make_shared<Context>(NewStorage(stored.record, profile), stored.stripes);
     ++recovery_.contexts;
-    for (const uint64_t entries : context->Describe().layer_entries) recovery_.entries += entries;
+    recovery_.entries += context->Size().entries;
     if (context->pinned()) restorer_.Wants(context);
     Insert(std::move(context));
   }

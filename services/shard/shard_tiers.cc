@@ -23,11 +23,11 @@ absl::StatusOr<Result> Shard::Impl::Run(const Ping&, absl::Time) {
     result.device_capacity_bytes = usage.capacity_bytes;
   }
   for (const std::shared_ptr<Context>& context : AllContexts()) {
-    const ContextState state = context->Describe();
+    const ContextSize size = context->Size();
     ++result.contexts;
-    result.index_bytes += state.index_bytes;
-    result.kv_bytes += state.kv_bytes;
-    for (const uint64_t entries : state.layer_entries) result.entries += entries;
+    result.entries += size.entries;
+    result.index_bytes += size.index_bytes;
+    result.kv_bytes += size.kv_bytes;
   }
   absl::MutexLock lock(&mu_);
   result.corrupt_pages = damage_.size();
@@ -38,8 +38,8 @@ absl::StatusOr<Result> Shard::Impl::Run(const PinContext& call, absl::Time) {
   absl::StatusOr<std::shared_ptr<Context>> context = Find(call.context_id, call.incarnation);
   if (!context.ok()) return context.status();
   if (call.until > absl::Now() && arena_.budget_bytes() > 0) {
-    const ContextState state = (*context)->Describe();
-    const uint64_t bytes = state.index_bytes + state.kv_bytes;
+    const ContextSize size = (*context)->Size();
+    const uint64_t bytes = size.index_bytes + size.kv_bytes;
     if (bytes > arena_.budget_bytes()) {
       return Error(absl::StatusCode::kResourceExhausted, "MEMORY_BUDGET",
                    absl::StrCat("context ", call.context_id, " has ", bytes,
