@@ -129,7 +129,7 @@ TEST_F(FailureTest, AnAppendCutShortIsFinishedBySendingItAgain) {
   // Fills the third stripe and goes on into the fourth, on whichever shards they are.
   const client::LayerEntries entries = trial_.Entries(0, 5000);
   for (int i = 0; i < 3; ++i) service_.shard(i).process().Stop();
-  EXPECT_FALSE(context->Append(end, 5000, {&entries, 1}).ok());
+  EXPECT_TRUE(absl::IsDeadlineExceeded(context->Append(end, 5000, {&entries, 1}).status()));
   for (int i = 0; i < 3; ++i) service_.shard(i).process().Signal(SIGCONT);
   auto again = context_.Append(end, 5000, {&entries, 1});
   ASSERT_TRUE(again.ok()) << again.status();
@@ -137,6 +137,9 @@ TEST_F(FailureTest, AnAppendCutShortIsFinishedBySendingItAgain) {
   auto info = context_.Describe();
   ASSERT_TRUE(info.ok()) << info.status();
   EXPECT_EQ(info->entries, end + 5000);
+  again = context_.Append(end, 5000, {&entries, 1});
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->entries_written, 0u) << "it holds all of them by now";
   ExpectAnswers();
 }
 
@@ -235,6 +238,15 @@ TEST_F(FailureTest, TwoCoordinatorsServeTheSameContexts) {
   // What one deletes and makes anew, the other must not take for the old.
   ASSERT_TRUE(context->Delete().ok());
   EXPECT_EQ(ErrorReason(context_.Attend(query_.Request()).status()), "UNKNOWN_CONTEXT");
+  Trial anew(SmallProfile(), 500, kernels::TestSeed() + 1);
+  const std::string fingerprint = client.RegisterProfile(anew.profile()).value_or("");
+  auto made = client.CreateContext(fingerprint, context_.id());
+  const client::LayerEntries entries = anew.Entries(0, 500);
+  ASSERT_TRUE(made.ok() && made->Append(0, 500, {&entries, 1}).ok()) << made.status();
+  const TrialQuery query = anew.Query({500});
+  const auto of_new = context_.Select(0, query.Index());
+  ASSERT_TRUE(of_new.ok()) << of_new.status();
+  ExpectSame(of_new->selection, anew.Selected(query));
 }
 
 TEST_F(FailureTest, ATermSignalLetsRunningCallsFinish) {

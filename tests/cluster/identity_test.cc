@@ -3,8 +3,10 @@
 
 #include <string>
 #include <tuple>
+#include <utility>
 
 #include "kernels/backend.h"
+#include "storage/error.h"
 #include "tests/cluster/process.h"
 #include "tests/cluster/trial.h"
 
@@ -66,6 +68,14 @@ TEST_P(IdentityTest, ForksShareAndDiverge) {
   // The parent's next entries are the fork's as well, one of them left out.
   const client::LayerEntries other = trial.Entries(kShared + 1, 100);
   ASSERT_TRUE(fork->Append(kShared, 100, {&other, 1}).ok());
+  // Each holds its own, byte for byte.
+  const client::LayerEntries own = trial.Entries(kShared, 100);
+  for (const auto& [holder, held] : {std::pair(*fork, other), std::pair(context, own)}) {
+    auto repeated = holder.Append(kShared, 100, {&held, 1});
+    ASSERT_TRUE(repeated.ok()) << repeated.status();
+    EXPECT_EQ(repeated->entries_written, 0u);
+  }
+  EXPECT_EQ(ErrorReason(fork->Append(kShared, 100, {&own, 1}).status()), "APPEND_CONFLICT");
   const TrialQuery query = trial.Query({kShared});
   auto from_fork = fork->Select(0, query.Index());
   ASSERT_TRUE(from_fork.ok()) << from_fork.status();

@@ -162,7 +162,9 @@ TEST_F(TierTest, WhatIsPinnedIsNotSpilled) {
   ASSERT_TRUE(context.Pin().ok());
   EXPECT_EQ(ErrorReason(context.Spill(Planes::kKv).status()), "CONTEXT_PINNED");
   ASSERT_TRUE(context.Unpin().ok());
-  EXPECT_TRUE(context.Spill(Planes::kKv).ok());
+  const auto spilled = context.Spill(Planes::kKv);
+  ASSERT_TRUE(spilled.ok()) << spilled.status();
+  EXPECT_EQ(spilled->kv_bytes, Described(context).kv_bytes);
   ExpectAnswers(context);
 }
 

@@ -176,7 +176,7 @@ TEST(Contexts, ASealedContextAnswersButDoesNotGrow) {
     ExpectError(cluster.Append(sample, 100, count).status(), StatusCode::kFailedPrecondition,
                 "CONTEXT_SEALED");
   }
-  cluster.ExpectHolds(sample, 100);
+  cluster.ExpectAnswers(sample, 100);
   EXPECT_TRUE(cluster.coordinator().DescribeContext(Name(), Unhurried())->first.sealed);
 }
 

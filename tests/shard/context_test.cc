@@ -165,6 +165,8 @@ TEST(ShardContexts, AForkSharesItsParentsBeginningAndThenGoesItsOwnWay) {
   shard::Append other = shard.AppendCall(150, 1, "t/f");
   other.layers = shard.sample.Layers(151, 1);
   ASSERT_TRUE(shard.Ask<shard::AppendResult>(other).ok());
+  EXPECT_EQ(shard.Ask<shard::AppendResult>(other)->entries_written, 0u);
+  ExpectError(shard.Append(150, 1, "t/f").status(), StatusCode::kAborted, "APPEND_CONFLICT");
   const SampleQuery whole = shard.sample.Query({200});
   EXPECT_EQ(shard.Select(whole, 2).value(), shard.sample.Selected(whole));
   ASSERT_TRUE(shard.Ask(shard::DeleteContext{.context_id = "t/a"}).ok());

@@ -142,6 +142,15 @@ TEST_F(ShardTierTest, ForksOfWhatIsColdShareItAndDiverge) {
           .ok());
   EXPECT_EQ(Describe("t/b").resident_kv_bytes, 0u);
   ExpectAnswers(4500, "t/b");
+  ASSERT_TRUE(
+      shard_
+          .Ask(shard::ForkContext{.context_id = "t/c", .parent_context_id = "t/a", .entries = 4500})
+          .ok());
+  shard::Append other = shard_.AppendCall(4500, 1, "t/c");
+  other.layers = shard_.sample.Layers(4501, 1);
+  ASSERT_TRUE(shard_.Ask<shard::AppendResult>(other).ok());
+  ExpectError(shard_.Append(4500, 1, "t/c").status(), StatusCode::kAborted, "APPEND_CONFLICT");
+  EXPECT_EQ(shard_.Append(4500, 500, "t/a").value(), 0u);
   Append(4500, kEntries, "t/b");
   ExpectAnswers(kEntries, "t/b");
   ASSERT_TRUE(shard_.Ask(shard::DeleteContext{.context_id = "t/a"}).ok());

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <map>
 
 #include "storage/entry_store.h"
 #include "storage/error.h"
@@ -18,6 +19,7 @@ using kernels::TestSeed;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 using ::testing::SizeIs;
 
 class StripeDamageTest : public ::testing::Test {
@@ -148,11 +150,14 @@ TEST_F(StripeDamageTest, ASnapshotHoldsWhatIsOnDiskInsteadOfADamagedPage) {
     EXPECT_THAT(damaged[0], HasSubstr("layer 0, stripe 0"));
     ASSERT_TRUE(FinishSnapshot(directory, stripe->context()->record, {&stripe, 1}).ok());
     const SnapshotPart part = ReadManifest(directory).value().parts.at(0);
+    std::map<int, uint32_t> entries;  // by layer
     const absl::Status loaded = LoadPart(
         directory, *profile_, part, [&](uint32_t, uint32_t count, const LayerBytes& bytes) {
+          entries[bytes.layer] += count;
           return NewStripe(Durability::kMemory)->Compare(0, count, {&bytes, 1});
         });
     EXPECT_TRUE(loaded.ok()) << loaded;
+    EXPECT_THAT(entries, ElementsAre(Pair(0, 300), Pair(2, 300), Pair(3, 300)));
   }
 }
 

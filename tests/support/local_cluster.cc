@@ -68,13 +68,20 @@ uint64_t LocalCluster::Entries(const std::string& context_id) {
   return described.ok() ? described->first.entries : ~uint64_t{0};
 }
 
-void LocalCluster::ExpectHolds(Sample& sample, uint32_t entries, const std::string& context_id) {
+void LocalCluster::ExpectAnswers(Sample& sample, uint32_t entries, const std::string& context_id) {
   EXPECT_EQ(Entries(context_id), entries);
   const SampleQuery query = sample.Query({entries});
   const auto selected = coordinator_->Select(
       {.context = Name(context_id), .source = IndexQueryOf(query)}, Unhurried());
   ASSERT_TRUE(selected.ok()) << selected.status();
   EXPECT_EQ(selected->selection.rows, sample.Selected(query));
+}
+
+void LocalCluster::ExpectHolds(Sample& sample, uint32_t entries, const std::string& context_id) {
+  ExpectAnswers(sample, entries, context_id);
+  const auto repeated = Append(sample, 0, entries, context_id);
+  ASSERT_TRUE(repeated.ok()) << repeated.status();
+  EXPECT_EQ(repeated->entries_written, 0u);
 }
 
 absl::Status NotHeld() {

@@ -43,6 +43,8 @@ class LocalCluster {
   uint64_t Entries(const std::string& context_id = "a");
   std::vector<uint64_t> LayerEntries(const std::string& context_id = "a");
   // Fails the test unless the context answers for the first `entries` of the sample.
+  void ExpectAnswers(Sample& sample, uint32_t entries, const std::string& context_id = "a");
+  // The same, and unless it holds all their bytes. Of one that is not sealed.
   void ExpectHolds(Sample& sample, uint32_t entries, const std::string& context_id = "a");
 
  private:
