@@ -52,7 +52,8 @@ absl::StatusOr<SnapshotManifest> ReadManifest(const std::string& directory);
 // The names "<a>/<b>" of finished snapshots <directory>/<a>/<b>/<part>, in order. NOT_FOUND
 // NO_SNAPSHOT if there is no such directory, RESOURCE_EXHAUSTED TOO_MANY_SNAPSHOTS if it holds more
 // than `limit`, UNAVAILABLE DISK_FAILED (fact "path") if it or an <a> or <b> in it cannot be looked
-// into, for it may be one: all but "lost+found".
+// into, for it may be one. What no tenant or context can be called, as "lost+found", is passed
+// over.
 inline constexpr size_t kMaxListedSnapshots = 100'000;
 absl::StatusOr<std::vector<std::string>> ListSnapshots(const std::string& directory,
                                                        const std::string& part,

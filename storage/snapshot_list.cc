@@ -3,6 +3,7 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "storage/context_id.h"
 #include "storage/error.h"
 #include "storage/snapshot.h"
 #include "storage/snapshot_manifest.h"
@@ -11,9 +12,6 @@ namespace winnow {
 namespace {
 
 namespace fs = std::filesystem;
-
-// What the system puts at the root of a disk, for itself alone to read.
-constexpr char kLostAndFound[] = "lost+found";
 
 absl::Status CannotLookInto(const fs::path& path, const std::error_code& error) {
   if (error == std::errc::no_such_file_or_directory) {
@@ -25,11 +23,12 @@ absl::Status CannotLookInto(const fs::path& path, const std::error_code& error) 
                {{"path", path.string()}});
 }
 
+// Those that can be a tenant's or a context's.
 absl::StatusOr<std::vector<fs::path>> PathsIn(const fs::path& directory) {
   std::error_code error;
   std::vector<fs::path> paths;
   for (fs::directory_iterator i(directory, error); !error && i != fs::end(i); i.increment(error)) {
-    paths.push_back(i->path());
+    if (IsName(i->path().filename().native())) paths.push_back(i->path());
   }
   if (error) return CannotLookInto(directory, error);
   return paths;
@@ -54,7 +53,6 @@ absl::StatusOr<std::vector<std::string>> ListSnapshots(const std::string& direct
   if (!tenants.ok()) return tenants.status();
   std::vector<std::string> names;
   for (const fs::path& tenant : *tenants) {
-    if (tenant.filename() == kLostAndFound) continue;
     const absl::StatusOr<std::vector<fs::path>> contexts = PathsBelow(tenant);
     if (!contexts.ok()) return contexts.status();
     for (const fs::path& context : *contexts) {

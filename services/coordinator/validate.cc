@@ -2,16 +2,14 @@
 
 #include <variant>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "kernels/layout.h"
+#include "storage/context_id.h"
 #include "storage/error.h"
 
 namespace winnow::coordinator {
 namespace {
-
-constexpr size_t kMaxNameLength = 64;
 
 absl::Status NotFinite(const std::string& where) {
   return Error(absl::StatusCode::kInvalidArgument, "NOT_FINITE",
@@ -61,13 +59,7 @@ absl::Status CheckLayerBytes(const Profile& profile, const LayerBytes& layer, ui
 }  // namespace
 
 absl::Status ValidateName(const std::string& field, const std::string& value) {
-  bool valid = !value.empty() && value.size() <= kMaxNameLength;
-  for (const char c : value) {
-    valid = valid && (absl::ascii_isalnum(c) || c == '.' || c == '_' || c == '-');
-  }
-  // Names of directories of snapshots.
-  valid = valid && value != "." && value != "..";
-  if (valid) return absl::OkStatus();
+  if (IsName(value)) return absl::OkStatus();
   // As much as tells which one it is; an error has to fit into a reply's trailer.
   const std::string shown = absl::CHexEscape(value.substr(0, kMaxNameLength));
   const std::string rest =

@@ -116,9 +116,7 @@ grpc::Status RetrievalService::Decode(
     if (!status.ok()) {
       LogFailure("Decode", status, SubjectOfStep(request), LevelOf(status));
       reply.clear_reply();
-      reply.set_code(static_cast<int>(status.code()));
-      reply.set_message(std::string(status.message()));
-      *reply.mutable_error() = wire::ToErrorInfo(status);
+      wire::SetStatus(status, &reply);
     }
     const bool written = stream->Write(reply);
     if (!registered.EndWork()) {

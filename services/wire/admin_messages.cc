@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/wire/fields.h"
 #include "services/wire/requests.h"
+#include "services/wire/utf8.h"
 #include "storage/error.h"
 
 namespace winnow::wire {
@@ -29,7 +30,7 @@ v1::TierReply FromReply(const coordinator::TierReply& reply) {
   message.set_kv_bytes(reply.kv_bytes);
   message.set_next_stripe(reply.next_stripe);
   message.set_total_stripes(reply.total_stripes);
-  message.mutable_corrupt()->Assign(reply.corrupt.begin(), reply.corrupt.end());
+  for (const std::string& line : reply.corrupt) message.add_corrupt(ToUtf8(line));
   return message;
 }
 
@@ -73,7 +74,7 @@ v1::ListShardsReply::Shard FromShardState(const coordinator::ShardState& state) 
   message.set_kv_bytes(state.held.kv_bytes);
   message.set_threads(state.held.threads);
   message.set_kernels(state.held.kernels);
-  message.set_error(state.error);
+  message.set_error(ToUtf8(state.error));
   message.set_memory_bytes(state.held.memory_bytes);
   message.set_memory_budget_bytes(state.held.memory_budget_bytes);
   message.set_disk_bytes(state.held.disk_bytes);
@@ -90,7 +91,7 @@ v1::ListNodesReply::Node ToNode(const coordinator::ShardState& state) {
   message.set_reachable(state.error.empty());
   message.set_round_trip_us(state.round_trip_us);
   message.set_version(state.held.version);
-  message.set_error(state.error);
+  message.set_error(ToUtf8(state.error));
   return message;
 }
 

@@ -3,6 +3,7 @@
 #include "services/wire/profile.h"
 #include "services/wire/shard_messages.h"
 #include "services/wire/status.h"
+#include "services/wire/utf8.h"
 
 namespace winnow::wire {
 namespace {
@@ -105,7 +106,7 @@ void Fill(const shard::TierResult& result, v1::ShardReply* reply) {
   message->set_index_bytes(result.index_bytes);
   message->set_kv_bytes(result.kv_bytes);
   message->set_next_stripe(result.next_stripe);
-  message->mutable_corrupt()->Assign(result.corrupt.begin(), result.corrupt.end());
+  for (const std::string& line : result.corrupt) message->add_corrupt(ToUtf8(line));
 }
 
 void Fill(const shard::SnapshotResult& result, v1::ShardReply* reply) {
@@ -126,9 +127,7 @@ void FromResult(const absl::StatusOr<shard::Result>& result, v1::ShardReply* mes
     std::visit([message](const auto& alternative) { Fill(alternative, message); }, *result);
     return;
   }
-  message->set_code(static_cast<int>(result.status().code()));
-  message->set_message(std::string(result.status().message()));
-  *message->mutable_error() = ToErrorInfo(result.status());
+  SetStatus(result.status(), message);
 }
 
 }  // namespace winnow::wire

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/wire/bytes.h"
 #include "services/wire/fields.h"
+#include "services/wire/utf8.h"
 #include "storage/error.h"
 
 namespace winnow::wire {
@@ -168,7 +169,7 @@ v1::ContextInfo FromContextInfo(const coordinator::ContextInfo& info) {
   message.set_stored_bytes(info.stored_bytes);
   message.mutable_layer_entries()->Assign(info.layer_entries.begin(), info.layer_entries.end());
   message.mutable_shard_entries()->Assign(info.shard_entries.begin(), info.shard_entries.end());
-  message.set_damage(info.damage);
+  message.set_damage(ToUtf8(info.damage));
   return message;
 }
 

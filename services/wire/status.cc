@@ -4,6 +4,7 @@
 
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
+#include "services/wire/utf8.h"
 #include "storage/error.h"
 
 namespace winnow::wire {
@@ -30,37 +31,15 @@ v1::ErrorInfo FindErrorInfo(const std::string& error_details) {
   return {};
 }
 
-// Of the UTF-8 character that the text begins with; 0 if it begins with none.
-size_t CharacterBytes(std::string_view text) {
-  const auto at = [text](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = at(0);
-  if (first < 0x80) return 1;
-  const size_t bytes = first < 0xC2   ? 0
-                       : first < 0xE0 ? 2
-                       : first < 0xF0 ? 3
-                       : first < 0xF5 ? 4
-                                      : 0;
-  if (bytes == 0 || text.size() < bytes) return 0;
-  for (size_t i = 1; i < bytes; ++i) {
-    if ((at(i) & 0xC0) != 0x80) return 0;
-  }
-  const bool too_long = (first == 0xE0 && at(1) < 0xA0) || (first == 0xF0 && at(1) < 0x90);
-  const bool surrogate = first == 0xED && at(1) > 0x9F;
-  const bool too_large = first == 0xF4 && at(1) > 0x8F;
-  return too_long || surrogate || too_large ? 0 : bytes;
-}
-
-// At most max_bytes of it, as UTF-8: a message with anything else in it cannot be read.
+// At most max_bytes of it, as UTF-8.
 std::string Cut(std::string_view text, size_t max_bytes) {
   const bool fits = text.size() <= max_bytes;
   const size_t room = fits ? max_bytes : max_bytes - kCut.size();
   std::string cut;
   while (!text.empty()) {
-    const size_t bytes = CharacterBytes(text);
-    const std::string_view next = bytes == 0 ? "?" : text.substr(0, bytes);
+    const std::string_view next = TakeCharacter(&text);
     if (cut.size() + next.size() > room) break;
     cut.append(next);
-    text.remove_prefix(next.size());
   }
   return fits ? cut : cut.append(kCut);
 }
@@ -85,9 +64,11 @@ v1::ErrorInfo CutErrorInfo(const absl::Status& status) {
 
 v1::ErrorInfo ToErrorInfo(const absl::Status& status) {
   v1::ErrorInfo info;
-  info.set_reason(ErrorReason(status));
+  info.set_reason(ToUtf8(ErrorReason(status)));
   info.set_domain("winnow");
-  for (const auto& [key, value] : ErrorFacts(status)) (*info.mutable_metadata())[key] = value;
+  for (const auto& [key, value] : ErrorFacts(status)) {
+    (*info.mutable_metadata())[key] = ToUtf8(value);
+  }
   return info;
 }
 

@@ -55,6 +55,15 @@ TEST_F(SnapshotListTest, FinishedOnesAreListedInOrder) {
   EXPECT_THAT(List("shard-2").value(), IsEmpty());
 }
 
+TEST_F(SnapshotListTest, WhatNoTenantOrContextIsCalledIsPassedOver) {
+  for (const std::string name : {"a b", "\xff", "lost+found"}) {
+    Make("t/" + name + "/p/snapshot.json");
+    Make(name + "/a/p/snapshot.json");
+  }
+  Make("t/a/p/snapshot.json");
+  EXPECT_THAT(List("p").value(), ElementsAre("t/a"));
+}
+
 TEST_F(SnapshotListTest, TooManyAreRefusedByTheirLimit) {
   for (const char* id : {"1", "2", "3"}) Make(std::string("t/") + id + "/p/snapshot.json");
   EXPECT_EQ(List("p", 3)->size(), 3u);

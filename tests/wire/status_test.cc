@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "services/wire/shard_messages.h"
 #include "storage/error.h"
 #include "tests/wire/samples.h"
+#include "winnow/v1/retrieval.pb.h"
 
 namespace winnow::wire {
 namespace {
@@ -88,6 +90,23 @@ TEST(WireStatus, WhatIsNotUtf8IsReplaced) {
     EXPECT_EQ(ErrorReason(read), "R");
     EXPECT_EQ(ErrorFacts(read)["f"], text);
   }
+}
+
+TEST(WireStatus, AReplyWithAStatusOfItsOwnCanBeReadWhateverTheSystemSaid) {
+  const absl::Status said = Error(absl::StatusCode::kUnavailable, "DISK_FAILED",
+                                  "cannot read /d\xff", {{"path", "/d\xff"}});
+  const absl::Status wanted =
+      Error(absl::StatusCode::kUnavailable, "DISK_FAILED", "cannot read /d?", {{"path", "/d?"}});
+  v1::DecodeReply step, read_step;
+  SetStatus(said, &step);
+  ASSERT_TRUE(read_step.ParseFromString(step.SerializeAsString()));
+  EXPECT_EQ(FromParts(read_step.code(), read_step.message(), read_step.error()), wanted);
+  v1::ShardReply answer, read_answer;
+  FromResult(said, &answer);
+  ASSERT_TRUE(read_answer.ParseFromString(answer.SerializeAsString()));
+  EXPECT_EQ(ToResult(read_answer).status(), wanted);
+  FromResult(shard::TierResult{.corrupt = {"page in /d\xff"}}, &answer);
+  EXPECT_TRUE(read_answer.ParseFromString(answer.SerializeAsString()));
 }
 
 TEST(WireStatus, OkIsOk) {
