@@ -3,13 +3,13 @@
 
 #include <cstdint>
 #include <functional>
-#include <list>
 #include <memory>
 #include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
@@ -18,14 +18,16 @@
 #include "grpcpp/alarm.h"
 #include "grpcpp/client_context.h"
 #include "grpcpp/support/client_callback.h"
+#include "services/wire/call_stream_rpc.h"
 #include "services/wire/stream_peer.h"
 #include "storage/error.h"
 
 namespace winnow::wire {
 
 // Many calls over one bidirectional stream, matched by id. Every call ends: with its reply, with
-// DEADLINE_EXCEEDED at its deadline, or with an error of its peer's when the stream breaks. The
-// next call after a break opens a new stream; a call is never sent twice. Thread-safe.
+// DEADLINE_EXCEEDED at its deadline, or with an error of its peer's when the stream breaks, as it
+// does by a reply that cannot be read. The next call after a break opens a new stream; a call is
+// never sent twice. Thread-safe.
 //
 // Traits names the messages and where their id is:
 //   using Request, Reply;
@@ -57,7 +59,7 @@ class CallStream {
   }
 
  private:
-  class Stream;
+  using Rpc = CallStreamRpc<Traits>;
   class Core;
   const std::shared_ptr<Core> core_;
 };
@@ -65,26 +67,32 @@ class CallStream {
 // Matches replies to calls. Shared with alarms and streams, which may outlive the CallStream a
 // little.
 template <typename Traits>
-class CallStream<Traits>::Core : public std::enable_shared_from_this<Core> {
+class CallStream<Traits>::Core final : public Rpc::Owner,
+                                       public std::enable_shared_from_this<Core> {
  public:
   explicit Core(Options options) : options_(std::move(options)) {}
 
   void Start(Request request, absl::Time deadline, Done done);
   void Close();
-  void OnReply(Reply reply);
-  void OnEnd(Stream* stream, const grpc::Status& status);
+
+ private:
+  void Open(grpc::ClientContext* context, Reactor* reactor) override {
+    options_.open(context, reactor);
+  }
+  void OnReply(Reply reply) override;
+  void OnBreak(Rpc* rpc) override;
+  void OnNoEnd(Rpc* rpc) override;
+  void OnEnd(Rpc* rpc, const grpc::Status& status) override;
   // Ends one of the activities that Close waits for.
-  void Leave() {
+  void Leave() override {
     absl::MutexLock lock(&mu_);
     --active_;
   }
-  void Open(grpc::ClientContext* context, Reactor* reactor) { options_.open(context, reactor); }
 
- private:
   struct Pending {
     Done done;
     std::unique_ptr<grpc::Alarm> alarm;
-    Stream* stream;
+    Rpc* rpc;
   };
 
   void Expire(uint64_t id);
@@ -95,82 +103,9 @@ class CallStream<Traits>::Core : public std::enable_shared_from_this<Core> {
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
   uint64_t next_id_ ABSL_GUARDED_BY(mu_) = 1;
   absl::flat_hash_map<uint64_t, Pending> pending_ ABSL_GUARDED_BY(mu_);
-  Stream* stream_ ABSL_GUARDED_BY(mu_) = nullptr;  // the one to send on; null if it broke
-  int active_ ABSL_GUARDED_BY(mu_) = 0;            // streams, and callbacks of deadlines
-};
-
-// One RPC. Runs on gRPC's threads and deletes itself when it is over.
-template <typename Traits>
-class CallStream<Traits>::Stream final : public Reactor {
- public:
-  explicit Stream(std::shared_ptr<Core> core) : core_(std::move(core)) {
-    core_->Open(&context_, this);
-    // Send() starts writes from outside gRPC's callbacks; the hold keeps OnDone off until it
-    // cannot.
-    this->AddHold();
-    this->StartRead(&reply_);
-    this->StartCall();
-  }
-
-  // Queues a request; dropped if the stream has broken, which the core is told of.
-  void Send(Request request) {
-    absl::MutexLock lock(&mu_);
-    if (broken_) return;
-    queue_.push_back(std::move(request));
-    if (queue_.size() == 1) this->StartWrite(&queue_.front());
-  }
-
-  // Drops a request that is still waiting to be sent.
-  void Forget(uint64_t id) {
-    absl::MutexLock lock(&mu_);
-    // The front one belongs to gRPC until its write is done.
-    for (auto it = queue_.begin(); it != queue_.end(); ++it) {
-      if (it != queue_.begin() && Traits::Id(*it) == id) {
-        queue_.erase(it);
-        return;
-      }
-    }
-  }
-
-  void Cancel() { context_.TryCancel(); }
-
- private:
-  void OnReadDone(bool ok) override {
-    if (ok) {
-      core_->OnReply(std::move(reply_));
-      reply_.Clear();
-      this->StartRead(&reply_);
-      return;
-    }
-    {
-      absl::MutexLock lock(&mu_);
-      broken_ = true;
-    }
-    this->RemoveHold();
-  }
-
-  void OnWriteDone(bool ok) override {
-    absl::MutexLock lock(&mu_);
-    queue_.pop_front();
-    if (ok && !broken_ && !queue_.empty()) this->StartWrite(&queue_.front());
-  }
-
-  void OnDone(const grpc::Status& status) override {
-    const std::shared_ptr<Core> core = core_;
-    core->OnEnd(this, status);
-    // Before Close returns: the context shares the channel, whose last owner must not be a thread
-    // of gRPC's, which would wait for itself.
-    delete this;
-    core->Leave();
-  }
-
-  const std::shared_ptr<Core> core_;
-  grpc::ClientContext context_;
-  Reply reply_;  // belongs to the read that is under way
-  absl::Mutex mu_;
-  bool broken_ ABSL_GUARDED_BY(mu_) = false;
-  // The front one is being written whenever the queue is not empty.
-  std::list<Request> queue_ ABSL_GUARDED_BY(mu_);
+  Rpc* rpc_ ABSL_GUARDED_BY(mu_) = nullptr;                // the one to send on; null if it broke
+  absl::flat_hash_set<Rpc*> broken_ ABSL_GUARDED_BY(mu_);  // and not over
+  int active_ ABSL_GUARDED_BY(mu_) = 0;                    // RPCs, and callbacks of deadlines
 };
 
 template <typename Traits>
@@ -188,16 +123,16 @@ void CallStream<Traits>::Core::Start(Request request, absl::Time deadline, Done 
     } else {
       const uint64_t id = next_id_++;
       Traits::SetId(&request, id);
-      if (stream_ == nullptr) {
-        stream_ = new Stream(this->shared_from_this());
+      if (rpc_ == nullptr) {
+        rpc_ = new Rpc(this->shared_from_this());
         ++active_;
       }
       auto alarm = std::make_unique<grpc::Alarm>();
       alarm->Set(absl::ToChronoTime(deadline), [core = this->shared_from_this(), id](bool fired) {
         if (fired) core->Expire(id);
       });
-      pending_.emplace(id, Pending{std::move(done), std::move(alarm), stream_});
-      stream_->Send(std::move(request));
+      pending_.emplace(id, Pending{std::move(done), std::move(alarm), rpc_});
+      rpc_->Send(std::move(request));
     }
   }
   if (!refusal.ok()) done(std::move(refusal));
@@ -223,7 +158,7 @@ void CallStream<Traits>::Core::Expire(uint64_t id) {
     absl::MutexLock lock(&mu_);
     const auto it = pending_.find(id);
     if (it == pending_.end()) return;
-    it->second.stream->Forget(id);
+    it->second.rpc->Forget(id);
     late = std::move(it->second);
     pending_.erase(it);
     ++active_;
@@ -236,13 +171,26 @@ void CallStream<Traits>::Core::Expire(uint64_t id) {
 }
 
 template <typename Traits>
-void CallStream<Traits>::Core::OnEnd(Stream* stream, const grpc::Status& status) {
+void CallStream<Traits>::Core::OnBreak(Rpc* rpc) {
+  absl::MutexLock lock(&mu_);
+  rpc_ = nullptr;
+  broken_.insert(rpc);
+}
+
+template <typename Traits>
+void CallStream<Traits>::Core::OnNoEnd(Rpc* rpc) {
+  absl::MutexLock lock(&mu_);
+  if (broken_.contains(rpc)) rpc->GiveUp();
+}
+
+template <typename Traits>
+void CallStream<Traits>::Core::OnEnd(Rpc* rpc, const grpc::Status& status) {
   std::vector<Pending> orphans;
   {
     absl::MutexLock lock(&mu_);
-    if (stream_ == stream) stream_ = nullptr;
+    broken_.erase(rpc);
     for (auto it = pending_.begin(); it != pending_.end();) {
-      if (it->second.stream == stream) {
+      if (it->second.rpc == rpc) {
         orphans.push_back(std::move(it->second));
         pending_.erase(it++);
       } else {
@@ -258,7 +206,8 @@ template <typename Traits>
 void CallStream<Traits>::Core::Close() {
   absl::MutexLock lock(&mu_);
   closed_ = true;
-  if (stream_ != nullptr) stream_->Cancel();
+  if (rpc_ != nullptr) rpc_->Cancel();
+  for (Rpc* rpc : broken_) rpc->Cancel();
   mu_.Await(absl::Condition(this, &Core::NothingRuns));
 }
 

@@ -118,6 +118,23 @@ TEST(CallStream, APeerThatEndsTheStreamInOrderEndsItsCalls) {
   ExpectUnavailable(caller.Call(1, kLong).get().status(), "it ended the stream");
 }
 
+TEST(CallStream, AReplyThatCannotBeReadEndsTheStreamAndNotTheCallsAfterIt) {
+  std::atomic<int> streams = 0;
+  Peer peer([&streams](PeerStream* stream) {
+    if (++streams > 1) return Echo(stream);
+    v1::ShardRequest request;
+    stream->Read(&request);
+    v1::ShardReply unreadable = AnswerTo(request);
+    unreadable.set_message("\xff");
+    stream->Write(unreadable);
+    return Ignore(stream);
+  });
+  Caller caller(peer.address());
+  ExpectUnavailable(caller.Call(1, kLong).get().status(), "it sent what cannot be read");
+  EXPECT_EQ(ValueOf(caller.Call(2, kLong).get()), 2u);
+  EXPECT_THAT(peer.received(), ElementsAre(1, 2));
+}
+
 TEST(CallStream, APeerThatIsNotThereIsAnErrorAtOnce) {
   std::string address;
   {
