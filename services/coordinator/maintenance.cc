@@ -199,6 +199,7 @@ absl::StatusOr<SnapshotReply> Maintenance::SaveSnapshot(const SnapshotRequest& r
   if (reply->next_stripe != 0) return reply;
   // No part is complete before all are.
   results = ResultsOf<shard::SnapshotResult>(CallAll(channels_, finish, deadline));
+  if (IsGone(results.status())) return UnknownContext(request.context);
   if (!results.ok()) return results.status();
   for (const shard::SnapshotResult& result : *results) reply->bytes += result.bytes;
   return reply;

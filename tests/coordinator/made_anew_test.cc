@@ -5,6 +5,7 @@
 #include "absl/time/clock.h"
 #include "storage/error.h"
 #include "tests/support/local_cluster.h"
+#include "tests/support/temp_dir.h"
 
 namespace winnow::coordinator {
 namespace {
@@ -113,6 +114,19 @@ TEST_F(MadeAnewTest, ADeletionSaysOfWhomItHeardNothing) {
   EXPECT_TRUE(coordinator().DeleteContext(Name(), Unhurried()).ok());
   ExpectError(coordinator().DeleteContext(Name(), Unhurried()), StatusCode::kNotFound,
               "UNKNOWN_CONTEXT");
+}
+
+TEST_F(MadeAnewTest, ASnapshotOfAContextThatWentBeforeItsEndIsNotFinished) {
+  const TempDir dir;
+  // The last to be asked: all have saved their parts.
+  cluster_.shard(2).Edit<shard::SaveSnapshot>([this](shard::Result*) { MakeAnew(); });
+  const absl::Status status =
+      coordinator()
+          .maintenance()
+          .SaveSnapshot({.context = Name(), .directory = dir.path()}, Unhurried())
+          .status();
+  ExpectError(status, StatusCode::kNotFound, "UNKNOWN_CONTEXT");
+  EXPECT_EQ(cluster_.shard(0).calls<shard::SaveSnapshot>(), 2);
 }
 
 TEST_F(MadeAnewTest, AContextThatWentMeanwhileIsUnknown) {
