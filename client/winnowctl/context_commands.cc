@@ -62,8 +62,6 @@ nlohmann::ordered_json ToJson(const client::ContextInfo& info) {
           {"resident_index_bytes", info.resident_index_bytes},
           {"resident_kv_bytes", info.resident_kv_bytes},
           {"stored_bytes", info.stored_bytes},
-          {"layer_entries", info.layer_entries},
-          {"shard_entries", info.shard_entries},
           {"damage", info.damage}};
 }
 
@@ -71,7 +69,10 @@ int Describe(const Globals& globals, const client::Context& context) {
   absl::StatusOr<client::ContextInfo> info = context.Describe();
   if (!info.ok()) return Fail(info.status());
   if (globals.json) {
-    std::cout << ToJson(*info).dump(2) << "\n";
+    nlohmann::ordered_json json = ToJson(*info);
+    json["layer_entries"] = info->layer_entries;
+    json["shard_entries"] = info->shard_entries;
+    std::cout << json.dump(2) << "\n";
     return kOk;
   }
   Table table({"FIELD", "VALUE"});

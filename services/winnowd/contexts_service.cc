@@ -149,7 +149,7 @@ grpc::Status ContextsService::ListContexts(grpc::ServerContext* context,
         wire::ToContextName(request->tenant(), "").tenant, request->after(), page_size, deadline);
     if (!page.ok()) return page.status();
     for (const coordinator::ContextInfo& info : page->contexts) {
-      *reply->add_contexts() = wire::FromContextInfo(info);
+      *reply->add_contexts() = wire::FromListedContext(info);
     }
     reply->set_next(page->next);
     return absl::OkStatus();

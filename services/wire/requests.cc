@@ -151,7 +151,7 @@ absl::StatusOr<absl::Duration> ToPinDuration(const v1::PinContextRequest& messag
   return InvalidField("for_ms", absl::StrCat(message.for_ms()), "0 where pinned is false");
 }
 
-v1::ContextInfo FromContextInfo(const coordinator::ContextInfo& info) {
+v1::ContextInfo FromListedContext(const coordinator::ContextInfo& info) {
   v1::ContextInfo message;
   message.set_context_id(info.context_id);
   message.set_tenant(info.tenant);
@@ -167,9 +167,14 @@ v1::ContextInfo FromContextInfo(const coordinator::ContextInfo& info) {
   message.set_resident_index_bytes(info.resident_index_bytes);
   message.set_resident_kv_bytes(info.resident_kv_bytes);
   message.set_stored_bytes(info.stored_bytes);
+  message.set_damage(ToUtf8(info.damage));
+  return message;
+}
+
+v1::ContextInfo FromContextInfo(const coordinator::ContextInfo& info) {
+  v1::ContextInfo message = FromListedContext(info);
   message.mutable_layer_entries()->Assign(info.layer_entries.begin(), info.layer_entries.end());
   message.mutable_shard_entries()->Assign(info.shard_entries.begin(), info.shard_entries.end());
-  message.set_damage(ToUtf8(info.damage));
   return message;
 }
 

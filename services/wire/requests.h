@@ -29,6 +29,8 @@ absl::StatusOr<coordinator::AttendQuery> ToQuery(const v1::AttendRequest& messag
 // How long to pin; zero for what is unpinned.
 absl::StatusOr<absl::Duration> ToPinDuration(const v1::PinContextRequest& message);
 
+// Without what there is of each layer and shard: a list of many has to fit into a message.
+v1::ContextInfo FromListedContext(const coordinator::ContextInfo& info);
 v1::ContextInfo FromContextInfo(const coordinator::ContextInfo& info);
 void FromAppendReply(const coordinator::AppendReply& reply, v1::AppendEntriesReply* message);
 void FromReply(const coordinator::SelectReply& reply, v1::SelectReply* message);

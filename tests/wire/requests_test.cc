@@ -258,25 +258,27 @@ TEST(Replies, WrittenEntriesAddUpOverAStream) {
 TEST(Replies, ContextsKeepTheirFields) {
   v1::ContextInfo context;
   FillEverything(&context);
-  EXPECT_EQ(Difference(context,
-                       FromContextInfo({.context_id = context.context_id(),
-                                        .tenant = context.tenant(),
-                                        .profile_fingerprint = context.profile_fingerprint(),
-                                        .durability = Durability::kLogged,
-                                        .sealed = true,
-                                        .pinned = true,
-                                        .pinned_for = absl::Milliseconds(context.pinned_for_ms()),
-                                        .expires_in = absl::Milliseconds(context.expires_in_ms()),
-                                        .entries = context.entries(),
-                                        .index_bytes = context.index_bytes(),
-                                        .kv_bytes = context.kv_bytes(),
-                                        .resident_index_bytes = context.resident_index_bytes(),
-                                        .resident_kv_bytes = context.resident_kv_bytes(),
-                                        .stored_bytes = context.stored_bytes(),
-                                        .layer_entries = {15, 16},
-                                        .shard_entries = {17, 18},
-                                        .damage = context.damage()})),
-            "");
+  const coordinator::ContextInfo info = {.context_id = context.context_id(),
+                                         .tenant = context.tenant(),
+                                         .profile_fingerprint = context.profile_fingerprint(),
+                                         .durability = Durability::kLogged,
+                                         .sealed = true,
+                                         .pinned = true,
+                                         .pinned_for = absl::Milliseconds(context.pinned_for_ms()),
+                                         .expires_in = absl::Milliseconds(context.expires_in_ms()),
+                                         .entries = context.entries(),
+                                         .index_bytes = context.index_bytes(),
+                                         .kv_bytes = context.kv_bytes(),
+                                         .resident_index_bytes = context.resident_index_bytes(),
+                                         .resident_kv_bytes = context.resident_kv_bytes(),
+                                         .stored_bytes = context.stored_bytes(),
+                                         .layer_entries = {15, 16},
+                                         .shard_entries = {17, 18},
+                                         .damage = context.damage()};
+  EXPECT_EQ(Difference(context, FromContextInfo(info)), "");
+  context.clear_layer_entries();
+  context.clear_shard_entries();
+  EXPECT_EQ(Difference(context, FromListedContext(info)), "");
 }
 
 }  // namespace
