@@ -23,7 +23,8 @@ constexpr int kMaxThreads = 1024;
 constexpr int kMaxGpu = 63;
 constexpr size_t kMinMessageBytes = size_t{64} << 10;
 constexpr size_t kMaxRate = size_t{1} << 40;
-constexpr size_t kMaxMessageBytes = (size_t{2} << 30) - 1;  // protobuf's own limit
+// With what a coordinator adds, within protobuf's own limit: gRPC ends the process past it.
+constexpr size_t kMaxMessageBytes = (size_t{2} << 30) - 1 - kShardMessageMarginBytes;
 
 // An option whose value `parse` reads; a refusal says what would be right.
 CLI::Option* Add(CLI::App& app, const std::string& flag, const std::string& env,

@@ -1,8 +1,6 @@
 #include "services/winnowd/server.h"
 
-#include <algorithm>
 #include <functional>
-#include <limits>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -47,9 +45,6 @@ constexpr size_t kMaxQueuedShardCalls = 1024;
 constexpr int kKeepaliveTimeMs = 10'000;
 constexpr int kKeepaliveTimeoutMs = 5'000;
 constexpr int kMinPingIntervalMs = 5'000;
-// A coordinator's request is somewhat larger than its client's message. One that is past the
-// shard's limit ends the stream that all calls share.
-constexpr size_t kShardMessageMarginBytes = size_t{64} << 10;
 
 }  // namespace
 
@@ -147,8 +142,7 @@ std::vector<std::unique_ptr<RemoteShardChannel>> RemoteChannels(const Options& o
 
 int MaxReceivedBytes(const Options& options) {
   const size_t margin = options.role == Role::kShard ? kShardMessageMarginBytes : 0;
-  return static_cast<int>(
-      std::min<size_t>(options.max_message_bytes + margin, std::numeric_limits<int>::max()));
+  return static_cast<int>(options.max_message_bytes + margin);
 }
 
 void ConfigureTransport(const Options& options, grpc::ServerBuilder* builder) {

@@ -69,5 +69,17 @@ TEST(LongInputTest, AMessageAtTheLimitReachesItsShard) {
   EXPECT_EQ(info->entries, uint64_t{kEntries});
 }
 
+TEST(LongInputTest, AQueryOfEveryStripeThereCanBeReachesItsShard) {
+  Trial trial(SmallProfile(), kEntries, kernels::TestSeed());
+  const std::string limit = "--max-message=64KiB";
+  Server shard({"--role=shard", "--threads=1", limit});
+  Server coordinator({"--role=coordinator", "--shard-address=" + shard.address(), limit});
+  client::Client client(coordinator.address());
+  const client::Context context = trial.Load(client, /*chunk=*/25);
+  const TrialQuery query = trial.Query({uint64_t{1} << 31});
+  const absl::Status refused = context.Select(0, query.Index()).status();
+  EXPECT_EQ(ErrorReason(refused), "VISIBLE_OUT_OF_RANGE") << refused;
+}
+
 }  // namespace
 }  // namespace winnow::testing
