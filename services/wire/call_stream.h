@@ -111,6 +111,7 @@ class CallStream<Traits>::Core final : public Rpc::Owner,
 template <typename Traits>
 void CallStream<Traits>::Core::Start(Request request, absl::Time deadline, Done done) {
   absl::Status refusal;
+  Rpc* writer = nullptr;
   {
     absl::MutexLock lock(&mu_);
     if (closed_) {
@@ -132,9 +133,10 @@ void CallStream<Traits>::Core::Start(Request request, absl::Time deadline, Done 
         if (fired) core->Expire(id);
       });
       pending_.emplace(id, Pending{std::move(done), std::move(alarm), rpc_});
-      rpc_->Send(std::move(request));
+      if (rpc_->Queue(std::move(request))) writer = rpc_;
     }
   }
+  if (writer != nullptr) writer->Write();
   if (!refusal.ok()) done(std::move(refusal));
 }
 
@@ -189,14 +191,11 @@ void CallStream<Traits>::Core::OnEnd(Rpc* rpc, const grpc::Status& status) {
   {
     absl::MutexLock lock(&mu_);
     broken_.erase(rpc);
-    for (auto it = pending_.begin(); it != pending_.end();) {
-      if (it->second.rpc == rpc) {
-        orphans.push_back(std::move(it->second));
-        pending_.erase(it++);
-      } else {
-        ++it;
-      }
-    }
+    absl::erase_if(pending_, [&](auto& call) {
+      if (call.second.rpc != rpc) return false;
+      orphans.push_back(std::move(call.second));
+      return true;
+    });
   }
   const absl::Status why = options_.peer.WhyEnded(status);
   for (Pending& orphan : orphans) orphan.done(why);

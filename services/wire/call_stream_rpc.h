@@ -43,30 +43,36 @@ class CallStreamRpc final
 
   explicit CallStreamRpc(std::shared_ptr<Owner> owner) : owner_(std::move(owner)) {
     owner_->Open(&context_, this);
-    // Send() starts writes from outside gRPC's callbacks; the hold keeps OnDone off until it
-    // cannot.
+    // Keeps OnDone off while requests may still be queued.
     this->AddHold();
     this->StartRead(&reply_);
     this->StartCall();
   }
 
-  // Queues a request. Not after the owner was told of a break.
-  void Send(Request request) {
+  // Queues a request. Not after the owner was told of a break. True for the first of the queue: the
+  // caller has to call Write once it holds no lock, for gRPC serialises the request in it.
+  bool Queue(Request request) {
     absl::MutexLock lock(&mu_);
     queue_.push_back(std::move(request));
-    if (queue_.size() == 1) this->StartWrite(&queue_.front());
+    if (queue_.size() > 1) return false;
+    this->AddHold();
+    return true;
+  }
+
+  // The RPC may be over when it returns.
+  void Write() {
+    this->StartWrite(Front());
+    this->RemoveHold();
   }
 
   // Drops a request that is still waiting to be sent.
   void Forget(uint64_t id) {
     absl::MutexLock lock(&mu_);
-    // The front one belongs to gRPC until its write is done.
-    for (auto it = queue_.begin(); it != queue_.end(); ++it) {
-      if (it != queue_.begin() && Traits::Id(*it) == id) {
-        queue_.erase(it);
-        return;
-      }
-    }
+    if (queue_.empty()) return;
+    // The front one belongs to its write until that is done.
+    queue_.remove_if([&front = queue_.front(), id](const Request& request) {
+      return &request != &front && Traits::Id(request) == id;
+    });
   }
 
   void Cancel() { context_.TryCancel(); }
@@ -81,6 +87,11 @@ class CallStreamRpc final
   // An earlier cancellation might replace a status that is on its way.
   static constexpr absl::Duration kTimeToEnd = absl::Seconds(1);
 
+  const Request* Front() {
+    absl::MutexLock lock(&mu_);
+    return &queue_.front();
+  }
+
   void OnReadDone(bool ok) override {
     if (ok) {
       owner_->OnReply(std::move(reply_));
@@ -89,10 +100,7 @@ class CallStreamRpc final
       return;
     }
     owner_->OnBreak(this);
-    {
-      absl::MutexLock lock(&mu_);
-      broken_ = true;
-    }
+    broken_ = true;
     end_alarm_.Set(absl::ToChronoTime(absl::Now() + kTimeToEnd),
                    [owner = owner_, this](bool fired) {
                      if (fired) owner->OnNoEnd(this);
@@ -101,9 +109,14 @@ class CallStreamRpc final
   }
 
   void OnWriteDone(bool ok) override {
-    absl::MutexLock lock(&mu_);
-    queue_.pop_front();
-    if (ok && !broken_ && !queue_.empty()) this->StartWrite(&queue_.front());
+    const Request* next = nullptr;
+    std::list<Request> written;  // freed under no lock
+    {
+      absl::MutexLock lock(&mu_);
+      written.splice(written.begin(), queue_, queue_.begin());
+      if (ok && !broken_ && !queue_.empty()) next = &queue_.front();
+    }
+    if (next != nullptr) this->StartWrite(next);
   }
 
   void OnDone(const grpc::Status& status) override {
@@ -121,11 +134,11 @@ class CallStreamRpc final
   const std::shared_ptr<Owner> owner_;
   grpc::ClientContext context_;
   Reply reply_;  // belongs to the read that is under way
+  std::atomic<bool> broken_ = false;
   std::atomic<bool> gave_up_ = false;
   grpc::Alarm end_alarm_;
   absl::Mutex mu_;
-  bool broken_ ABSL_GUARDED_BY(mu_) = false;
-  // The front one is being written whenever the queue is not empty.
+  // Until it breaks, whenever it is not empty someone writes the front one, or is about to.
   std::list<Request> queue_ ABSL_GUARDED_BY(mu_);
 };
 

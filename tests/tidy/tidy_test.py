@@ -45,7 +45,7 @@ LIMITS = {"header": 150, "source": 300, "main": 120, "function": 50}
 COLUMNS = 100
 
 LARGER_FILES = {
-    "services/wire/call_stream.h": 216,
+    "services/wire/call_stream.h": 215,
     "tests/cluster/refusal_test.cc": 316,
 }
 LONGER_FUNCTIONS = {"services/coordinator/attend.cc": 52}
