@@ -17,6 +17,18 @@ uint32_t WidestRow(const CandidateRows& rows) {
   return static_cast<uint32_t>(widest);
 }
 
+uint64_t CountCandidates(const CandidateRows& rows) {
+  uint64_t count = 0;
+  for (const auto& row : rows) count += row.size();
+  return count;
+}
+
+uint64_t CountRows(const std::vector<shard::AttendResult>& results) {
+  uint64_t count = 0;
+  for (const shard::AttendResult& result : results) count += CountCandidates(result.winners);
+  return count;
+}
+
 // Of a gather by a new selection; how large an earlier one is only the shards know.
 absl::Status CheckSize(const Profile& profile, const Query& query) {
   const auto* source = std::get_if<IndexQuery>(&query.source);
@@ -67,6 +79,14 @@ absl::StatusOr<std::vector<shard::AttendResult>> Coordinator::Impl::AskWinners(
     std::span<const std::byte> queries, bool return_positions, absl::Time deadline,
     CallStats* stats) {
   Stopwatch watch;
+  const bool gathers = path == AttendPath::kGather;
+  // Of an earlier selection only the shards know the winners, and each checks its own.
+  const auto check_size = [&](uint64_t rows) {
+    return gathers ? shard::CheckGatherBytes(rows, route.profile->row_bytes()) : absl::OkStatus();
+  };
+  if (absl::Status status = check_size(CountCandidates(selection.rows)); !status.ok()) {
+    return status;
+  }
   const shard::Attend call = {
       .selection_id = selection.id,
       .context_id = route.shard_id,
@@ -88,8 +108,8 @@ absl::StatusOr<std::vector<shard::AttendResult>> Coordinator::Impl::AskWinners(
       return status;
     }
   }
-  if (path == AttendPath::kGather && !selection.rows.empty() &&
-      MergeWinners(*results) != selection.rows) {
+  if (absl::Status status = check_size(CountRows(*results)); !status.ok()) return status;
+  if (gathers && !selection.rows.empty() && MergeWinners(*results) != selection.rows) {
     return Error(absl::StatusCode::kInternal, "BAD_REPLY",
                  "the shards sent rows of other entries than were chosen");
   }
@@ -149,8 +169,10 @@ absl::StatusOr<GatherReply> Coordinator::Impl::GatherFrom(const ContextRoute& ro
 AttendPath Coordinator::Impl::PathFor(const ContextRoute& route, const AttendQuery& query,
                                       uint32_t query_rows, const MergedSelection& selection) const {
   if (query.path != AttendPath::kAuto) return query.path;
-  PathCost cost{.shards = shards(), .query_rows = query_rows, .in_process = all_in_process_};
-  for (const auto& row : selection.rows) cost.winners += row.size();
+  PathCost cost{.winners = CountCandidates(selection.rows),
+                .shards = shards(),
+                .query_rows = query_rows,
+                .in_process = all_in_process_};
   // An earlier selection is as large as the profile lets it be, as far as is known here.
   if (selection.rows.empty()) {
     cost.winners = uint64_t{query_rows} * static_cast<uint64_t>(route.profile->top_k);

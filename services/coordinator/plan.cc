@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "services/shard/gather_limit.h"
+
 namespace winnow::coordinator {
 
 uint32_t ShardOfStripe(const cluster::ClusterMap& map, uint64_t placement_key, uint32_t stripe) {
@@ -66,7 +68,8 @@ uint32_t StripesAtOnce(const Profile& profile) {
 }
 
 AttendPath ChoosePath(const Profile& profile, const PathCost& cost) {
-  if (cost.in_process) return AttendPath::kPushDown;
+  const bool fits = shard::CheckGatherBytes(cost.winners, profile.row_bytes()).ok();
+  if (cost.in_process || !fits) return AttendPath::kPushDown;
   const uint64_t gather_bytes = cost.winners * profile.row_bytes();
   const uint64_t bytes_per_head =
       profile.attend_query_bytes() + sizeof(float) * (uint64_t{1} + profile.latent_dim);

@@ -40,7 +40,7 @@ std::vector<std::vector<uint32_t>> PlanScan(const cluster::ClusterMap& map, uint
 // As many stripes as are a moment's work for a call that moves all of their pages: 512 MiB, 1..64.
 uint32_t StripesAtOnce(const Profile& profile);
 
-// The path that moves fewer bytes between processes.
+// The path that moves fewer bytes between processes, and can.
 struct PathCost {
   uint64_t winners = 0;     // rows that gather would move
   uint32_t shards = 0;      // that push-down would ask

@@ -142,6 +142,16 @@ TEST(ChoosePath, PushesDownWhereNothingIsMoved) {
       AttendPath::kPushDown);
 }
 
+TEST(ChoosePath, PushesDownWhatIsTooLargeForAGather) {
+  const Profile profile = PresetProfile("deepseek-v3.2").value();
+  PathCost cost{.winners = (uint64_t{1} << 30) / profile.row_bytes(),
+                .shards = 64,
+                .query_rows = kernels::kMaxQueryRows};
+  EXPECT_EQ(ChoosePath(profile, cost), AttendPath::kGather);
+  ++cost.winners;
+  EXPECT_EQ(ChoosePath(profile, cost), AttendPath::kPushDown);
+}
+
 TEST(ChoosePath, GathersFewRowsOfThePublishedShapeAndPushesManyDown) {
   const Profile profile = PresetProfile("deepseek-v3.2").value();
   // 2048 rows of 656 bytes against 128 heads of 3204 bytes from each shard.

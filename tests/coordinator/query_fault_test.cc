@@ -4,7 +4,6 @@
 #include <cmath>
 #include <functional>
 
-#include "services/shard/gather_limit.h"
 #include "storage/error.h"
 #include "tests/support/local_cluster.h"
 
@@ -265,34 +264,6 @@ TEST_F(QueryFaultTest, ARouteFromAnotherCoordinatorsTimeIsRefreshed) {
   ExpectError(status, StatusCode::kOutOfRange, "VISIBLE_OUT_OF_RANGE");
   EXPECT_EQ(ErrorFacts(status)["end"], "5000");
   ASSERT_TRUE(cluster_.Append(sample_, 5000, kEntries - 5000).ok());
-}
-
-TEST(GatherLimit, IsToldBeforeTheShardsAreAsked) {
-  Profile profile = TinyProfile();
-  profile.latent_dim = 512;
-  profile.rope_dim = 64;  // 1,152 bytes a row
-  profile.top_k = kernels::kMaxTopK;
-  Sample sample(profile, 70, kernels::TestSeed());
-  LocalCluster cluster(2);
-  cluster.Load(sample);
-  const SampleQuery query = sample.Query(std::vector<uint32_t>(64, 70));
-  const absl::Status status =
-      cluster.coordinator()
-          .Gather({.context = Name(), .source = IndexQueryOf(query)}, Unhurried())
-          .status();
-  ExpectError(status, StatusCode::kResourceExhausted, "GATHER_TOO_LARGE");
-  EXPECT_EQ(cluster.shard(0).calls<shard::Select>(), 0);
-  EXPECT_TRUE(cluster.coordinator()
-                  .Gather({.context = Name(), .source = IndexQueryOf(query, 70)}, Unhurried())
-                  .ok());
-}
-
-TEST(GatherLimit, IsOneGibibyte) {
-  EXPECT_TRUE(shard::CheckGatherBytes(uint64_t{1} << 20, 1024).ok());
-  ExpectError(shard::CheckGatherBytes((uint64_t{1} << 20) + 1, 1024),
-              StatusCode::kResourceExhausted, "GATHER_TOO_LARGE");
-  ExpectError(shard::CheckGatherBytes(~uint64_t{0}, 2), StatusCode::kResourceExhausted,
-              "GATHER_TOO_LARGE");
 }
 
 }  // namespace
