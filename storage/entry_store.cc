@@ -94,7 +94,6 @@ StoreUsage EntryStore::usage() const {
     const uintmax_t bytes = i->file_size(gone);
     if (!gone) usage.disk_bytes += bytes;
   }
-  usage.live_bytes = impl_->book->LiveBytes();
   usage.appended_bytes = impl_->writer.appended_bytes();
   usage.written_bytes = impl_->database->written_bytes();
   usage.memory_bytes = impl_->database->memory_bytes() + impl_->fetcher.memory_bytes();

@@ -56,7 +56,6 @@ struct Recovery {
 
 struct StoreUsage {
   uint64_t disk_bytes = 0;      // files of the data directory
-  uint64_t live_bytes = 0;      // entries on disk that a context refers to
   uint64_t appended_bytes = 0;  // keys and rows given to Append since Open
   uint64_t written_bytes = 0;   // to the log, segments and compactions since Open
   uint64_t memory_bytes = 0;    // write buffers and caches

@@ -28,10 +28,8 @@ std::string ParseSize(const std::string& text, size_t min, size_t max, size_t* v
   }
 }
 
-bool IsAddress(const std::string& text) { return PortOf(text).has_value(); }
-
 std::string ParseAddress(const std::string& text, std::string* value) {
-  if (!IsAddress(text)) return "HOST:PORT with a port in 0..65535";
+  if (!PortOf(text).has_value()) return "HOST:PORT with a port in 0..65535";
   *value = text;
   return "";
 }

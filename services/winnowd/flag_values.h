@@ -21,7 +21,6 @@ std::string ParseDuration(const std::string& text, absl::Duration min, absl::Dur
 std::string ParseSize(const std::string& text, size_t min, size_t max, size_t* value);
 
 // "host:port" with a port in 0..65535.
-bool IsAddress(const std::string& text);
 std::string ParseAddress(const std::string& text, std::string* value);
 
 // Neither empty nor what was meant as the next flag.

@@ -10,7 +10,6 @@ std::shared_ptr<const Extent> SegmentBook::Take(uint64_t number, uint32_t segmen
   Entry& entry = entries_[{segment, number}];
   if (auto extent = entry.extent.lock()) return extent;
   // An extent that is being let go right now finds another generation and changes nothing.
-  live_bytes_ -= entry.bytes;
   entry.bytes = 0;
   entry.unlogged = false;
   entry.generation = ++next_generation_;
@@ -26,7 +25,6 @@ void SegmentBook::Release(uint64_t number, uint32_t segment, uint64_t generation
   absl::MutexLock lock(&mu_);
   const auto found = entries_.find({segment, number});
   if (found == entries_.end() || found->second.generation != generation) return;
-  live_bytes_ -= found->second.bytes;
   entries_.erase(found);
   released_ = true;
 }
@@ -47,7 +45,6 @@ void SegmentBook::Wrote(const Extent& extent, uint64_t bytes, bool logged) {
   Entry& entry = entries_[{extent.segment(), extent.context_number()}];
   entry.bytes += bytes;
   entry.unlogged |= !logged;
-  live_bytes_ += bytes;
 }
 
 bool SegmentBook::IsAlive(uint64_t number, uint32_t segment) const {
@@ -69,11 +66,6 @@ uint64_t SegmentBook::LiveBytes(uint32_t first, uint32_t last) const {
     bytes += std::max<uint64_t>(i->second.bytes, 1);
   }
   return bytes;
-}
-
-uint64_t SegmentBook::LiveBytes() const {
-  absl::MutexLock lock(&mu_);
-  return live_bytes_;
 }
 
 std::vector<std::pair<uint64_t, uint64_t>> SegmentBook::Extents(uint32_t segment) const {

@@ -36,7 +36,6 @@ class SegmentBook : public std::enable_shared_from_this<SegmentBook> {
 
   // Bytes of living extents in segments [first, last]; 0 only if there are none.
   uint64_t LiveBytes(uint32_t first, uint32_t last) const;
-  uint64_t LiveBytes() const;
   // The living extents of a segment and their bytes.
   std::vector<std::pair<uint64_t, uint64_t>> Extents(uint32_t segment) const;
 
@@ -63,7 +62,6 @@ class SegmentBook : public std::enable_shared_from_this<SegmentBook> {
   // By segment and context number. An entry is erased when its extent is let go.
   std::map<std::pair<uint32_t, uint64_t>, Entry> entries_ ABSL_GUARDED_BY(mu_);
   std::map<uint64_t, std::set<std::shared_ptr<const Extent>>> pinned_ ABSL_GUARDED_BY(mu_);
-  uint64_t live_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t next_generation_ ABSL_GUARDED_BY(mu_) = 0;
   bool released_ ABSL_GUARDED_BY(mu_) = false;
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
