@@ -8,18 +8,22 @@
 namespace winnow::coordinator {
 namespace {
 
-// A shard speaks of entries of a stripe; the caller of positions.
-absl::Status InPositions(const absl::Status& status, const AppendPiece& piece) {
+// A shard speaks of entries of a stripe; the caller of positions. Before a piece that is stored,
+// those before it have been.
+absl::Status InPositions(const absl::Status& status, const AppendPiece& piece, bool compare_only) {
   if (ErrorReason(status) != "APPEND_CONFLICT") return status;
   const std::map<std::string, std::string> facts = ErrorFacts(status);
   const auto offset = facts.find("offset");
   const auto layer = facts.find("layer");
   if (offset == facts.end() || layer == facts.end()) return status;
-  const uint64_t position =
-      uint64_t{piece.stripe} * kStripeEntries + std::strtoull(offset->second.c_str(), nullptr, 10);
+  const uint64_t start = uint64_t{piece.stripe} * kStripeEntries;
+  const uint64_t position = start + std::strtoull(offset->second.c_str(), nullptr, 10);
+  const std::string done = compare_only || piece.first == 0
+                               ? "nothing was changed"
+                               : absl::StrCat("what comes before ", start, " is stored");
   return Error(absl::StatusCode::kAborted, "APPEND_CONFLICT",
                absl::StrCat("position ", position, " of layer ", layer->second,
-                            " is held with other bytes; nothing was changed"),
+                            " is held with other bytes; ", done),
                {{"position", absl::StrCat(position)}, {"layer", layer->second}});
 }
 
@@ -88,7 +92,7 @@ absl::StatusOr<uint64_t> Coordinator::Impl::AppendPieceTo(const ContextRoute& ro
                            .layers = BytesOfPiece(*route.profile, request.layers, piece),
                            .compare_only = compare_only};
   absl::StatusOr<shard::Result> result = CallOne(channels_, piece.shard, call, deadline);
-  if (!result.ok()) return InPositions(result.status(), piece);
+  if (!result.ok()) return InPositions(result.status(), piece, compare_only);
   const auto* appended = std::get_if<shard::AppendResult>(&*result);
   if (appended == nullptr) return UnexpectedAnswer(piece.shard);
   return appended->entries_written;

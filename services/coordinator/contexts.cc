@@ -18,7 +18,7 @@ absl::Time StaleBefore(absl::Time now, absl::Duration ttl) {
 }
 
 // Deletes what was made for a caller who does not know its id, so that nobody else could. Waits for
-// nobody: the caller's time may be over.
+// no other process: the caller's time may be over.
 void DeleteUnnamed(Channels channels, const std::string& shard_id) {
   constexpr absl::Duration kTime = absl::Seconds(10);
   for (const auto& channel : channels) {

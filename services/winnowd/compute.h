@@ -11,8 +11,8 @@
 namespace winnow {
 
 // What --device asks for. With auto, a machine without a GPU that serves uses the CPU, and the log
-// says why; a GPU that is asked for and does not serve is FAILED_PRECONDITION. backend and pool
-// must outlive the result.
+// says why. A GPU that is asked for and does not serve is FAILED_PRECONDITION, one that has too
+// little memory RESOURCE_EXHAUSTED. backend and pool must outlive the result.
 absl::StatusOr<std::unique_ptr<shard::Compute>> OpenCompute(const Options& options,
                                                             const kernels::Backend* backend,
                                                             kernels::WorkerPool* pool);

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
 #include "storage/error.h"
 #include "tests/support/local_cluster.h"
 
@@ -9,6 +10,7 @@ namespace {
 
 using absl::StatusCode;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using namespace winnow::testing;
 
 constexpr LayerKind kOwn = LayerKind::kOwn;
@@ -103,6 +105,17 @@ TEST_F(AppendTest, AGapInOneLayerNamesThatLayer) {
     EXPECT_EQ(ErrorFacts(status)["layer"], "1");
   }
   EXPECT_THAT(cluster_.LayerEntries(), ElementsAre(kStripe, 0));
+}
+
+TEST_F(AppendTest, AConflictWithAnotherWriterTellsWhatIsStored) {
+  Sample other(*sample_.profile(), sample_.entries(), kernels::TestSeed() + 1);
+  cluster_.HolderOf("a", 0).Edit<shard::Append>(
+      [&](shard::Result*) { EXPECT_TRUE(cluster_.Append(other, kStripe, 10).ok()); });
+  const absl::Status status = cluster_.Append(sample_, 0, kStripe + 20).status();
+  ExpectError(status, StatusCode::kAborted, "APPEND_CONFLICT");
+  EXPECT_EQ(ErrorFacts(status)["position"], absl::StrCat(kStripe));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("what comes before 4096 is stored"));
+  EXPECT_THAT(cluster_.LayerEntries(), ElementsAre(kStripe + 10, kStripe + 10));
 }
 
 TEST_F(AppendTest, AConflictNamesThePositionAndChangesNoStripe) {
