@@ -10,6 +10,7 @@
 #include "tests/cluster/process.h"
 #include "tests/cluster/trial.h"
 #include "winnow/v1/contexts.grpc.pb.h"
+#include "winnow/v1/shard.grpc.pb.h"
 
 namespace winnow::testing {
 namespace {
@@ -42,6 +43,53 @@ TEST(LongInputTest, AnIdThatIsTooLongIsRefusedWithItsReason) {
   v1::AppendEntriesRequest append;
   append.set_context_id(std::string(5000, 'x'));
   EXPECT_EQ(ErrorReason(Append(server.address(), append)), "BAD_FIELD");
+}
+
+TEST(LongInputTest, AMessageThatCannotBeParsedLooksLikeTheEndOfAStreamOfAppends) {
+  Server server({"--shards=1"});
+  client::Client client(server.address());
+  const Trial trial(SmallProfile(), 20, kernels::TestSeed());
+  ASSERT_TRUE(client.CreateContext(*client.RegisterProfile(trial.profile()), "c").ok());
+  const client::LayerEntries entries = trial.Entries(0, 10);
+  v1::AppendEntriesRequest request;
+  request.set_context_id("c");
+  request.set_count(10);
+  v1::LayerEntries* layer = request.add_layers();
+  layer->set_index_keys(Bytes(entries.index_keys));
+  layer->set_kv_rows(Bytes(entries.kv_rows));
+  const auto stub = v1::Contexts::NewStub(
+      grpc::CreateChannel(server.address(), grpc::InsecureChannelCredentials()));
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(20)));
+  v1::AppendEntriesReply reply;
+  const auto writer = stub->AppendStream(&context, &reply);
+  ASSERT_TRUE(writer->Write(request));
+  request.set_start_position(10);
+  request.set_tenant("\xff");
+  writer->Write(request);
+  writer->WritesDone();
+  const grpc::Status status = writer->Finish();
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(reply.end_position(), 10u) << "what tells that the last message is not stored";
+}
+
+TEST(LongInputTest, ARequestThatCannotBeParsedEndsTheStreamToAShard) {
+  Server shard({"--role=shard", "--threads=1"});
+  const auto stub =
+      v1::Shard::NewStub(grpc::CreateChannel(shard.address(), grpc::InsecureChannelCredentials()));
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(20)));
+  const auto stream = stub->Exchange(&context);
+  v1::ShardRequest request;
+  request.set_shards(1);
+  request.mutable_ping();
+  ASSERT_TRUE(stream->Write(request));
+  request.mutable_describe()->set_context_id("\xff");
+  stream->Write(request);
+  v1::ShardReply reply;
+  EXPECT_TRUE(stream->Read(&reply)) << "what came before is answered";
+  EXPECT_FALSE(stream->Read(&reply));
+  EXPECT_TRUE(stream->Finish().ok());
 }
 
 TEST(LongInputTest, AMessageAtTheLimitReachesItsShard) {
