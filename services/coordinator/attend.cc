@@ -153,13 +153,12 @@ absl::StatusOr<GatherReply> Coordinator::Impl::GatherFrom(const ContextRoute& ro
   if (absl::Status status = shard::CheckGatherBytes(lines, reply.row_bytes); !status.ok()) {
     return status;
   }
-  reply.kv_rows.resize(lines * reply.row_bytes);
-  std::byte* line = reply.kv_rows.data();
+  reply.kv_rows.reserve(lines * reply.row_bytes);
   for (const std::vector<WinnerRow>& row : OrderedRows(*results, reply.row_bytes)) {
-    for (size_t i = 0; i < row.size(); ++i) {
-      std::memcpy(line + i * reply.row_bytes, row[i].bytes, reply.row_bytes);
+    for (const WinnerRow& winner : row) {
+      reply.kv_rows.append(reinterpret_cast<const char*>(winner.bytes), reply.row_bytes);
     }
-    line += reply.selection.top_k * reply.row_bytes;
+    reply.kv_rows.append((reply.selection.top_k - row.size()) * reply.row_bytes, '\0');
   }
   reply.stats.attend_us = final_stage.Lap();
   reply.stats.total_us = whole.Lap();

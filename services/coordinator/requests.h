@@ -125,7 +125,7 @@ struct SelectReply {
 struct GatherReply {
   Selection selection;
   size_t row_bytes = 0;
-  std::vector<std::byte> kv_rows;  // [T, top_k, row_bytes], zero past a row's end
+  std::string kv_rows;  // [T, top_k, row_bytes], zero past a row's end
   CallStats stats;
 };
 

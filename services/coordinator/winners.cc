@@ -116,10 +116,10 @@ std::vector<std::vector<WinnerRow>> OrderedRows(const std::vector<shard::AttendR
                                                 size_t row_bytes) {
   std::vector<std::vector<WinnerRow>> rows(results.front().winners.size());
   for (const shard::AttendResult& result : results) {
-    const std::byte* next = result.kv_rows.data();
+    const char* next = result.kv_rows.data();
     for (size_t row = 0; row < result.winners.size(); ++row) {
       for (const kernels::Candidate& winner : result.winners[row]) {
-        rows[row].push_back({winner, next});
+        rows[row].push_back({winner, reinterpret_cast<const std::byte*>(next)});
         next += row_bytes;
       }
     }

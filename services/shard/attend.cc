@@ -1,7 +1,6 @@
 #include "services/shard/attend.h"
 
 #include <algorithm>
-#include <cstring>
 #include <deque>
 #include <limits>
 #include <memory>
@@ -126,12 +125,10 @@ void Gather(const Profile& profile, const WinnerRows& found, AttendResult* resul
   const size_t row_bytes = profile.row_bytes();
   size_t count = 0;
   for (const auto& row : found.rows) count += row.size();
-  result->kv_rows.resize(count * row_bytes);
-  std::byte* to = result->kv_rows.data();
+  result->kv_rows.reserve(count * row_bytes);
   for (const auto& row : found.rows) {
     for (const Place& from : row) {
-      std::memcpy(to, from.host, row_bytes);
-      to += row_bytes;
+      result->kv_rows.append(reinterpret_cast<const char*>(from.host), row_bytes);
     }
   }
 }

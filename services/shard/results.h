@@ -76,7 +76,7 @@ struct SelectResult {
 struct AttendResult {
   std::vector<std::vector<kernels::Candidate>> winners;  // [T]; gather, or if asked for
   std::vector<uint32_t> counts;                          // [T] winners here
-  std::vector<std::byte> kv_rows;                        // gather: [sum of counts, row bytes]
+  std::string kv_rows;                                   // gather: [sum of counts, row bytes]
   std::vector<float> outputs;                            // push-down: [T, query_heads, latent_dim]
   std::vector<float> lse;                                // push-down: [T, query_heads]
   uint64_t cold_rows = 0;                                // rows that were not in memory's pages

@@ -43,7 +43,7 @@ void RemoteShardChannel::Start(const shard::Call& call, absl::Time deadline, Don
   stream_.Start(std::move(request), deadline,
                 [this, done = std::move(done)](absl::StatusOr<v1::ShardReply> reply) mutable {
                   absl::StatusOr<shard::Result> result =
-                      reply.ok() ? wire::ToResult(*reply)
+                      reply.ok() ? wire::ToResult(*std::move(reply))
                                  : absl::StatusOr<shard::Result>(reply.status());
                   NoteConnection(result.status());
                   done(std::move(result));

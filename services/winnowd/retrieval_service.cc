@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "services/winnowd/call.h"
 #include "services/wire/requests.h"
@@ -49,7 +50,7 @@ absl::Status RetrievalService::Answer(const v1::GatherRequest& request, absl::Ti
   absl::StatusOr<coordinator::Query> query = wire::ToQuery(request);
   if (!query.ok()) return query.status();
   absl::StatusOr<coordinator::GatherReply> answer = coordinator_.Gather(*query, deadline);
-  if (answer.ok()) wire::FromReply(*answer, reply);
+  if (answer.ok()) wire::FromReply(*std::move(answer), reply);
   return answer.status();
 }
 

@@ -101,7 +101,7 @@ v1::ShardReply ShardService::Answer(const v1::ShardRequest& request, absl::Time 
   reply.set_request_id(request.request_id());
   absl::StatusOr<shard::Result> result = Handle(request, received + timeout);
   LogRefusal(request, result.status());
-  wire::FromResult(result, &reply);
+  wire::FromResult(std::move(result), &reply);
   return reply;
 }
 

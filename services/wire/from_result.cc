@@ -1,3 +1,5 @@
+#include <utility>
+
 #include "services/wire/bytes.h"
 #include "services/wire/fields.h"
 #include "services/wire/profile.h"
@@ -89,11 +91,11 @@ void Fill(const shard::SelectResult& result, v1::ShardReply* reply) {
   message->set_score_us(result.score_us);
 }
 
-void Fill(const shard::AttendResult& result, v1::ShardReply* reply) {
+void Fill(shard::AttendResult&& result, v1::ShardReply* reply) {
   v1::ShardAttendResult* message = reply->mutable_attend();
   message->mutable_counts()->Assign(result.counts.begin(), result.counts.end());
   FillCandidates(result.winners, message);
-  SetBytes<std::byte>(result.kv_rows, message->mutable_kv_rows());
+  message->set_kv_rows(std::move(result.kv_rows));
   SetBytes<float>(result.outputs, message->mutable_outputs());
   SetBytes<float>(result.lse, message->mutable_lse());
   message->set_cold_rows(result.cold_rows);
@@ -122,9 +124,10 @@ void Fill(const shard::NamesResult& result, v1::ShardReply* reply) {
 
 }  // namespace
 
-void FromResult(const absl::StatusOr<shard::Result>& result, v1::ShardReply* message) {
+void FromResult(absl::StatusOr<shard::Result> result, v1::ShardReply* message) {
   if (result.ok()) {
-    std::visit([message](const auto& alternative) { Fill(alternative, message); }, *result);
+    std::visit([message](auto&& alternative) { Fill(std::move(alternative), message); },
+               *std::move(result));
     return;
   }
   SetStatus(result.status(), message);

@@ -3,6 +3,7 @@
 #include <bit>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "services/wire/bytes.h"
@@ -188,9 +189,9 @@ void FromReply(const coordinator::SelectReply& reply, v1::SelectReply* message) 
   FromStats(reply.stats, message->mutable_stats());
 }
 
-void FromReply(const coordinator::GatherReply& reply, v1::GatherReply* message) {
+void FromReply(coordinator::GatherReply reply, v1::GatherReply* message) {
   FromSelection(reply.selection, message->mutable_selection());
-  SetBytes<std::byte>(reply.kv_rows, message->mutable_kv_rows());
+  message->set_kv_rows(std::move(reply.kv_rows));
   FromStats(reply.stats, message->mutable_stats());
 }
 

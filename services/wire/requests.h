@@ -34,7 +34,7 @@ v1::ContextInfo FromListedContext(const coordinator::ContextInfo& info);
 v1::ContextInfo FromContextInfo(const coordinator::ContextInfo& info);
 void FromAppendReply(const coordinator::AppendReply& reply, v1::AppendEntriesReply* message);
 void FromReply(const coordinator::SelectReply& reply, v1::SelectReply* message);
-void FromReply(const coordinator::GatherReply& reply, v1::GatherReply* message);
+void FromReply(coordinator::GatherReply reply, v1::GatherReply* message);
 void FromReply(const coordinator::AttendReply& reply, v1::AttendReply* message);
 
 }  // namespace winnow::wire

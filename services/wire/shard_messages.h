@@ -15,12 +15,12 @@ void FromCall(const shard::Call& call, v1::ShardRequest* message);
 // parts do not fit together; what needs the context's profile is checked by the shard.
 absl::StatusOr<shard::Call> ToCall(const v1::ShardRequest& message);
 
-// Fills the result of a reply, or its status; tensors are copied.
-void FromResult(const absl::StatusOr<shard::Result>& result, v1::ShardReply* message);
+// Fills the result of a reply, or its status; tensors are copied, but KV rows are moved.
+void FromResult(absl::StatusOr<shard::Result> result, v1::ShardReply* message);
 
 // The result of a reply, or the status it carries. INTERNAL BAD_REPLY if its parts do not fit
-// together.
-absl::StatusOr<shard::Result> ToResult(const v1::ShardReply& message);
+// together. Tensors are copied, but KV rows are moved.
+absl::StatusOr<shard::Result> ToResult(v1::ShardReply message);
 
 }  // namespace winnow::wire
 

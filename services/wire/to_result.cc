@@ -110,7 +110,7 @@ absl::StatusOr<std::vector<float>> ReadFloats(const std::string& field) {
   return values;
 }
 
-absl::StatusOr<shard::Result> Read(const v1::ShardAttendResult& message) {
+absl::StatusOr<shard::Result> Read(v1::ShardAttendResult&& message) {
   shard::AttendResult result;
   result.counts.assign(message.counts().begin(), message.counts().end());
   // A list without winners looks like no list; it is read as the former, which nobody minds who did
@@ -126,8 +126,7 @@ absl::StatusOr<shard::Result> Read(const v1::ShardAttendResult& message) {
   absl::StatusOr<std::vector<float>> lse = ReadFloats(message.lse());
   if (!outputs.ok()) return outputs.status();
   if (!lse.ok()) return lse.status();
-  const std::span<const std::byte> rows = AsSpan(message.kv_rows());
-  result.kv_rows.assign(rows.begin(), rows.end());
+  result.kv_rows = std::move(*message.mutable_kv_rows());
   result.outputs = *std::move(outputs);
   result.lse = *std::move(lse);
   result.cold_rows = message.cold_rows();
@@ -175,7 +174,7 @@ absl::StatusOr<shard::Result> Read(const v1::ShardSnapshotResult& message) {
 
 }  // namespace
 
-absl::StatusOr<shard::Result> ToResult(const v1::ShardReply& message) {
+absl::StatusOr<shard::Result> ToResult(v1::ShardReply message) {
   if (message.code() != 0) return FromParts(message.code(), message.message(), message.error());
   switch (message.result_case()) {
     case v1::ShardReply::kPing:
@@ -189,7 +188,7 @@ absl::StatusOr<shard::Result> ToResult(const v1::ShardReply& message) {
     case v1::ShardReply::kSelect:
       return Read(message.select());
     case v1::ShardReply::kAttend:
-      return Read(message.attend());
+      return Read(std::move(*message.mutable_attend()));
     case v1::ShardReply::kTier:
       return Read(message.tier());
     case v1::ShardReply::kSnapshot:

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 
 #include "storage/error.h"
 #include "tests/support/local_cluster.h"
@@ -19,14 +20,13 @@ constexpr LayerKind kShared = LayerKind::kShared;
 constexpr uint32_t kEntries = 3 * kStripeEntries + 75;
 
 // [T, width, row bytes] of the selected positions, zero past a row's end.
-std::vector<std::byte> PaddedRows(const Sample& sample, const CandidateRows& rows, size_t width,
-                                  int layer) {
+std::string PaddedRows(const Sample& sample, const CandidateRows& rows, size_t width, int layer) {
   const size_t row_bytes = sample.profile()->row_bytes();
-  std::vector<std::byte> bytes(rows.size() * width * row_bytes);
+  std::string bytes(rows.size() * width * row_bytes, '\0');
   for (size_t t = 0; t < rows.size(); ++t) {
     for (size_t i = 0; i < rows[t].size(); ++i) {
       const auto from = sample.KvRow(layer, rows[t][i].position);
-      std::copy(from.begin(), from.end(), bytes.begin() + (t * width + i) * row_bytes);
+      std::memcpy(&bytes[(t * width + i) * row_bytes], from.data(), row_bytes);
     }
   }
   return bytes;

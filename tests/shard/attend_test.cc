@@ -39,12 +39,12 @@ class ShardAttendTest : public ::testing::Test {
     return call;
   }
 
-  std::vector<std::byte> RowsOf(const CandidateRows& winners, int layer) const {
-    std::vector<std::byte> bytes;
+  std::string RowsOf(const CandidateRows& winners, int layer) const {
+    std::string bytes;
     for (const auto& row : winners) {
       for (const Candidate& winner : row) {
         const auto from = shard_.sample.KvRow(layer, winner.position);
-        bytes.insert(bytes.end(), from.begin(), from.end());
+        bytes.append(reinterpret_cast<const char*>(from.data()), from.size());
       }
     }
     return bytes;

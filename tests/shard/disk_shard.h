@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 
 #include "tests/shard/test_shard.h"
@@ -65,11 +66,11 @@ class DiskShardTest : public ::testing::Test {
     for (const auto& row : expected) call.thresholds.push_back(row.back());
     const auto gathered = shard_.Attend(call);
     ASSERT_TRUE(gathered.ok()) << gathered.status();
-    const std::byte* at = gathered->kv_rows.data();
+    const char* at = gathered->kv_rows.data();
     for (const auto& row : expected) {
       for (const kernels::Candidate& winner : row) {
         const auto from = shard_.sample.KvRow(layer, winner.position);
-        ASSERT_TRUE(std::equal(from.begin(), from.end(), at)) << "position " << winner.position;
+        ASSERT_EQ(std::memcmp(from.data(), at, from.size()), 0) << "position " << winner.position;
         at += from.size();
       }
     }

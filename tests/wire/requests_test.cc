@@ -5,6 +5,7 @@
 
 #include <limits>
 
+#include "services/wire/shard_messages.h"
 #include "storage/error.h"
 #include "tests/wire/samples.h"
 
@@ -204,12 +205,26 @@ TEST(Replies, AnAttentionTellsItsRowsWithoutItsSelection) {
   EXPECT_EQ(message.selection().scores(), "");
 }
 
+TEST(Replies, AGathersRowsAreNotCopied) {
+  std::string rows(1000, 'x');
+  const char* held = rows.data();
+  v1::ShardReply answer;
+  FromResult(shard::AttendResult{.kv_rows = std::move(rows)}, &answer);
+  EXPECT_EQ(answer.attend().kv_rows().data(), held);
+  const absl::StatusOr<shard::Result> result = ToResult(std::move(answer));
+  EXPECT_EQ(std::get<shard::AttendResult>(*result).kv_rows.data(), held);
+  coordinator::GatherReply reply{.kv_rows = std::string(1000, 'x')};
+  held = reply.kv_rows.data();
+  v1::GatherReply message;
+  FromReply(std::move(reply), &message);
+  EXPECT_EQ(message.kv_rows().data(), held);
+}
+
 TEST(Replies, AGatherBringsItsRows) {
   v1::GatherReply message;
-  FromReply(coordinator::GatherReply{.selection = TwoRows(),
-                                     .row_bytes = 1,
-                                     .kv_rows = {std::byte{8}, std::byte{9}, std::byte{0}}},
-            &message);
+  FromReply(
+      coordinator::GatherReply{.selection = TwoRows(), .row_bytes = 1, .kv_rows = Bytes({8, 9, 0})},
+      &message);
   EXPECT_EQ(message.kv_rows(), Bytes({8, 9, 0}));
   EXPECT_EQ(message.selection().rows(), 2u);
 }

@@ -107,12 +107,14 @@ Answer ServedContext::Ask(const QueryWalk& query, int layer) {
 }
 
 std::vector<std::byte> ServedContext::Gather(const Answer& answer, int layer) {
-  return Call<shard::AttendResult>(shard::Attend{.selection_id = answer.selection_id,
-                                                 .context_id = kContext,
-                                                 .incarnation = incarnation_,
-                                                 .layer = static_cast<uint32_t>(layer),
-                                                 .path = shard::AttendPath::kGather})
-      .kv_rows;
+  const auto gathered =
+      Call<shard::AttendResult>(shard::Attend{.selection_id = answer.selection_id,
+                                              .context_id = kContext,
+                                              .incarnation = incarnation_,
+                                              .layer = static_cast<uint32_t>(layer),
+                                              .path = shard::AttendPath::kGather});
+  const auto rows = std::as_bytes(std::span(gathered.kv_rows));
+  return {rows.begin(), rows.end()};
 }
 
 void ServedContext::Spill(bool index, bool kv) {
