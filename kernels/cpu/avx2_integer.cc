@@ -54,10 +54,11 @@ struct MxFp4Tile {
 
 // As CpuVariant::score_page wants them.
 void StoreScores(__m256 scores, float* to) {
-  // Adding zero turns -0 into 0.
-  const __m256 sum = _mm256_add_ps(scores, _mm256_setzero_ps());
-  const __m256 is_nan = _mm256_cmp_ps(sum, sum, _CMP_UNORD_Q);
-  _mm256_storeu_ps(to, _mm256_blendv_ps(sum, _mm256_set1_ps(-__builtin_inff()), is_nan));
+  // Not by adding 0, which the compiler may fuse with the product before it.
+  const __m256 is_zero = _mm256_cmp_ps(scores, _mm256_setzero_ps(), _CMP_EQ_OQ);
+  const __m256 is_nan = _mm256_cmp_ps(scores, scores, _CMP_UNORD_Q);
+  const __m256 cleared = _mm256_andnot_ps(is_zero, scores);
+  _mm256_storeu_ps(to, _mm256_blendv_ps(cleared, _mm256_set1_ps(-__builtin_inff()), is_nan));
 }
 
 // Words [dim / 4, 16 entries] of four int8 to words of two int16: of the first and third dim, then
