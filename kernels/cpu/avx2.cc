@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "kernels/cpu/avx2_integer.h"
 #include "kernels/cpu/avx2_sieve.h"
@@ -60,11 +61,17 @@ size_t PreparedBytes(const ScoreQuery& query) {
   return FloatsAt(query) + (query.format == KeyFormat::kInt8 ? 0 : FloatQueryBytes(query));
 }
 
-void Prepare(const ScoreQuery& query, std::byte* prepared) {
-  if (avx2_integer::Suits(query.format)) avx2_integer::Prepare(query, prepared);
+void PrepareRow(const ScoreQuery& query, int row, std::byte* prepared) {
+  if (avx2_integer::Suits(query.format)) avx2_integer::PrepareRow(query, row, prepared);
   if (query.format == KeyFormat::kInt8) return;
-  if (query.format == KeyFormat::kMxFp4 && CountLargeScales(query, prepared) == 0) return;
-  PrepareFloatQuery(query, prepared + FloatsAt(query));
+  std::byte* const floats = prepared + FloatsAt(query);
+  if (query.format == KeyFormat::kMxFp4 && !HasLargeScales(query, prepared, row)) {
+    // Multiplied beside rows that have large scales, for scores that are not kept.
+    const size_t row_bytes = FloatQueryBytes(query) / query.rows;
+    std::memset(floats + row * row_bytes, 0, row_bytes);
+    return;
+  }
+  PrepareFloatQueryRow(query, row, floats);
 }
 
 size_t ScratchBytes(const ScoreQuery& query) {
@@ -102,7 +109,7 @@ const CpuVariant& Avx2Variant() {
       .name = "avx2",
       .runs_here = RunsHere,
       .prepared_bytes = PreparedBytes,
-      .prepare = Prepare,
+      .prepare_row = PrepareRow,
       .enter = nullptr,
       .leave = nullptr,
       .score_scratch_bytes = ScratchBytes,

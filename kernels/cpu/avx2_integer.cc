@@ -73,10 +73,10 @@ void WidenBlock(const std::byte* bytes, int dim, std::byte* words) {
   }
 }
 
-void PrepareInt8(const ScoreQuery& query, std::byte* prepared) {
-  const size_t values = size_t{1} * query.rows * query.heads * query.dim;
+void PrepareInt8Row(const ScoreQuery& query, int row, std::byte* prepared) {
+  const size_t values = size_t{1} * query.heads * query.dim;
   constexpr int kOrder[] = {0, 2, 1, 3};  // as WidenBlock leaves dims
-  for (size_t i = 0; i < values; ++i) {
+  for (size_t i = row * values; i < (row + 1) * values; ++i) {
     const auto value = static_cast<int16_t>(
         static_cast<int8_t>(query.queries[i / 4 * 4 + static_cast<size_t>(kOrder[i % 4])]));
     std::memcpy(prepared + i * sizeof value, &value, sizeof value);
@@ -154,9 +154,9 @@ size_t PreparedBytes(const ScoreQuery& query) {
   return size_t{1} * query.rows * query.heads * query.dim * sizeof(int16_t);
 }
 
-void Prepare(const ScoreQuery& query, std::byte* prepared) {
-  if (query.format == KeyFormat::kMxFp4) return PrepareMxFp4(query, prepared);
-  PrepareInt8(query, prepared);
+void PrepareRow(const ScoreQuery& query, int row, std::byte* prepared) {
+  if (query.format == KeyFormat::kMxFp4) return PrepareMxFp4Row(query, row, prepared);
+  PrepareInt8Row(query, row, prepared);
 }
 
 size_t ScoreScratchBytes(const ScoreQuery& query) {

@@ -14,7 +14,7 @@ namespace winnow::kernels::avx2_integer {
 bool Suits(KeyFormat format);
 
 size_t PreparedBytes(const ScoreQuery& query);
-void Prepare(const ScoreQuery& query, std::byte* prepared);
+void PrepareRow(const ScoreQuery& query, int row, std::byte* prepared);
 size_t ScoreScratchBytes(const ScoreQuery& query);
 
 // Of MXFP4 queries, scores of rows with large scales (HasLargeScales) are worth nothing.

@@ -59,7 +59,7 @@ const CpuVariant& Avx512Variant() {
       .name = "avx512",
       .runs_here = RunsHere,
       .prepared_bytes = FloatQueryBytes,
-      .prepare = PrepareFloatQuery,
+      .prepare_row = PrepareFloatQueryRow,
       .enter = nullptr,
       .leave = nullptr,
       .score_scratch_bytes = ScoreScratchBytes,

@@ -21,7 +21,7 @@ const CpuVariant& Avx512Bf16Variant() {
       .name = "avx512_bf16",
       .runs_here = avx512_bf16::RunsHere,
       .prepared_bytes = avx512_bf16::PreparedBytes,
-      .prepare = avx512_bf16::Prepare,
+      .prepare_row = avx512_bf16::PrepareRow,
       .enter = nullptr,
       .leave = nullptr,
       .score_scratch_bytes = avx512_bf16::ScoreScratchBytes,

@@ -19,7 +19,7 @@ namespace avx512_bf16 {
 inline constexpr int kInt8Offset = 128;
 
 size_t PreparedBytes(const ScoreQuery& query);
-void Prepare(const ScoreQuery& query, std::byte* prepared);
+void PrepareRow(const ScoreQuery& query, int row, std::byte* prepared);
 size_t ScoreScratchBytes(const ScoreQuery& query);
 void ScorePage(const ScoreQuery& query, const std::byte* prepared, const PageTurn& turn,
                std::byte* scratch, float* scores);

@@ -22,23 +22,23 @@ size_t PreparedBytes(const ScoreQuery& query) {
   return 0;
 }
 
-void Prepare(const ScoreQuery& query, std::byte* prepared) {
-  const size_t values = size_t{1} * query.rows * query.heads * query.dim;
-  switch (query.format) {
-    case KeyFormat::kFp8E4M3:
-      for (size_t i = 0; i < values; ++i) {
-        const uint16_t value = E4m3ToBf16(static_cast<uint8_t>(query.queries[i]));
-        std::memcpy(prepared + 2 * i, &value, sizeof value);
-      }
-      return;
-    case KeyFormat::kBf16:
-      std::memcpy(prepared, query.queries, 2 * values);
-      return;
-    case KeyFormat::kInt8:
-      for (size_t i = 0; i < values; ++i) prepared[i] = query.queries[i] ^ std::byte{0x80};
-      return;
-    case KeyFormat::kMxFp4:
-      return PrepareMxFp4(query, prepared);
+void PrepareRow(const ScoreQuery& query, int row, std::byte* prepared) {
+  if (query.format == KeyFormat::kMxFp4) return PrepareMxFp4Row(query, row, prepared);
+  const size_t values = size_t{1} * query.heads * query.dim;
+  const std::byte* const from =
+      query.queries + row * query.heads * QueryBytes(query.format, query.dim);
+  if (query.format == KeyFormat::kInt8) {
+    for (size_t i = 0; i < values; ++i) prepared[row * values + i] = from[i] ^ std::byte{0x80};
+    return;
+  }
+  std::byte* const to = prepared + row * values * sizeof(uint16_t);
+  if (query.format == KeyFormat::kBf16) {
+    std::memcpy(to, from, values * sizeof(uint16_t));
+    return;
+  }
+  const uint16_t* const value_of = E4m3Bf16Values();
+  for (size_t i = 0; i < values; ++i) {
+    std::memcpy(to + 2 * i, &value_of[static_cast<uint8_t>(from[i])], sizeof(uint16_t));
   }
 }
 

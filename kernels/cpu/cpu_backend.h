@@ -28,9 +28,10 @@ struct CpuVariant {
   std::string_view name;
   bool (*runs_here)();
 
-  // Bytes, and the making of, what the variant wants of a query; made once per call.
+  // Bytes, and the making of, what the variant wants of a query; made once per call, row by row in
+  // any order and by several threads at once.
   size_t (*prepared_bytes)(const ScoreQuery& query);
-  void (*prepare)(const ScoreQuery& query, std::byte* prepared);
+  void (*prepare_row)(const ScoreQuery& query, int row, std::byte* prepared);
 
   // Around the pages that a thread scores in one go; null where there is nothing to do.
   void (*enter)(const ScoreQuery& query);

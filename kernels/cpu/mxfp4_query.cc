@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "kernels/reference/formats.h"
+#include "kernels/cpu/prepare.h"
 
 namespace winnow::kernels {
 
@@ -17,20 +17,18 @@ MxFp4Layout::MxFp4Layout(const ScoreQuery& query) {
   bytes = large_scales_at + query.rows * sizeof(uint32_t);
 }
 
-void PrepareMxFp4(const ScoreQuery& query, std::byte* prepared) {
-  const int heads = query.rows * query.heads;
+void PrepareMxFp4Row(const ScoreQuery& query, int row, std::byte* prepared) {
   const int blocks = query.dim / 32;
   const size_t query_bytes = QueryBytes(query.format, query.dim);
   const MxFp4Layout layout(query);
   auto* exponents = reinterpret_cast<float*>(prepared + layout.exponents_at);
   auto* factors = reinterpret_cast<float*>(prepared + layout.factors_at);
-  auto* has_large_scales = reinterpret_cast<uint32_t*>(prepared + layout.large_scales_at);
-  std::fill_n(has_large_scales, query.rows, 0);
-  for (int head = 0; head < heads; ++head) {
+  bool has_large_scales = false;
+  for (int head = row * query.heads; head < (row + 1) * query.heads; ++head) {
     const auto* codes = reinterpret_cast<const uint8_t*>(query.queries) + head * query_bytes;
     std::byte* values = prepared + size_t{1} * head * query.dim;
     for (int d = 0; d < query.dim; ++d) {
-      const float value = DecodeE2m1(d % 2 == 0 ? codes[d / 2] & 0xf : codes[d / 2] >> 4);
+      const float value = kE2m1Values[d % 2 == 0 ? codes[d / 2] & 0xf : codes[d / 2] >> 4];
       values[d] = static_cast<std::byte>(static_cast<int>(2 * value) + kE2m1Offset);
     }
     for (int b = 0; b < blocks; ++b) {
@@ -39,9 +37,10 @@ void PrepareMxFp4(const ScoreQuery& query, std::byte* prepared) {
       const float factor = std::ldexp(1.0f, exponent + 127 + kMxFp4Shift);
       exponents[head * blocks + b] = static_cast<float>(exponent);
       factors[head * blocks + b] = factor;
-      if (!std::isfinite(factor)) has_large_scales[head / query.heads] = 1;
+      has_large_scales |= !std::isfinite(factor);
     }
   }
+  reinterpret_cast<uint32_t*>(prepared + layout.large_scales_at)[row] = has_large_scales ? 1 : 0;
 }
 
 bool HasLargeScales(const ScoreQuery& query, const std::byte* prepared, int row) {

@@ -31,7 +31,7 @@ struct MxFp4Layout {
 };
 
 //   prepared  MxFp4Layout::bytes
-void PrepareMxFp4(const ScoreQuery& query, std::byte* prepared);
+void PrepareMxFp4Row(const ScoreQuery& query, int row, std::byte* prepared);
 
 // Whether a factor of a row of the query is not finite, so that its exponents must be used.
 bool HasLargeScales(const ScoreQuery& query, const std::byte* prepared, int row);

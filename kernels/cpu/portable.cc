@@ -1,11 +1,9 @@
-#include <array>
 #include <cstddef>
 #include <cstdint>
 
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/prepare.h"
 #include "kernels/cpu/rows_ahead.h"
-#include "kernels/reference/formats.h"
 
 namespace winnow::kernels {
 namespace {
@@ -18,24 +16,17 @@ constexpr int kLogitVectors = 4;
 constexpr int kOutputHeads = 4;
 constexpr int kOutputVectors = 2;
 
-float Fp8Value(uint8_t code) {
-  static const std::array<float, 256> table = [] {
-    std::array<float, 256> values;
-    for (int i = 0; i < 256; ++i) values[i] = DecodeE4m3(static_cast<uint8_t>(i));
-    return values;
-  }();
-  return table[code];
-}
-
 void DecodeFp8Pairs(const uint8_t* pairs, float* even, float* odd) {
+  const float* const value_of = E4m3Values();
   for (int lane = 0; lane < 16; ++lane) {
-    even[lane] = Fp8Value(pairs[2 * lane]);
-    odd[lane] = Fp8Value(pairs[2 * lane + 1]);
+    even[lane] = value_of[pairs[2 * lane]];
+    odd[lane] = value_of[pairs[2 * lane + 1]];
   }
 }
 
 void DecodeFp8(const uint8_t* codes, int count, float* values) {
-  for (int i = 0; i < count; ++i) values[i] = Fp8Value(codes[i]);
+  const float* const value_of = E4m3Values();
+  for (int i = 0; i < count; ++i) values[i] = value_of[codes[i]];
 }
 
 #include "kernels/cpu/vector_kernels.inc"
@@ -49,7 +40,7 @@ const CpuVariant& PortableVariant() {
       .name = "portable",
       .runs_here = RunsHere,
       .prepared_bytes = FloatQueryBytes,
-      .prepare = PrepareFloatQuery,
+      .prepare_row = PrepareFloatQueryRow,
       .enter = nullptr,
       .leave = nullptr,
       .score_scratch_bytes = ScoreScratchBytes,

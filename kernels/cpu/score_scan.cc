@@ -81,13 +81,9 @@ class Scan {
     for (Worker& worker : memory_.workers) worker.used = false;
     prepared_ = memory_.prepared.Get(variant.prepared_bytes(query_));
     if (sieve_ != nullptr) ReserveSieve();
-    // The query as a whole, then each row for the sieve and what passes it.
-    pool.ParallelFor(sieve_ == nullptr ? 1 : 1 + query_.rows, [this](int task, int worker) {
-      if (task == 0) {
-        variant_.prepare(query_, prepared_);
-      } else {
-        PrepareRow(task - 1, &memory_.workers[worker]);
-      }
+    pool.ParallelFor(query_.rows, [this](int row, int worker) {
+      variant_.prepare_row(query_, row, prepared_);
+      if (sieve_ != nullptr) PrepareToSieve(row, &memory_.workers[worker]);
     });
   }
 
@@ -152,10 +148,13 @@ class Scan {
     while (memory_.floors.size() < static_cast<size_t>(query_.rows)) memory_.floors.emplace_back();
   }
 
-  void PrepareRow(int row, Worker* worker) {
+  // A row for the sieve and what passes it.
+  void PrepareToSieve(int row, Worker* worker) {
     std::byte* scratch = worker->sieve_scratch.Get(sieve_->prepare_scratch_bytes(query_));
     sieve_->prepare_row(query_, row, sieve_prepared_, scratch);
-    if (query_.rows > 1) variant_.prepare(RowOf(query_, row), rows_prepared_ + row * row_bytes_);
+    if (query_.rows > 1) {
+      variant_.prepare_row(RowOf(query_, row), 0, rows_prepared_ + row * row_bytes_);
+    }
     memory_.floors[row].Reset(params_.k);
   }
 

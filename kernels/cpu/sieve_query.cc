@@ -19,10 +19,11 @@ float Nearest(float x) {
 
 // A head's values; returns the step of their levels.
 float DecodeE4m3Head(std::span<const uint8_t> codes, int extra_bits, float* values) {
+  const float* const value_of = E4m3Values();
   int exponent = 1;
   for (size_t d = 0; d < codes.size(); ++d) {
     exponent = std::max(exponent, E4m3Exponent(codes[d]));
-    values[d] = E4m3ToFloat(codes[d]);
+    values[d] = value_of[codes[d]];
   }
   return E4m3Step(exponent, extra_bits);
 }
@@ -32,7 +33,7 @@ float DecodeMxFp4Head(std::span<const uint8_t> head, int dim, int extra_bits, fl
   const std::span<const uint8_t> scales = head.subspan(dim / 2);
   for (int d = 0; d < dim; ++d) {
     const uint8_t code = head[d / 2];
-    values[d] = DecodeE2m1(d % 2 == 0 ? code & 0xf : code >> 4) * Ue8m0ToFloat(scales[d / 32]);
+    values[d] = kE2m1Values[d % 2 == 0 ? code & 0xf : code >> 4] * Ue8m0ToFloat(scales[d / 32]);
   }
   return MxFp4Step(*std::ranges::max_element(scales), extra_bits);
 }

@@ -177,7 +177,7 @@ struct CountingSieve {
   static bool Yes() { return true; }
   static bool Suits(const ScoreQuery&) { return true; }
   static void PrepareRow(const ScoreQuery& query, int row, std::byte* prepared, std::byte*) {
-    if (row == 0) PortableVariant().prepare(query, prepared);  // all rows
+    PortableVariant().prepare_row(query, row, prepared);
   }
   static void Bound(const ScoreQuery& query, const std::byte* prepared, const PageTurn& turn,
                     std::byte* scratch, float* bounds) {
