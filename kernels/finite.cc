@@ -39,10 +39,26 @@ bool AnyBadFp32(const uint8_t* values, size_t count) {
   return bad != 0;
 }
 
-bool AnyBadUe8m0(const uint8_t* scales, size_t count) {
+// Of the values of a block; see layout.h.
+bool AnyBadE2m1(const uint8_t* pairs, uint8_t scale) {
+  if (scale == 0xff) return true;
+  // 3 and 1.5 are the largest that are finite once they are multiplied by 2^126 and 2^127.
+  const int largest = scale == 0xfe ? 3 : 5;
   uint8_t bad = 0;
-  for (size_t i = 0; i < count; ++i) bad |= static_cast<uint8_t>(scales[i] == 0xff);
+  for (int i = 0; i < 16; ++i) {
+    bad |= static_cast<uint8_t>((pairs[i] & 7) > largest) |
+           static_cast<uint8_t>((pairs[i] >> 4 & 7) > largest);
+  }
   return bad != 0;
+}
+
+bool AnyBadMxFp4(const uint8_t* key, int dim) {
+  constexpr uint8_t kAlwaysFinite = 0xfc;
+  const uint8_t* scales = key + dim / 2;
+  for (int block = 0; block < dim / 32; ++block) {
+    if (scales[block] > kAlwaysFinite && AnyBadE2m1(key + 16 * block, scales[block])) return true;
+  }
+  return false;
 }
 
 bool BadKey(KeyFormat format, int dim, const uint8_t* key, bool with_fp32_scale) {
@@ -51,7 +67,7 @@ bool BadKey(KeyFormat format, int dim, const uint8_t* key, bool with_fp32_scale)
     case KeyFormat::kFp8E4M3:
       return AnyBadE4m3(key, dim) || (with_fp32_scale && AnyBadFp32(scales, 1));
     case KeyFormat::kMxFp4:
-      return AnyBadUe8m0(scales, KeyScaleBytes(format, dim));
+      return AnyBadMxFp4(key, dim);
     case KeyFormat::kBf16:
       return AnyBadBf16(key, dim);
     case KeyFormat::kInt8:

@@ -61,7 +61,8 @@ void ExtractKeys(KeyFormat format, int dim, const std::byte* page, int first, in
                  std::byte* keys);
 
 // Index of the first entry that holds a NaN or an infinity (in a code or a scale), or -1.
-// A UE8M0 scale of 255 is NaN.
+// A UE8M0 scale of 255 is NaN. MXFP4 values that fp32 does not hold are infinite: 4 and 6 where the
+// scale is 253, 2 to 6 where it is 254.
 int64_t FirstNonFiniteKey(KeyFormat format, int dim, std::span<const std::byte> keys);
 int64_t FirstNonFiniteRow(RowFormat format, int latent_dim, int rope_dim,
                           std::span<const std::byte> rows);

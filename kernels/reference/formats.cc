@@ -39,7 +39,7 @@ float DecodeBf16(const std::byte* value) {
   return result;
 }
 
-void DecodeCodes(KeyFormat format, int dim, const std::byte* codes, float* values) {
+void DecodeCodes(KeyFormat format, int dim, const std::byte* codes, double* values) {
   for (int d = 0; d < dim; ++d) {
     switch (format) {
       case KeyFormat::kFp8E4M3:
@@ -47,7 +47,7 @@ void DecodeCodes(KeyFormat format, int dim, const std::byte* codes, float* value
         break;
       case KeyFormat::kMxFp4: {
         const auto pair = static_cast<uint8_t>(codes[d / 2]);
-        values[d] = DecodeE2m1(d % 2 == 0 ? pair & 0xf : pair >> 4) *
+        values[d] = double{DecodeE2m1(d % 2 == 0 ? pair & 0xf : pair >> 4)} *
                     DecodeUe8m0(static_cast<uint8_t>(codes[dim / 2 + d / 32]));
         break;
       }
@@ -55,7 +55,7 @@ void DecodeCodes(KeyFormat format, int dim, const std::byte* codes, float* value
         values[d] = DecodeBf16(codes + 2 * d);
         break;
       case KeyFormat::kInt8:
-        values[d] = static_cast<float>(static_cast<int8_t>(codes[d]));
+        values[d] = static_cast<int8_t>(codes[d]);
         break;
     }
   }

@@ -21,8 +21,8 @@ float DecodeUe8m0(uint8_t code);
 float DecodeBf16(const std::byte* value);
 
 // One key or query head into `values` [dim]. The fp32 scale that ends an fp8 or int8 key is not
-// applied; MXFP4's block scales are.
-void DecodeCodes(KeyFormat format, int dim, const std::byte* codes, float* values);
+// applied; MXFP4's block scales are, which fp32 could not hold of all codes.
+void DecodeCodes(KeyFormat format, int dim, const std::byte* codes, double* values);
 
 // The fp32 scale of a key; 1 where the format has none.
 float DecodeKeyScale(KeyFormat format, int dim, const std::byte* key);

@@ -11,14 +11,15 @@ namespace {
 
 constexpr double kMinusInfinity = -std::numeric_limits<double>::infinity();
 
-double Dot(const float* a, const float* b, int count) {
+template <typename T>
+double Dot(const T* a, const T* b, int count) {
   double sum = 0;
   for (int i = 0; i < count; ++i) sum += static_cast<double>(a[i]) * b[i];
   return sum;
 }
 
 // queries: [heads, dim] of one query row; key: [dim].
-float Score(const float* queries, const float* weights, int heads, int dim, const float* key,
+float Score(const double* queries, const float* weights, int heads, int dim, const double* key,
             float key_scale) {
   double sum = 0;
   for (int head = 0; head < heads; ++head) {
@@ -39,14 +40,14 @@ class Reference final : public Backend {
     const ScoreQuery& q = params.query;
     const size_t query_bytes = QueryBytes(q.format, q.dim);
     const size_t key_bytes = KeyBytes(q.format, q.dim);
-    std::vector<float> queries(static_cast<size_t>(q.rows) * q.heads * q.dim);
+    std::vector<double> queries(static_cast<size_t>(q.rows) * q.heads * q.dim);
     for (int i = 0; i < q.rows * q.heads; ++i) {
       DecodeCodes(q.format, q.dim, q.queries + i * query_bytes, &queries[size_t{1} * i * q.dim]);
     }
     result->selected.assign(q.rows, {});
     result->complete = false;
     std::vector<std::byte> keys(kPageEntries * key_bytes);
-    std::vector<float> key(q.dim);
+    std::vector<double> key(q.dim);
     for (const KeyPage& page : params.pages) {
       if (params.cancelled != nullptr && params.cancelled->load()) return;
       ExtractKeys(q.format, q.dim, page.keys, 0, static_cast<int>(page.entries), keys.data());

@@ -1,8 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 
 #include "kernels/layout.h"
+#include "kernels/reference/formats.h"
 #include "tests/kernels/random_data.h"
 
 namespace winnow::kernels {
@@ -42,6 +44,24 @@ TEST(NonFinite, IsFoundInEveryPartOfAKey) {
   std::vector<std::byte> bf16 = random.Keys(KeyFormat::kBf16, 64, 4);
   PutBf16(-kInf, &bf16[1 * 128 + 126]);
   EXPECT_EQ(FirstNonFiniteKey(KeyFormat::kBf16, 64, bf16), 1);
+}
+
+// Whether a value is held depends on its block's scale.
+TEST(NonFinite, IsWhatFp32DoesNotHoldOfMxFp4) {
+  for (int scale = 0; scale < 256; ++scale) {
+    for (int code = 0; code < 16; ++code) {
+      std::vector<std::byte> keys(2 * 34);
+      keys[34 + 20] = static_cast<std::byte>(code << 4);
+      keys[34 + 33] = static_cast<std::byte>(scale);
+      const float value =
+          DecodeE2m1(static_cast<uint8_t>(code)) * DecodeUe8m0(static_cast<uint8_t>(scale));
+      const int64_t expected = std::isfinite(value) ? -1 : 1;
+      EXPECT_EQ(FirstNonFiniteKey(KeyFormat::kMxFp4, 64, keys), expected) << scale << " " << code;
+      EXPECT_EQ(FirstNonFiniteQuery(KeyFormat::kMxFp4, 64, keys), expected) << scale << " " << code;
+      keys[34 + 20] = static_cast<std::byte>(code);
+      EXPECT_EQ(FirstNonFiniteKey(KeyFormat::kMxFp4, 64, keys), expected) << scale << " " << code;
+    }
+  }
 }
 
 TEST(NonFinite, IsFoundInEveryPartOfARow) {

@@ -122,6 +122,14 @@ TEST(Formats, DecodeTheirExtremes) {
   EXPECT_EQ(DecodeE2m1(0x9), -0.5f);
   EXPECT_EQ(DecodeUe8m0(127), 1.0f);
   EXPECT_EQ(DecodeUe8m0(0), 0x1p-127f);
+  std::vector<std::byte> mxfp4(17);
+  mxfp4[0] = std::byte{0x7f};
+  mxfp4[16] = std::byte{254};
+  double values[32];
+  DecodeCodes(KeyFormat::kMxFp4, 32, mxfp4.data(), values);
+  EXPECT_EQ(values[0], -6 * 0x1p127);
+  EXPECT_EQ(values[1], 6 * 0x1p127);
+  EXPECT_EQ(values[2], 0);
 }
 
 }  // namespace

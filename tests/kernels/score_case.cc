@@ -68,7 +68,7 @@ void MakeNormal(RandomData& random, int dim, size_t key_bytes, std::vector<std::
 }  // namespace
 
 double ScoreBound(const ScoreCase& c, size_t position, int row) {
-  std::vector<float> key(c.dim), query(c.dim);
+  std::vector<double> key(c.dim), query(c.dim);
   const std::byte* bytes = &c.keys[position * KeyBytes(c.format, c.dim)];
   DecodeCodes(c.format, c.dim, bytes, key.data());
   double sum = 0;
@@ -77,13 +77,11 @@ double ScoreBound(const ScoreCase& c, size_t position, int row) {
     const int q = row * c.heads + head;
     DecodeCodes(c.format, c.dim, &c.queries[q * QueryBytes(c.format, c.dim)], query.data());
     double magnitude = 0;
-    for (int d = 0; d < c.dim; ++d) magnitude += std::abs(double{query[d]} * key[d]);
+    for (int d = 0; d < c.dim; ++d) magnitude += std::abs(query[d] * key[d]);
     sum += std::abs(double{c.weights[q]}) * magnitude;
     if (c.format != KeyFormat::kBf16) continue;
     double flushed = 2.0 * c.dim;
-    for (int d = 0; d < c.dim; ++d) {
-      flushed += std::abs(double{query[d]}) + std::abs(double{key[d]});
-    }
+    for (int d = 0; d < c.dim; ++d) flushed += std::abs(query[d]) + std::abs(key[d]);
     flush_slack += std::abs(double{c.weights[q]}) * std::ldexp(flushed, -126);
   }
   const double scale = std::abs(DecodeKeyScale(c.format, c.dim, bytes));
