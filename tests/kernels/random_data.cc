@@ -97,7 +97,7 @@ PagedKeys::PagedKeys(KeyFormat format, int dim, const std::vector<std::byte>& ke
     : page_bytes_(KeyPageBytes(format, dim)),
       entries_(keys.size() / KeyBytes(format, dim)),
       pages_((entries_ + kPageEntries - 1) / kPageEntries),
-      memory_(pages_ * page_bytes_ + 64) {
+      memory_(pages_ * page_bytes_ + 64, std::byte{0xff}) {
   base_ = memory_.data() + (64 - reinterpret_cast<uintptr_t>(memory_.data()) % 64) % 64;
   for (size_t first = 0; first < entries_; first += kPageEntries) {
     const size_t count = std::min<size_t>(kPageEntries, entries_ - first);

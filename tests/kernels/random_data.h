@@ -39,7 +39,8 @@ class RandomData {
   std::mt19937_64 random_;
 };
 
-// Keys arranged in pages, aligned as the kernels want them.
+// Keys arranged in pages, aligned as the kernels want them. Entries that a page does not hold have
+// NaN for codes and scales, where the format has one.
 class PagedKeys {
  public:
   PagedKeys(KeyFormat format, int dim, const std::vector<std::byte>& keys);

@@ -29,8 +29,8 @@ class SieveTest : public testing::TestWithParam<const CpuVariant*> {
 
   // Scores of all entries.
   static std::vector<float> ScoresOf(const Backend& backend, const ScoreCase& c);
-  // Bounds of them, from pages whose other entries are garbage, and of which some are made ready in
-  // the turn before.
+  // Bounds of them, from pages whose other entries are NaN, and of which some are made ready in the
+  // turn before.
   std::vector<float> BoundsOf(const ScoreCase& c);
   void ExpectNoScoreAboveItsBound(std::span<const Backend* const> backends, const ScoreCase& c);
   // So many entries whose bounds reach the 40th best score.

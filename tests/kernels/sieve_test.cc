@@ -67,21 +67,23 @@ TEST_P(SieveTest, NoScoreOfInt8IsAboveItsBound) {
   }
 }
 
-// One head and one key whose small values all lose as much in the same direction.
+// One head and a page of one key whose small values all lose as much in the same direction.
 TEST_P(SieveTest, ABoundIsMetWhereAllLossesAddUp) {
   const std::byte one{0x38}, largest{0x7e}, lost{0x59};  // 1, 448 and 18
   for (const bool in_key : {false, true}) {
-    ScoreCase c = RandomScoreCase(random_, KeyFormat::kFp8E4M3, 128, 1, 1, 1, 1);
-    std::fill_n(c.keys.begin(), 128, in_key ? lost : one);
-    std::fill_n(c.queries.begin(), 128, in_key ? one : lost);
-    (in_key ? c.keys : c.queries)[5] = largest;
+    ScoreCase c = RandomScoreCase(random_, KeyFormat::kFp8E4M3, 128, 1, 1, kPageEntries, 1);
+    std::ranges::fill(c.keys, in_key ? lost : one);
+    std::ranges::fill(c.queries, in_key ? one : lost);
+    if (!in_key) c.queries[5] = largest;
+    for (size_t i = 5; in_key && i < c.keys.size(); i += 132) c.keys[i] = largest;
     c.weights = {1};
     SetScales(&c, 1);
     constexpr float kScore = 448 + 127 * 18;
-    ASSERT_EQ(ScoresOf(plain(), c), std::vector<float>{kScore});
-    const float bound = BoundsOf(c)[0];
-    EXPECT_GE(bound, kScore);
-    EXPECT_LE(bound, kScore * 1.02f);
+    ASSERT_EQ(ScoresOf(plain(), c), std::vector<float>(kPageEntries, kScore));
+    for (const float bound : BoundsOf(c)) {
+      EXPECT_GE(bound, kScore);
+      EXPECT_LE(bound, kScore * 1.02f);
+    }
   }
 }
 
