@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 
 #include "kernels/cpu/avx2_integer.h"
 #include "kernels/cpu/avx2_sieve.h"
@@ -116,7 +117,9 @@ const CpuVariant& Avx2Variant() {
       .score_page = ScoreAnyPage,
       .sieve = &Avx2Sieve(),
       .attend_scratch_bytes = AttendScratchBytes,
+      .attend_part_bytes = PartBytes,
       .attend = Attend,
+      .finish_attend = FinishHeads,
   };
   return variant;
 }

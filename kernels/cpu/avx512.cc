@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "kernels/cpu/avx2_sieve.h"
 #include "kernels/cpu/prepare.h"
@@ -66,7 +67,9 @@ const CpuVariant& Avx512Variant() {
       .score_page = ScorePage,
       .sieve = VnniSieve().runs_here() ? &VnniSieve() : &Avx2Sieve(),
       .attend_scratch_bytes = AttendScratchBytes,
+      .attend_part_bytes = PartBytes,
       .attend = Attend,
+      .finish_attend = FinishHeads,
   };
   return variant;
 }

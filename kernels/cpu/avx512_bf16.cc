@@ -28,7 +28,9 @@ const CpuVariant& Avx512Bf16Variant() {
       .score_page = avx512_bf16::ScorePage,
       .sieve = &VnniSieve(),
       .attend_scratch_bytes = avx512_bf16::AttendScratchBytes,
+      .attend_part_bytes = avx512_bf16::AttendPartBytes,
       .attend = avx512_bf16::Attend,
+      .finish_attend = avx512_bf16::FinishAttend,
   };
   return variant;
 }

@@ -24,8 +24,11 @@ size_t ScoreScratchBytes(const ScoreQuery& query);
 void ScorePage(const ScoreQuery& query, const std::byte* prepared, const PageTurn& turn,
                std::byte* scratch, float* scores);
 size_t AttendScratchBytes(const AttendParams& params, int heads);
+size_t AttendPartBytes(const AttendParams& params);
 void Attend(const AttendParams& params, const AttendTask& task, std::byte* scratch,
             std::byte* part);
+void FinishAttend(const AttendParams& params, std::span<std::byte* const> parts, int first_head,
+                  int heads);
 
 }  // namespace avx512_bf16
 }  // namespace winnow::kernels

@@ -1,7 +1,9 @@
 #include <immintrin.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <type_traits>
 #include <utility>
 
@@ -105,7 +107,7 @@ struct VectorEngine {
   static void OutputTile(const RowShape& shape, const AttendScratch& s, int head, int dim,
                          int pairs) {
     __m512 sums[kTileHeads * kTileVectors];
-    float* outputs = s.outputs + head * shape.latent + dim;
+    float* outputs = s.part.outputs + head * shape.latent + dim;
     Unrolled<kTileHeads * kTileVectors>([&](auto i) {
       sums[i] = LoadFloats(outputs + i / kTileVectors * shape.latent + i % kTileVectors * 16);
     });
@@ -149,8 +151,16 @@ size_t AttendScratchBytes(const AttendParams& params, int) {
   return Bf16AttendScratchBytes(params);
 }
 
-void Attend(const AttendParams& params, const AttendTask& task, std::byte* scratch, std::byte*) {
-  AttendWith<VectorEngine>(params, task.first_head, task.heads, scratch);
+size_t AttendPartBytes(const AttendParams& params) { return PartBytes(params); }
+
+void Attend(const AttendParams& params, const AttendTask& task, std::byte* scratch,
+            std::byte* part) {
+  AttendWith<VectorEngine>(params, task, scratch, part);
+}
+
+void FinishAttend(const AttendParams& params, std::span<std::byte* const> parts, int first_head,
+                  int heads) {
+  FinishHeads(params, parts, first_head, heads);
 }
 
 }  // namespace winnow::kernels::avx512_bf16

@@ -12,12 +12,19 @@ namespace winnow::kernels {
 // A task of an attention has a multiple of so many heads, or the last ones.
 inline constexpr int kAttendHeads = 32;
 
-// What one thread does of an attention in one go.
+// Rows of a part of an attention, but for the last part's. What the parts are depends on the number
+// of rows alone, so that outputs do not depend on the number of threads.
+inline constexpr int kAttendRows = 512;
+
+// What one thread does of an attention in one go: some heads over one part of the rows.
 struct AttendTask {
   int first_row;
   int rows;
   int first_head;
   int heads;
+  // False if the thread did the same heads over the part before with the same scratch, so that
+  // queries need not be arranged again.
+  bool first = true;
   // Rows that its thread is likely to be given next; may be none.
   int next_row = 0;
   int next_rows = 0;
@@ -46,20 +53,18 @@ struct CpuVariant {
   // Spares score_page most of its work where it can; null for none.
   const Sieve* sieve = nullptr;
 
-  // Attention in tasks, each of some heads over one part of the rows. A part has attend_rows rows,
-  // all if that is 0, so that parts depend on nothing but the number of rows. A task has up to
-  // attend_heads heads, a multiple of kAttendHeads; how many may depend on the number of threads.
-  int attend_rows = 0;
+  // Attention in tasks. A task has up to attend_heads heads, a multiple of kAttendHeads; how many
+  // may depend on the number of threads.
   int attend_heads = kAttendHeads;
   size_t (*attend_scratch_bytes)(const AttendParams& params, int heads);
   // A multiple of kScratchAlignment: what the tasks of a part leave for finish_attend, each for its
-  // own heads. Null for none, if there is one part and tasks write outputs and lse themselves.
-  size_t (*attend_part_bytes)(const AttendParams& params) = nullptr;
+  // own heads.
+  size_t (*attend_part_bytes)(const AttendParams& params);
   void (*attend)(const AttendParams& params, const AttendTask& task, std::byte* scratch,
                  std::byte* part);
   // Outputs and lse of heads from all parts.
   void (*finish_attend)(const AttendParams& params, std::span<std::byte* const> parts,
-                        int first_head, int heads) = nullptr;
+                        int first_head, int heads);
 };
 
 // All prepared and scratch memory is aligned to this, and rounded up to it.

@@ -1,5 +1,6 @@
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/prepare.h"
@@ -46,7 +47,9 @@ const CpuVariant& PortableVariant() {
       .score_scratch_bytes = ScoreScratchBytes,
       .score_page = ScorePage,
       .attend_scratch_bytes = AttendScratchBytes,
+      .attend_part_bytes = PartBytes,
       .attend = Attend,
+      .finish_attend = FinishHeads,
   };
   return variant;
 }
