@@ -23,17 +23,14 @@ void Offer(std::span<const float> scores, uint32_t first_position, TopK* best) {
       [&](size_t i) { best->Push(scores[i], first_position + static_cast<uint32_t>(i)); });
 }
 
-// From so many times k entries on, and so many at all, it pays to prepare a sieve.
-constexpr size_t kSievedPerSelected = 16;
-constexpr size_t kLeastSieved = 4096;
-
 // The variant's sieve, if it is of use to the call.
-const Sieve* SieveFor(const CpuVariant& variant, const ScoreTopKParams& params) {
-  const size_t entries = params.pages.size() * kPageEntries;
-  const bool is_of_use = variant.sieve != nullptr && entries >= kLeastSieved &&
-                         entries >= kSievedPerSelected * params.k && variant.sieve->runs_here() &&
-                         variant.sieve->suits(params.query);
-  return is_of_use ? variant.sieve : nullptr;
+const Sieve* SieveFor(const CpuVariant& variant, const ScoreTopKParams& params, int threads) {
+  const Sieve* const sieve = variant.sieve;
+  if (sieve == nullptr || !sieve->runs_here() || !sieve->suits(params.query)) return nullptr;
+  // Threads of a row, which wait while one of them prepares it.
+  const size_t sharers = std::max(1, threads / params.query.rows);
+  const size_t least = sharers * sieve->least_entries + sieve->entries_per_selected * params.k;
+  return params.pages.size() * kPageEntries >= least ? sieve : nullptr;
 }
 
 ScoreQuery RowOf(const ScoreQuery& query, int row) {
@@ -74,7 +71,7 @@ class Scan {
       : variant_(variant),
         params_(params),
         query_(params.query),
-        sieve_(SieveFor(variant, params)),
+        sieve_(SieveFor(variant, params, pool.threads())),
         memory_(*memory) {
     const auto workers = static_cast<size_t>(pool.threads());
     if (memory_.workers.size() < workers) memory_.workers.resize(workers);
