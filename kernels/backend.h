@@ -16,6 +16,9 @@
 
 namespace winnow::kernels {
 
+// Shapes in this file are not checked: other ones than the comments allow read and write what is
+// not theirs.
+
 // The indexer's side of a query, as it travels.
 struct ScoreQuery {
   KeyFormat format;
@@ -53,8 +56,8 @@ struct ScoreTopKResult {
 struct AttendParams {
   RowFormat format;
   int heads;       // 1..256
-  int latent_dim;  // 32..1024
-  int rope_dim;    // 0..256
+  int latent_dim;  // a multiple of 32 in 32..1024, of 128 for kFp8FlashMla
+  int rope_dim;    // a multiple of 16 in 0..256
   float softmax_scale;
   const std::byte* queries;      // [heads, latent_dim + rope_dim] bf16
   const std::byte* const* rows;  // [row_count] pointers to RowBytes each

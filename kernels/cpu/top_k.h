@@ -11,9 +11,9 @@
 
 namespace winnow::kernels {
 
-// The best k candidates of a stream whose positions ascend. Keeps up to twice k and cuts back by
-// selection, so a candidate costs a comparison once the threshold stands, and O(1) amortised
-// before.
+// The best k candidates of a stream whose positions ascend. Keeps up to twice k, or k + 1024
+// where that is more, and cuts back by selection, so a candidate costs a comparison once the
+// threshold stands, and O(1) amortised before.
 class TopK {
  public:
   // Makes ready for a new stream; keeps its memory.
