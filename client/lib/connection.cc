@@ -82,6 +82,13 @@ absl::Status Connection::Explained(absl::Status status) const {
                               " does not offer this call: it is not a coordinator, but a shard "
                               "perhaps, or of another version; give the address of a coordinator"));
   }
+  // Nobody here cancels: a server that stopped did, after it took the call from the connection and
+  // before it began.
+  if (absl::IsCancelled(status)) {
+    return absl::UnavailableError(
+        absl::StrCat("the service at ", address,
+                     " cut the call off, as one that stops does: ", std::string(status.message())));
+  }
   if (absl::IsDeadlineExceeded(status) &&
       channel_->GetState(/*try_to_connect=*/false) != GRPC_CHANNEL_READY) {
     return absl::UnavailableError(

@@ -43,7 +43,8 @@ class Connection {
   absl::Time Deadline() const;
 
   // With what gRPC alone does not say: that the process at the address is no coordinator, or that
-  // the deadline passed before there was a connection, which is UNAVAILABLE as others are.
+  // the deadline passed before there was a connection, or a server that stopped cut the call off,
+  // which are UNAVAILABLE as others are.
   absl::Status Explained(absl::Status status) const;
 
   // Around each call of CallAsync.

@@ -58,7 +58,8 @@ class Streams {
   };
 
   // Refuses what comes from now on. Ends each stream with UNAVAILABLE once it has been idle for a
-  // moment, and returns when nothing runs or at the deadline.
+  // moment, and returns when nothing runs and, for a moment, nothing came, or at the deadline.
+  // Those who keep coming hold it up for a second at most.
   void Drain(absl::Time deadline);
 
  private:
@@ -67,10 +68,15 @@ class Streams {
     absl::Time idle_since;
   };
 
+  // Whether what comes now is refused.
+  bool Refuses() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void AwaitIdle(absl::Time deadline);
+  void AwaitQuiet(absl::Time deadline);
   bool Idle() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return activity_.empty() && calls_ == 0; }
 
   absl::Mutex mu_;
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
+  absl::Time last_refusal_ ABSL_GUARDED_BY(mu_);  // or the beginning of the drain
   int calls_ ABSL_GUARDED_BY(mu_) = 0;
   absl::flat_hash_map<grpc::ServerContext*, Activity> activity_ ABSL_GUARDED_BY(mu_);
 };

@@ -35,6 +35,21 @@ TEST(Retry, ACallThatAStoppingShardRefusesIsNot) {
   EXPECT_EQ(ErrorFacts(Client(service.address()).OpenContext("book").status())["shards"], "1");
 }
 
+TEST(Retry, ACallThatAStoppingServerCutsOffIsMadeAgain) {
+  NotingService service;
+  service.describe_with = {absl::CancelledError("CANCELLED")};
+  const auto context = Client(service.address()).OpenContext("book");
+  EXPECT_TRUE(context.ok()) << context.status();
+}
+
+TEST(Retry, ACallThatIsCutOffAgainAndAgainFailsAsUnavailable) {
+  NotingService service;
+  service.describe_with = std::vector<absl::Status>(100, absl::CancelledError("CANCELLED"));
+  const absl::Status status = Client(service.address()).OpenContext("book").status();
+  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr(service.address()));
+}
+
 TEST(Retry, EndsAfterAWhile) {
   NotingService service;
   service.describe_with = std::vector<absl::Status>(100, Draining("stopping"));

@@ -7,15 +7,18 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <future>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "services/wire/status.h"
 #include "storage/error.h"
 #include "tests/cluster/process.h"
 #include "tests/cluster/trial.h"
+#include "winnow/v1/contexts.grpc.pb.h"
 #include "winnow/v1/retrieval.grpc.pb.h"
 
 namespace winnow::testing {
@@ -73,29 +76,71 @@ TEST_F(DrainTest, ADrainThatRunsOutEndsCallsThatWaitForAShard) {
   EXPECT_EQ(running.get().status().code(), absl::StatusCode::kUnavailable);
 }
 
-TEST_F(DrainTest, AShardStopsThoughCallsKeepComing) {
+// Threads that make one call after the other, as long as this lives. A call may fail as UNAVAILABLE
+// only.
+class Callers {
+ public:
+  using Call = std::function<absl::Status()>;
+  // Waits until some calls were answered.
+  Callers(const Call& call, bool go_on_after_failure) {
+    for (int i = 0; i < 3; ++i) {
+      threads_.emplace_back([this, call, go_on_after_failure] {
+        bool goes_on = true;
+        while (goes_on && !over_) {
+          const absl::Status status = call();
+          answered_ += status.ok();
+          EXPECT_TRUE(status.ok() || absl::IsUnavailable(status)) << status;
+          goes_on = status.ok() || go_on_after_failure;
+        }
+      });
+    }
+    for (const absl::Time until = absl::Now() + kInTime; answered_ < 20 && absl::Now() < until;) {
+      absl::SleepFor(absl::Milliseconds(1));
+    }
+    EXPECT_GE(answered_, 20);
+  }
+  ~Callers() { over_ = true; }
+
+ private:
+  std::atomic<bool> over_ = false;
+  std::atomic<int> answered_ = 0;
+  std::vector<std::jthread> threads_;
+};
+
+class DrainOfRoleTest : public DrainTest, public ::testing::WithParamInterface<std::string> {};
+
+TEST_P(DrainOfRoleTest, StopsThoughCallsKeepComing) {
   Server shard({"--role=shard", "--threads=1", kLongDrain});
-  Server coordinator({"--role=coordinator", "--shard-address=" + shard.address()});
+  Server coordinator({"--role=coordinator", "--shard-address=" + shard.address(), kLongDrain});
   client::Client client(coordinator.address());
   const client::Context context = trial_.Load(client, 1000);
-  std::atomic<bool> over = false;
-  std::atomic<int> answered = 0;
-  std::vector<std::jthread> callers;
-  for (int i = 0; i < 3; ++i) {
-    callers.emplace_back([&] {
-      while (!over) {
-        const absl::Status status = context.Select(0, query_.Index()).status();
-        answered += status.ok();
-        EXPECT_TRUE(status.ok() || absl::IsUnavailable(status)) << status;
-      }
-    });
-  }
-  for (const absl::Time until = absl::Now() + kInTime; answered < 20 && absl::Now() < until;) {
-    absl::SleepFor(absl::Milliseconds(1));
-  }
-  shard.process().Signal(SIGTERM);
-  EXPECT_EQ(shard.process().Wait(kInTime), 0) << shard.process().Err();
-  over = true;
+  const Callers callers([&] { return context.Select(0, query_.Index()).status(); },
+                        /*go_on_after_failure=*/true);
+  Process& stopping = (GetParam() == "shard" ? shard : coordinator).process();
+  stopping.Signal(SIGTERM);
+  EXPECT_EQ(stopping.Wait(kInTime), 0) << stopping.Err();
+}
+
+INSTANTIATE_TEST_SUITE_P(Roles, DrainOfRoleTest, ::testing::Values("shard", "coordinator"),
+                         [](const auto& info) { return info.param; });
+
+TEST_F(DrainTest, RefusesWhatComesRatherThanCutItOff) {
+  Server server({"--shards=1", "--drain-timeout=2s"});
+  // Without the client's library, which knows what a call that was cut off means.
+  const auto stub = v1::Contexts::NewStub(
+      grpc::CreateChannel(server.address(), grpc::InsecureChannelCredentials()));
+  const Callers callers(
+      [&] {
+        grpc::ClientContext call;
+        v1::ListContextsReply reply;
+        const grpc::Status status = stub->ListContexts(&call, {}, &reply);
+        const absl::Status answer = wire::FromGrpc(status);
+        EXPECT_TRUE(answer.ok() || ErrorReason(answer) == "DRAINING") << answer;
+        return answer;
+      },
+      /*go_on_after_failure=*/false);
+  server.process().Signal(SIGTERM);
+  EXPECT_EQ(server.process().Wait(kInTime), 0) << server.process().Err();
 }
 
 TEST_F(DrainTest, AnIdleDecodeEndsAsUnavailable) {
