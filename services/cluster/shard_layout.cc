@@ -6,7 +6,8 @@
 
 #include <array>
 #include <cerrno>
-#include <vector>
+#include <filesystem>
+#include <system_error>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -60,6 +61,22 @@ absl::StatusOr<std::optional<ShardLayout>> Decode(const std::string& path,
   return layout;
 }
 
+absl::Status MissingShard(const std::string& directory, uint32_t shard, uint32_t shards) {
+  return Error(
+      absl::StatusCode::kFailedPrecondition, "MISSING_SHARD",
+      absl::StrCat("data directory ", directory, " of shard ", shard, " of ", shards,
+                   " is missing or empty, though the service has been started before: mount it or "
+                   "restore it; if what it held is lost, make a file ",
+                   directory, "/LOST to go on without it"),
+      {{"directory", directory}});
+}
+
+bool HoldsNothing(const std::string& directory) {
+  std::error_code error;
+  const bool empty = std::filesystem::is_empty(directory, error);
+  return error == std::errc::no_such_file_or_directory || (!error && empty);
+}
+
 }  // namespace
 
 absl::StatusOr<std::optional<ShardLayout>> ReadLayout(const std::string& directory) {
@@ -87,6 +104,17 @@ absl::Status CheckLayout(const std::string& directory, const ShardLayout& layout
                    ": entries would be looked for where they are not; give as many shards as "
                    "before, in the same order (--shards, --shard-address), or an empty directory"),
       {{"directory", directory}, {"shard", absl::StrCat(shard)}, {"shards", absl::StrCat(shards)}});
+}
+
+absl::Status CheckLayouts(const std::vector<std::string>& directories, bool started_before) {
+  const auto count = static_cast<uint32_t>(directories.size());
+  for (uint32_t i = 0; i < count; ++i) {
+    absl::Status status = CheckLayout(directories[i], {.shard = i, .shards = count});
+    if (!status.ok()) return status;
+    if (started_before && HoldsNothing(directories[i]))
+      return MissingShard(directories[i], i, count);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status KeepLayout(const std::string& directory, const ShardLayout& layout) {

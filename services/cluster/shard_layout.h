@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -26,6 +27,11 @@ absl::StatusOr<std::optional<ShardLayout>> ReadLayout(const std::string& directo
 // FAILED_PRECONDITION WRONG_SHARD (facts "directory", "shard", "shards": of the directory) if the
 // directory belongs to another layout.
 absl::Status CheckLayout(const std::string& directory, const ShardLayout& layout);
+
+// Of the directories of all shards, by number: WRONG_SHARD as above, and FAILED_PRECONDITION
+// MISSING_SHARD (fact "directory") if one is missing or empty where all have been started before,
+// as that of a disk which is not mounted is.
+absl::Status CheckLayouts(const std::vector<std::string>& directories, bool started_before);
 
 // Checks the layout, and makes it the directory's, durably, if that has none yet.
 absl::Status KeepLayout(const std::string& directory, const ShardLayout& layout);

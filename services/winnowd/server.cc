@@ -1,7 +1,9 @@
 #include "services/winnowd/server.h"
 
+#include <filesystem>
 #include <functional>
 #include <optional>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -76,6 +78,10 @@ std::string DirectoryOf(const Options& options, const std::string& part) {
   return options.data_dir.empty() ? "" : absl::StrCat(options.data_dir, "/", part);
 }
 
+std::string ShardDirectory(const Options& options, uint32_t number) {
+  return DirectoryOf(options, absl::StrCat("shard-", number));
+}
+
 void LogRecovery(uint32_t number, const std::string& directory,
                  const shard::RecoveryReport& report) {
   if (directory.empty()) return;
@@ -98,28 +104,33 @@ void LogDamage(uint32_t number, const std::string& context_id, const std::string
 absl::StatusOr<std::unique_ptr<shard::Shard>> OpenShard(
     const Options& options, uint32_t number, const std::optional<cluster::ShardLayout>& layout,
     shard::Compute* compute) {
-  shard::ShardOptions shard_options{
-      .memory_budget_bytes = options.memory_budget_bytes,
-      .max_selections = options.max_selections,
-      .selection_ttl = options.selection_ttl,
-      .data_dir = DirectoryOf(options, absl::StrCat("shard-", number)),
-      .default_durability = options.durability,
-      .spill_bytes_per_second = options.spill_bytes_per_second,
-      .scrub_bytes_per_second = options.scrub_bytes_per_second,
-      .on_damage = std::bind_front(LogDamage, number)};
+  shard::ShardOptions shard_options{.memory_budget_bytes = options.memory_budget_bytes,
+                                    .max_selections = options.max_selections,
+                                    .selection_ttl = options.selection_ttl,
+                                    .data_dir = ShardDirectory(options, number),
+                                    .default_durability = options.durability,
+                                    .spill_bytes_per_second = options.spill_bytes_per_second,
+                                    .scrub_bytes_per_second = options.scrub_bytes_per_second,
+                                    .on_damage = std::bind_front(LogDamage, number)};
   const std::string& directory = shard_options.data_dir;
-  const bool keeps_layout = layout.has_value() && !directory.empty();
-  if (keeps_layout) {
-    if (absl::Status status = cluster::CheckLayout(directory, *layout); !status.ok()) return status;
-  }
   absl::StatusOr<std::unique_ptr<shard::Shard>> shard = shard::Shard::Open(shard_options, compute);
   if (!shard.ok()) return shard;
   // Now that no other process has the directory.
-  if (keeps_layout) {
+  if (layout.has_value() && !directory.empty()) {
     if (absl::Status status = cluster::KeepLayout(directory, *layout); !status.ok()) return status;
   }
   LogRecovery(number, directory, (*shard)->recovery());
   return shard;
+}
+
+// The metadata is made once all shards are: a first start that was cut short has made none.
+absl::Status CheckDirectories(const Options& options) {
+  if (options.data_dir.empty()) return absl::OkStatus();
+  std::vector<std::string> directories;
+  for (uint32_t i = 0; i < options.shards; ++i) directories.push_back(ShardDirectory(options, i));
+  std::error_code unclear;
+  return cluster::CheckLayouts(directories,
+                               std::filesystem::exists(DirectoryOf(options, "metadata"), unclear));
 }
 
 absl::StatusOr<std::unique_ptr<cluster::MetadataStore>> OpenMetadata(const Options& options) {
@@ -192,9 +203,9 @@ absl::Status Server::AddShardService(const Options& options, Parts* parts) {
   for (std::unique_ptr<Executor>* executor : {&p.queries, &p.changes}) {
     *executor = std::make_unique<Executor>(kShardCallThreads, kMaxQueuedShardCalls);
   }
-  p.services.push_back(std::make_unique<ShardService>(
-      p.shards[0].get(), DirectoryOf(options, "shard-0"), p.queries.get(), p.changes.get(),
-      &p.streams, options.max_deadline));
+  p.services.push_back(std::make_unique<ShardService>(p.shards[0].get(), ShardDirectory(options, 0),
+                                                      p.queries.get(), p.changes.get(), &p.streams,
+                                                      options.max_deadline));
   return absl::OkStatus();
 }
 
@@ -207,6 +218,7 @@ absl::Status Server::AddCoordinatorServices(const Options& options, Parts* parts
       channels.push_back(std::move(channel));
     }
   } else {
+    if (absl::Status status = CheckDirectories(options); !status.ok()) return status;
     if (absl::Status status = AddShards(options, options.shards, parts); !status.ok()) {
       return status;
     }

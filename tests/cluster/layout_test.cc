@@ -65,6 +65,36 @@ TEST_F(LayoutTest, AStartWithAnotherNumberOfShardsIsRefused) {
   ExpectAllEntries(again.address(), id);
 }
 
+TEST_F(LayoutTest, AStartWithoutTheDirectoryOfAShardIsRefused) {
+  const std::string data = "--data-dir=" + dir_.File("data");
+  std::string id;
+  {
+    Server server({"--shards=2", data});
+    client::Client client(server.address());
+    id = trial_.Load(client, 1000).id();
+    Stop(server);
+  }
+  std::filesystem::rename(dir_.File("data/shard-1"), dir_.File("elsewhere"));
+  {
+    Process without("winnowd", {"--shards=2", data, "--listen=127.0.0.1:0"});
+    EXPECT_EQ(without.Wait(), kCannotStart);
+    EXPECT_THAT(without.Err(),
+                HasSubstr(dir_.File("data/shard-1") + " of shard 1 of 2 is missing"));
+  }
+  std::filesystem::create_directory(dir_.File("data/shard-1"));
+  dir_.Write("data/shard-1/LOST", "");
+  {
+    Server without({"--shards=2", data});
+    client::Client client(without.address());
+    EXPECT_EQ(client.OpenContext(id).status().code(), absl::StatusCode::kDataLoss);
+    Stop(without);
+  }
+  std::filesystem::remove_all(dir_.File("data/shard-1"));
+  std::filesystem::rename(dir_.File("elsewhere"), dir_.File("data/shard-1"));
+  Server again({"--shards=2", data});
+  ExpectAllEntries(again.address(), id);
+}
+
 TEST_F(LayoutTest, ADirectoryOfAnEarlierVersionTakesTheFirstLayout) {
   const std::string data = "--data-dir=" + dir_.File("data");
   std::string id;

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <vector>
 
 #include "storage/error.h"
 #include "tests/support/temp_dir.h"
@@ -48,6 +49,27 @@ TEST_F(ShardLayoutTest, ADirectoryTakesTheFirstAndRefusesAnother) {
     }
   }
   EXPECT_EQ(ReadLayout(directory_.path()).value(), (ShardLayout{1, 2}));
+}
+
+TEST_F(ShardLayoutTest, ADirectoryThatIsGoneIsNoEmptyShard) {
+  const std::vector<std::string> directories = {directory_.File("shard-0"),
+                                                directory_.File("shard-1")};
+  const auto reason = [&](bool started_before) {
+    return ErrorReason(CheckLayouts(directories, started_before));
+  };
+  std::filesystem::create_directory(directories[0]);
+  ASSERT_TRUE(KeepLayout(directories[0], {.shard = 0, .shards = 2}).ok());
+  EXPECT_EQ(reason(false), "") << "a first start that was cut short goes on";
+  const absl::Status missing = CheckLayouts(directories, true);
+  EXPECT_EQ(missing.code(), absl::StatusCode::kFailedPrecondition) << missing;
+  EXPECT_EQ(ErrorFacts(missing)["directory"], directories[1]);
+  EXPECT_THAT(std::string(missing.message()),
+              AllOf(HasSubstr("shard 1 of 2"), HasSubstr(directories[1] + "/LOST")));
+  std::filesystem::create_directory(directories[1]);
+  EXPECT_EQ(reason(true), "MISSING_SHARD") << "nothing is mounted there";
+  std::ofstream(directories[1] + "/LOST");
+  EXPECT_EQ(reason(true), "");
+  EXPECT_EQ(ErrorReason(CheckLayouts({directories[1], directories[0]}, true)), "WRONG_SHARD");
 }
 
 TEST_F(ShardLayoutTest, EveryFlippedByteAndEveryTruncationIsDetected) {
