@@ -6,6 +6,13 @@
 
 namespace winnow::ctl {
 
+namespace {
+
+// One generation at a time; what shards keep of steps gone by would be memory of theirs.
+constexpr char kFewSelections[] = "--max-selections=16";
+
+}  // namespace
+
 Servers::~Servers() {
   while (!servers_.empty()) servers_.pop_back();
 }
@@ -21,7 +28,7 @@ absl::StatusOr<Servers> Servers::StartProcesses(uint32_t shards, const std::stri
   Servers started;
   std::vector<std::string> coordinator = {"--role=coordinator"};
   for (uint32_t i = 0; i < shards; ++i) {
-    absl::Status added = started.Add({"--role=shard", "--device=" + device});
+    absl::Status added = started.Add({"--role=shard", kFewSelections, "--device=" + device});
     if (!added.ok()) return added;
     coordinator.push_back("--shard-address=" + started.servers_.back()->address());
   }
@@ -31,7 +38,8 @@ absl::StatusOr<Servers> Servers::StartProcesses(uint32_t shards, const std::stri
 
 absl::StatusOr<Servers> Servers::StartStandalone(uint32_t shards, const std::string& device) {
   Servers started;
-  absl::Status added = started.Add({absl::StrCat("--shards=", shards), "--device=" + device});
+  absl::Status added =
+      started.Add({absl::StrCat("--shards=", shards), kFewSelections, "--device=" + device});
   if (!added.ok()) return added;
   return started;
 }
