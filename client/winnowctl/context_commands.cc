@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "client/winnowctl/commands.h"
 #include "client/winnowctl/duration_option.h"
@@ -27,7 +28,11 @@ struct ContextFlags {
   uint64_t seed = 1;
   bool yes = false;
   client::ContextOptions options;
+  const CLI::Option* ttl = nullptr;  // of create
 };
+
+// A lease is told in whole milliseconds, by clocks that may be a little apart.
+constexpr absl::Duration kExpirySlack = absl::Seconds(1);
 
 std::string InSeconds(absl::Duration duration) {
   return absl::FormatDuration(absl::Trunc(duration, absl::Seconds(1)));
@@ -65,42 +70,69 @@ nlohmann::ordered_json ToJson(const client::ContextInfo& info) {
           {"damage", info.damage}};
 }
 
+void Print(const Globals& globals, const client::Context& context,
+           const client::ContextInfo& info) {
+  if (globals.json) {
+    nlohmann::ordered_json json = ToJson(info);
+    json["layer_entries"] = info.layer_entries;
+    json["shard_entries"] = info.shard_entries;
+    std::cout << json.dump(2) << "\n";
+    return;
+  }
+  Table table({"FIELD", "VALUE"});
+  table.Add({"context", info.context_id});
+  table.Add({"tenant", info.tenant});
+  table.Add({"profile", context.profile().name + " " + info.profile_fingerprint});
+  table.Add({"durability", std::string(DurabilityName(info.durability))});
+  table.Add({"sealed", info.sealed ? "yes" : "no"});
+  table.Add({"pinned", PinText(info)});
+  table.Add({"expires", ExpiryText(info.expires_in)});
+  table.Add({"entries", absl::StrCat(info.entries)});
+  table.Add({"index", FormatBytes(info.index_bytes)});
+  table.Add({"index in memory", FormatBytes(info.resident_index_bytes)});
+  table.Add({"KV", FormatBytes(info.kv_bytes)});
+  table.Add({"KV in memory", FormatBytes(info.resident_kv_bytes)});
+  table.Add({"on disk", FormatBytes(info.stored_bytes)});
+  table.Add({"entries by shard", absl::StrJoin(info.shard_entries, ", ")});
+  std::cout << table.ToString();
+}
+
 int Describe(const Globals& globals, const client::Context& context) {
   absl::StatusOr<client::ContextInfo> info = context.Describe();
   if (!info.ok()) return Fail(info.status());
-  if (globals.json) {
-    nlohmann::ordered_json json = ToJson(*info);
-    json["layer_entries"] = info->layer_entries;
-    json["shard_entries"] = info->shard_entries;
-    std::cout << json.dump(2) << "\n";
-    return kOk;
-  }
-  Table table({"FIELD", "VALUE"});
-  table.Add({"context", info->context_id});
-  table.Add({"tenant", info->tenant});
-  table.Add({"profile", context.profile().name + " " + info->profile_fingerprint});
-  table.Add({"durability", std::string(DurabilityName(info->durability))});
-  table.Add({"sealed", info->sealed ? "yes" : "no"});
-  table.Add({"pinned", PinText(*info)});
-  table.Add({"expires", ExpiryText(info->expires_in)});
-  table.Add({"entries", absl::StrCat(info->entries)});
-  table.Add({"index", FormatBytes(info->index_bytes)});
-  table.Add({"index in memory", FormatBytes(info->resident_index_bytes)});
-  table.Add({"KV", FormatBytes(info->kv_bytes)});
-  table.Add({"KV in memory", FormatBytes(info->resident_kv_bytes)});
-  table.Add({"on disk", FormatBytes(info->stored_bytes)});
-  table.Add({"entries by shard", absl::StrJoin(info->shard_entries, ", ")});
-  std::cout << table.ToString();
+  Print(globals, context, *info);
   return kOk;
+}
+
+// A context that was there keeps what it was made with. An exit code; `taken` is how long ago it
+// was asked for.
+int CheckIsAsAsked(const client::ContextInfo& info, const ContextFlags& flags,
+                   absl::Duration taken) {
+  const auto& [durability, ttl] = flags.options;
+  const bool expires_later = info.expires_in > ttl + kExpirySlack;
+  const bool expires_sooner = info.expires_in < ttl - taken - kExpirySlack;
+  if (flags.ttl->count() > 0 && (expires_later || expires_sooner)) {
+    std::cerr << "winnowctl: context " << info.context_id << " exists and keeps its lease: expires "
+              << ExpiryText(info.expires_in) << "; context renew changes that\n";
+  }
+  if (durability == Durability::kDefault || durability == info.durability) return kOk;
+  std::cerr << "winnowctl: context " << info.context_id << " exists with durability "
+            << DurabilityName(info.durability) << ", not " << DurabilityName(durability) << "\n";
+  return kRefused;
 }
 
 int Create(const Globals& globals, const ContextFlags& flags) {
   client::Client client = globals.Connect();
   absl::StatusOr<std::string> fingerprint = ResolveProfile(client, flags.profile);
   if (!fingerprint.ok()) return Fail(fingerprint.status());
+  const absl::Time asked = absl::Now();
   absl::StatusOr<client::Context> context =
       client.CreateContext(*fingerprint, flags.id, flags.options);
-  return context.ok() ? Describe(globals, *context) : Fail(context.status());
+  if (!context.ok()) return Fail(context.status());
+  absl::StatusOr<client::ContextInfo> info = context->Describe();
+  if (!info.ok()) return Fail(info.status());
+  Print(globals, *context, *info);
+  return CheckIsAsAsked(*info, flags, absl::Now() - asked);
 }
 
 int Append(const Globals& globals, const ContextFlags& flags) {
@@ -192,7 +224,8 @@ void AddDurability(CLI::App* command, Durability* durability) {
   command
       ->add_option_function<std::string>("--durability", parse,
                                          "when appends are acknowledged: in memory, logged or "
-                                         "synced; up to the shards if not given")
+                                         "synced; up to the shards if not given; an error where "
+                                         "one exists with another")
       ->type_name("");
 }
 
@@ -209,16 +242,17 @@ void AddContextCommands(CLI::App& app, const Globals& globals, Run* run) {
     });
     return sub;
   };
-  CLI::App* create = add("create", "Create an empty context", Create);
+  CLI::App* create = add("create", "Create an empty context, or find that it exists", Create);
   create
       ->add_option("--profile", flags->profile,
                    "fingerprint, or name that one profile or preset alone has")
       ->required();
   create->add_option("--id", flags->id, "drawn at random if not given");
   AddDurability(create, &flags->options.durability);
-  AddDuration(create, "--ttl", "never", &flags->options.ttl,
-              "deleted this long after creation or renewal, like 36h")
-      ->default_str("never");
+  flags->ttl = AddDuration(create, "--ttl", "never", &flags->options.ttl,
+                           "deleted this long after creation or renewal, like 36h; one that exists "
+                           "keeps its lease")
+                   ->default_str("never");
   CLI::App* append = add("append", "Append synthetic entries where the context ends", Append);
   append->add_option("id", flags->id)->required();
   AddNumber(append, "--synthetic", 1, kMaxEntries, &flags->entries, "entries to append")

@@ -122,6 +122,29 @@ TEST(WinnowctlUsageTest, ANameOfSeveralProfilesIsNoName) {
   EXPECT_THAT(create(mine[1]).out, HasSubstr(mine[1]));
 }
 
+TEST(WinnowctlUsageTest, AContextThatExistsIsNotTakenForWhatWasAskedFor) {
+  const TempDir dir;
+  const Service service = Service::Standalone(1, {"--data-dir=" + dir.File("data")});
+  const std::vector<std::string> create = {"context", "create", "--profile=glm-5", "--id=book",
+                                           "--address=" + service.address()};
+  const auto again = [&](const char* flag) {
+    std::vector<std::string> args = create;
+    args.push_back(flag);
+    return RunCtl(args);
+  };
+  ASSERT_EQ(again("--ttl=2h").err, "");
+  EXPECT_EQ(again("--durability=logged").err, "");
+  EXPECT_EQ(again("--ttl=2h").err, "");
+  const Outcome other_durability = again("--durability=synced");
+  EXPECT_EQ(other_durability.code, kRefused);
+  EXPECT_THAT(other_durability.err, HasSubstr("book exists with durability logged, not synced"));
+  for (const char* ttl : {"--ttl=never", "--ttl=1h", "--ttl=3h"}) {
+    const Outcome other_lease = again(ttl);
+    EXPECT_EQ(other_lease.code, kOk);
+    EXPECT_THAT(other_lease.err, AllOf(HasSubstr("expires in 1h59m"), HasSubstr("context renew")));
+  }
+}
+
 TEST(WinnowctlUsageTest, DeletesNothingWithoutAYes) {
   const Service service = Service::Standalone(1);
   const std::string address = "--address=" + service.address();

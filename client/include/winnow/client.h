@@ -38,7 +38,9 @@ class Client {
   absl::StatusOr<std::string> RegisterProfile(const Profile& profile);
   absl::StatusOr<std::vector<RegisteredProfile>> ListProfiles();
 
-  // With an id of the caller's choice this is idempotent. With none a random one is taken, and what
+  // With an id of the caller's choice this is idempotent: of a context that is held with that
+  // profile (ALREADY_EXISTS CONTEXT_EXISTS with another) it is a handle, and changes neither its
+  // durability nor its lease; Describe() tells them. With none a random one is taken, and what
   // a call that fails has made is deleted again where the service can be reached.
   absl::StatusOr<Context> CreateContext(const std::string& profile_fingerprint,
                                         const std::string& context_id = "",
