@@ -91,7 +91,8 @@ void AddAttendCommand(CLI::App& app, const Globals& globals, Run* run) {
   CLI::App* attend = app.add_subcommand("attend", "Attend over a context with a random query");
   auto flags = std::make_shared<AttendFlags>();
   attend->add_option("id", flags->id, "context")->required();
-  AddNumber(attend, "--layer", 0, kMaxLayers - 1, &flags->layer, "");
+  AddNumber(attend, "--layer", 0, kMaxLayers - 1, &flags->layer,
+            "of the model, with keys of its own");
   AddSeed(attend, &flags->seed, "of the query");
   AddNumber(attend, "--show", 0, kernels::kMaxTopK, &flags->show, "best entries to list");
   attend->callback(

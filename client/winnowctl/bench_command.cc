@@ -183,7 +183,7 @@ void AddBenchCommand(CLI::App& app, const Globals& globals, Run* run) {
       "attend",
       "Attend over synthetic entries; starts a winnowd of its own unless --address is given");
   auto flags = std::make_shared<BenchFlags>();
-  AddNumber(attend, "--entries", 1, kMaxEntries, &flags->entries, "");
+  AddNumber(attend, "--entries", 1, kMaxEntries, &flags->entries, "that the context has");
   flags->own_server.push_back(
       AddNumber(attend, "--shards", 1, 4096, &flags->shards, "of the winnowd that is started"));
   AddNumber(attend, "--queries", 1, 1'000'000, &flags->queries, "calls to measure");

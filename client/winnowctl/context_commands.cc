@@ -1,5 +1,3 @@
-#include <unistd.h>
-
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -148,7 +146,7 @@ int Append(const Globals& globals, const ContextFlags& flags) {
   });
 }
 
-int List(const Globals& globals) {
+int List(const Globals& globals, const ContextFlags&) {
   client::Client client = globals.Connect();
   absl::StatusOr<std::vector<client::ContextInfo>> contexts = client.ListContexts();
   if (!contexts.ok()) return Fail(contexts.status());
@@ -177,9 +175,12 @@ int AskToDelete(const std::string& id) {
   const bool answered = static_cast<bool>(std::getline(std::cin, answer));
   const std::string word = absl::AsciiStrToLower(absl::StripAsciiWhitespace(answer));
   if (word == "y" || word == "yes") return kOk;
-  if (answered && isatty(STDIN_FILENO) == 1) return kRefused;
-  std::cerr << "\n";
-  return FailUsage("context " + id + " is kept, as nobody said yes; --yes deletes without asking");
+  if (!answered) {
+    std::cerr << "\n";
+    return FailUsage("nobody answers, so context " + id + " is kept; --yes deletes without asking");
+  }
+  std::cerr << "winnowctl: context " << id << " is kept\n";
+  return kRefused;
 }
 
 int Delete(const Globals& globals, const ContextFlags& flags) {
@@ -235,6 +236,10 @@ void AddContextCommands(CLI::App& app, const Globals& globals, Run* run) {
   CLI::App* context = app.add_subcommand("context", "Contexts and what they hold");
   context->require_subcommand(1);
   auto flags = std::make_shared<ContextFlags>();
+  const auto add_id = [flags](CLI::App* sub) {
+    sub->add_option("id", flags->id, "context")->required();
+    return sub;
+  };
   const auto add = [&](const char* name, const char* help, auto command) {
     CLI::App* sub = context->add_subcommand(name, help);
     sub->callback([&globals, run, flags, command] {
@@ -253,33 +258,28 @@ void AddContextCommands(CLI::App& app, const Globals& globals, Run* run) {
                            "deleted this long after creation or renewal, like 36h; one that exists "
                            "keeps its lease")
                    ->default_str("never");
-  CLI::App* append = add("append", "Append synthetic entries where the context ends", Append);
-  append->add_option("id", flags->id)->required();
+  CLI::App* append =
+      add_id(add("append", "Append synthetic entries where the context ends", Append));
   AddNumber(append, "--synthetic", 1, kMaxEntries, &flags->entries, "entries to append")
       ->required()
       ->default_str("");
   AddSeed(append, &flags->seed, "of the random entries");
-  add("list", "All contexts of the tenant",
-      [](const Globals& g, const ContextFlags&) { return List(g); });
-  CLI::App* describe = add("describe", "One context", [](const Globals& g, const ContextFlags& f) {
+  add("list", "All contexts of the tenant", List);
+  add_id(add("describe", "One context", [](const Globals& g, const ContextFlags& f) {
     return WithContext(g, f.id, [&g](const client::Context& c) { return Describe(g, c); });
-  });
-  describe->add_option("id", flags->id)->required();
-  CLI::App* fork = add("fork", "Make a context of another one's beginning", Fork);
-  fork->add_option("id", flags->id)->required();
+  }));
+  CLI::App* fork = add_id(add("fork", "Make a context of another one's beginning", Fork));
   AddNumber(fork, "--entries", 0, kMaxEntries, &flags->entries, "entries to keep")
       ->required()
       ->default_str("");
   fork->add_option("--fork-id", flags->fork_id, "drawn at random if not given");
   AddDuration(fork, "--ttl", "never", &flags->options.ttl, "of the fork, as with create")
       ->default_str("never");
-  CLI::App* renew = add("renew", "Let a context live for a while from now on", Renew);
-  renew->add_option("id", flags->id)->required();
+  CLI::App* renew = add_id(add("renew", "Let a context live for a while from now on", Renew));
   AddDuration(renew, "--ttl", "never", &flags->options.ttl, "how long, like 36h, or never")
       ->required();
-  add("seal", "Refuse further entries", Seal)->add_option("id", flags->id)->required();
-  CLI::App* remove = add("delete", "Free a context and all it holds", Delete);
-  remove->add_option("id", flags->id)->required();
+  add_id(add("seal", "Refuse further entries", Seal));
+  CLI::App* remove = add_id(add("delete", "Free a context and all it holds", Delete));
   remove->add_flag("--yes", flags->yes, "do not ask; needed where nobody answers");
 }
 

@@ -3,6 +3,7 @@
 
 #include "client/winnowctl/commands.h"
 #include "client/winnowctl/globals.h"
+#include "client/winnowctl/help.h"
 #include "storage/command_line.h"
 #include "storage/version.h"
 
@@ -52,27 +53,6 @@ void AddGlobals(CLI::App& app, Globals* globals) {
       ->type_name("");
 }
 
-// Which command is missing or unknown, where CLI11 says no more than that one is required; "" if
-// that is not what is wrong.
-std::string MissingCommand(const CLI::App& app) {
-  const CLI::App* asked = &app;
-  std::string path = app.get_name();
-  while (!asked->get_subcommands().empty()) {
-    asked = asked->get_subcommands().front();
-    path += " " + asked->get_name();
-  }
-  std::string names;
-  for (const CLI::App* command : asked->get_subcommands([](const CLI::App*) { return true; })) {
-    names += (names.empty() ? "" : ", ") + command->get_name();
-  }
-  if (names.empty()) return "";
-  for (const std::string& word : app.remaining(/*recurse=*/true)) {
-    if (word.starts_with('-')) continue;
-    return "'" + word + "' is no command of " + path + "; it must be one of " + names;
-  }
-  return path + " needs a command: one of " + names;
-}
-
 int Main(int argc, char** argv) {
   Globals globals;
   Run run;
@@ -82,8 +62,7 @@ int Main(int argc, char** argv) {
   app.fallthrough();
   app.footer(
       "Exit code: 0 done, 1 the service refused or a check failed, 2 bad usage, 3 nobody answers "
-      "at "
-      "the address.");
+      "at\nthe address, 128 + n ended by signal n.");
   AddGlobals(app, &globals);
   AddContextCommands(app, globals, &run);
   AddProfileCommands(app, globals, &run);
@@ -94,6 +73,7 @@ int Main(int argc, char** argv) {
   AddSnapshotCommands(app, globals, &run);
   AddBenchCommand(app, globals, &run);
   AddDemoCommand(app, globals, &run);
+  AddFooters(app);
   const std::string problem = CheckFlagsHaveValues(argc, argv);
   if (!problem.empty()) return FailUsage(problem);
   try {

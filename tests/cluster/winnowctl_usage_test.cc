@@ -2,10 +2,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
 #include "tests/cluster/run_ctl.h"
 
 namespace winnow::testing {
@@ -13,6 +19,7 @@ namespace {
 
 using nlohmann::json;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 TEST(WinnowctlUsageTest, AFlagWithoutItsValueDoesNotTakeTheNextArgumentForIt) {
   const Outcome outcome = RunCtl({"--tenant=", "context", "list"});
@@ -30,6 +37,32 @@ TEST(WinnowctlUsageTest, AnUnknownCommandIsNamed) {
                                HasSubstr("save-all")));
   EXPECT_THAT(RunCtl({"context"}).err, HasSubstr("winnowctl context needs a command"));
   EXPECT_THAT(RunCtl({"context", "create"}).err, HasSubstr("--profile is required"));
+}
+
+// Lines of "  name   description" that have none.
+std::string WithoutDescription(const std::string& help) {
+  std::string found;
+  std::istringstream lines(help);
+  for (std::string line; std::getline(lines, line);) {
+    const bool names_one = line.starts_with("  ") && line[2] != ' ';
+    if (names_one && line.find("  ", 2) == std::string::npos && line.size() < 30) found += line;
+  }
+  return found;
+}
+
+TEST(WinnowctlUsageTest, HelpDescribesEveryFlag) {
+  for (const std::string command :
+       {"attend", "bench attend", "context append", "context create", "context delete",
+        "context describe", "context fork", "context renew", "context seal", "demo", "pin",
+        "profile register", "snapshot save", "spill", "verify"}) {
+    std::vector<std::string> args = absl::StrSplit(command, ' ');
+    args.push_back("--help");
+    const Outcome help = RunCtl(args);
+    EXPECT_EQ(help.code, kOk) << command;
+    EXPECT_EQ(WithoutDescription(help.out), "") << command << "\n" << help.out;
+    EXPECT_THAT(help.out, HasSubstr("see winnowctl --help")) << command;
+  }
+  EXPECT_THAT(RunCtl({"--help"}).out, HasSubstr("128 + n"));
 }
 
 TEST(WinnowctlUsageTest, ASnapshotsDirectoryIsAnAbsolutePath) {
@@ -150,15 +183,14 @@ TEST(WinnowctlUsageTest, DeletesNothingWithoutAYes) {
   const std::string address = "--address=" + service.address();
   const std::vector<std::string> remove = {"context", "delete", "book", address};
   ASSERT_EQ(RunCtl({"context", "create", "--profile=glm-5", "--id=book", address}).code, kOk);
-  for (const char* input : {"", "n\n", "y"}) {
-    const Outcome outcome = RunCtl(remove, {}, input);
-    if (input == std::string("y")) {
-      EXPECT_EQ(outcome.code, kOk) << outcome.err;
-    } else {
-      EXPECT_EQ(outcome.code, kUsage) << input;
-      EXPECT_THAT(outcome.err, HasSubstr("--yes"));
-    }
-  }
+  const Outcome nobody = RunCtl(remove);
+  EXPECT_EQ(nobody.code, kUsage);
+  EXPECT_THAT(nobody.err, HasSubstr("--yes"));
+  const Outcome no = RunCtl(remove, {}, "n\n");
+  EXPECT_EQ(no.code, kRefused);
+  EXPECT_THAT(no.err, AllOf(HasSubstr("book is kept"), Not(HasSubstr("--help"))));
+  EXPECT_EQ(RunCtl({"context", "describe", "book", address}).code, kOk);
+  EXPECT_EQ(RunCtl(remove, {}, "y").code, kOk);
   EXPECT_EQ(RunCtl({"context", "describe", "book", address}).code, kRefused);
 }
 
