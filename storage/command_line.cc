@@ -1,5 +1,10 @@
 #include "storage/command_line.h"
 
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <iostream>
+
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
@@ -22,6 +27,17 @@ std::optional<int> PortOf(const std::string& address) {
   if (!absl::SimpleAtoi(address.substr(colon + 1), &port)) return std::nullopt;
   if (port < 0 || port > 65535) return std::nullopt;
   return port;
+}
+
+int FlushOutput(const std::string& program, int code) {
+  errno = 0;
+  std::cout.flush();
+  const bool flushed = std::fflush(stdout) == 0;
+  const int error = errno;
+  if (flushed && std::cout && std::ferror(stdout) == 0) return code;
+  std::cerr << program << ": cannot write to stdout"
+            << (error == 0 ? "" : absl::StrCat(": ", strerror(error))) << "\n";
+  return code == 0 ? 1 : code;
 }
 
 }  // namespace winnow

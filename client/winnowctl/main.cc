@@ -96,4 +96,6 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace winnow::ctl
 
-int main(int argc, char** argv) { return winnow::ctl::Main(argc, argv); }
+int main(int argc, char** argv) {
+  return winnow::FlushOutput("winnowctl", winnow::ctl::Main(argc, argv));
+}

@@ -13,6 +13,7 @@
 #include "services/winnowd/options.h"
 #include "services/winnowd/server.h"
 #include "services/winnowd/stop_signal.h"
+#include "storage/command_line.h"
 #include "storage/version.h"
 
 namespace winnow {
@@ -84,5 +85,6 @@ int Run(Options options) {
 
 int main(int argc, char** argv) {
   const winnow::ParsedOptions parsed = winnow::ParseOptions(argc, argv);
-  return parsed.exit_code ? *parsed.exit_code : winnow::Run(parsed.options);
+  return parsed.exit_code ? winnow::FlushOutput("winnowd", *parsed.exit_code)
+                          : winnow::Run(parsed.options);
 }

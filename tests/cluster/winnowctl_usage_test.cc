@@ -65,6 +65,23 @@ TEST(WinnowctlUsageTest, HelpDescribesEveryFlag) {
   EXPECT_THAT(RunCtl({"--help"}).out, HasSubstr("128 + n"));
 }
 
+TEST(WinnowctlUsageTest, OutputThatIsLostIsAnError) {
+  const TempDir dir;
+  const auto said_of = [&](const std::string& command) {
+    const std::string err = dir.File("err");
+    const std::string line = absl::StrCat(WINNOW_BIN_DIR, "/", command, " >/dev/full 2>", err);
+    EXPECT_EQ(WEXITSTATUS(std::system(line.c_str())), kRefused) << command;
+    std::string said;
+    std::ifstream file(err);
+    std::getline(file, said);
+    return said;
+  };
+  EXPECT_EQ(said_of("winnowctl profile presets"),
+            "winnowctl: cannot write to stdout: No space left on device");
+  EXPECT_THAT(said_of("winnowctl --version"), HasSubstr("cannot write to stdout"));
+  EXPECT_THAT(said_of("winnowd --help"), HasSubstr("cannot write to stdout"));
+}
+
 TEST(WinnowctlUsageTest, ASnapshotsDirectoryIsAnAbsolutePath) {
   for (std::vector<std::string> args : std::vector<std::vector<std::string>>{
            {"save", "book"}, {"load"}, {"save-all"}, {"load-all"}}) {
