@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "services/wire/channel.h"
@@ -23,6 +24,11 @@ bool IsRefusedByDrain(const absl::Status& status) {
   return absl::IsUnavailable(status) && ErrorReason(status) == "DRAINING" &&
          !ErrorFacts(status).contains("shards");
 }
+
+// gRPC's words, before the addresses that a name stands for and, last, what the system said.
+constexpr char kNoConnection[] = "failed to connect to all addresses; last error: ";
+// Of an attempt that gRPC ended itself, whatever the system said before.
+constexpr char kGivenUp[] = "handshaker shutdown";
 
 }  // namespace
 
@@ -92,7 +98,13 @@ absl::Status Connection::Explained(absl::Status status) const {
   if (absl::IsDeadlineExceeded(status) &&
       channel_->GetState(/*try_to_connect=*/false) != GRPC_CHANNEL_READY) {
     return absl::UnavailableError(
-        absl::StrCat("nobody answers at ", address, " in the time there is"));
+        absl::StrCat("nobody answers at ", address, " in ", absl::FormatDuration(options.timeout)));
+  }
+  if (NobodyAnswered(status) && absl::StartsWith(status.message(), kNoConnection)) {
+    std::string cause(status.message().substr(status.message().rfind(": ")));
+    if (absl::StrContains(cause, kGivenUp)) cause = "";
+    return absl::UnavailableError(
+        absl::StrCat("nobody answers at ", address, cause, "; is winnowd running there?"));
   }
   return status;
 }

@@ -42,9 +42,9 @@ class Connection {
 
   absl::Time Deadline() const;
 
-  // With what gRPC alone does not say: that the process at the address is no coordinator, or that
-  // the deadline passed before there was a connection, or a server that stopped cut the call off,
-  // which are UNAVAILABLE as others are.
+  // With what gRPC alone does not say, or not to people: that the process at the address is no
+  // coordinator, or that the deadline passed before there was a connection, or a server that
+  // stopped cut the call off, which are UNAVAILABLE as others are.
   absl::Status Explained(absl::Status status) const;
 
   // Around each call of CallAsync.

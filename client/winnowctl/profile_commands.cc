@@ -1,5 +1,7 @@
 #include "client/winnowctl/profile_commands.h"
 
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -64,11 +66,14 @@ int RegisterAll(const Globals& globals, const std::vector<Profile>& profiles) {
 
 int RegisterFile(const Globals& globals, const std::string& path) {
   constexpr size_t kMaxBytes = size_t{1} << 20;
+  errno = 0;
   std::ifstream file(path, std::ios::binary);
   std::string text(kMaxBytes + 1, '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<size_t>(file.gcount()));
-  if (!file.is_open() || file.bad()) return FailUsage(path + " cannot be read");
+  if (!file.is_open() || file.bad()) {
+    return FailUsage(absl::StrCat(path, " cannot be read: ", strerror(errno)));
+  }
   if (text.empty()) return FailUsage(path + " is empty");
   if (text.size() > kMaxBytes) {
     return FailUsage(absl::StrCat(path, " has more than ", kMaxBytes, " bytes"));

@@ -1,5 +1,6 @@
 #include <sys/resource.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -19,13 +20,23 @@
 namespace winnow {
 namespace {
 
-// Renamed into place, so that whoever waits for the file never reads half of it.
-bool WritePortFile(const std::string& path, int port) {
+// Renamed into place, so that whoever waits for the file never reads half of it. Why it cannot be
+// written, or "".
+std::string WritePortFile(const std::string& path, int port) {
   const std::string unfinished = path + ".tmp";
+  errno = 0;
   std::ofstream file(unfinished);
   file << port << "\n";
   file.close();
-  return file && std::rename(unfinished.c_str(), path.c_str()) == 0;
+  return file && std::rename(unfinished.c_str(), path.c_str()) == 0 ? "" : strerror(errno);
+}
+
+bool Announce(const std::string& port_file, int port) {
+  if (port_file.empty()) return true;
+  const std::string error = WritePortFile(port_file, port);
+  if (error.empty()) return true;
+  Log(LogLevel::kError, "cannot write the port file", {{"path", port_file}, {"message", error}});
+  return false;
 }
 
 // Stored segments are files that are kept open beside the sockets; the system's default of 1,024 is
@@ -62,10 +73,7 @@ int Run(Options options) {
     return EXIT_FAILURE;
   }
   stop.BeginServing();
-  if (!options.port_file.empty() && !WritePortFile(options.port_file, (*server)->port())) {
-    Log(LogLevel::kError, "cannot write the port file", {{"path", options.port_file}});
-    return EXIT_FAILURE;
-  }
+  if (!Announce(options.port_file, (*server)->port())) return EXIT_FAILURE;
   Log(LogLevel::kInfo, "serving",
       {{"address", (*server)->address()},
        {"role", RoleName(options.role)},

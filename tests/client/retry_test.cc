@@ -15,7 +15,10 @@
 namespace winnow::client {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
 
 absl::Status Draining(const std::string& message) {
   return Error(absl::StatusCode::kUnavailable, "DRAINING", message);
@@ -73,8 +76,11 @@ TEST(Retry, ADeadlineBeforeThereIsAConnectionMeansThatNobodyAnswers) {
   const absl::Status status = client.ListTenants().status();
   EXPECT_TRUE(absl::IsUnavailable(status)) << status;
   EXPECT_EQ(ErrorReason(status), "");
-  EXPECT_THAT(std::string(status.message()), HasSubstr(where));
+  EXPECT_THAT(std::string(status.message()), HasSubstr(where + " in 400ms"));
   close(listener);
+  const std::string nobody(client.ListTenants().status().message());
+  EXPECT_THAT(nobody, AllOf(StartsWith("nobody answers at " + where),
+                            HasSubstr("; is winnowd running there?"), Not(HasSubstr("ipv4"))));
 }
 
 }  // namespace

@@ -141,7 +141,7 @@ TEST(WinnowctlUsageTest, AProfileOfOnesOwnIsAnEditedOne) {
   EXPECT_EQ(RunCtl({"context", "create", "--profile=mine", "--id=book", address}).code, kOk);
   EXPECT_EQ(RunCtl(command).code, kUsage) << "neither a preset nor a file";
   EXPECT_THAT(RunCtl({"profile", "register", "--file=" + dir.File("absent"), address}).err,
-              HasSubstr("absent cannot be read"));
+              HasSubstr("absent cannot be read: No such file or directory"));
 }
 
 TEST(WinnowctlUsageTest, ANameOfSeveralProfilesIsNoName) {

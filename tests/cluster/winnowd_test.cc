@@ -135,6 +135,11 @@ TEST(WinnowdTest, AGpuThatIsNotThereIsAnError) {
   EXPECT_THAT(Refused(1, {"--device=cuda:63"}), HasSubstr("cuda:63"));
 }
 
+TEST(WinnowdTest, APortFileThatCannotBeWrittenIsAnError) {
+  EXPECT_THAT(Refused(1, {"--listen=127.0.0.1:0", "--port-file=/nowhere/port"}),
+              AllOf(HasSubstr("/nowhere/port"), HasSubstr("No such file or directory")));
+}
+
 TEST(WinnowdTest, APortInUseIsAnError) {
   Server server({});
   EXPECT_THAT(Refused(1, {"--listen=" + server.address()}),
