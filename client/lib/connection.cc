@@ -75,8 +75,18 @@ absl::Status Connection::Call(absl::Time deadline, const Rpc& rpc) const {
     if (!NobodyAnswered(status) && !IsRefusedByDrain(status)) return status;
     if (!retry_until) retry_until = std::min(deadline, absl::Now() + kRetryFor);
     if (absl::Now() + pause > *retry_until) return status;
-    absl::SleepFor(pause);
+    Pause(absl::Now() + pause);
     pause = std::min(2 * pause, kLongestPause);
+  }
+}
+
+void Connection::Pause(absl::Time until) const {
+  if (channel_->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY) {
+    absl::SleepFor(until - absl::Now());
+  } else {
+    // gRPC looks at its sockets only for those who wait: nothing would come of a connection that is
+    // being made while everybody sleeps.
+    channel_->WaitForConnected(absl::ToChronoTime(until));
   }
 }
 

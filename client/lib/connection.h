@@ -60,6 +60,8 @@ class Connection {
  private:
   explicit Connection(const std::string& address, ClientOptions options,
                       const std::shared_ptr<grpc::Channel>& channel);
+  // Until then, or until there is a connection where there is none.
+  void Pause(absl::Time until) const;
   bool Idle() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return under_way_ == 0; }
 
   const std::shared_ptr<grpc::Channel> channel_;

@@ -82,6 +82,16 @@ TEST(WinnowctlUsageTest, OutputThatIsLostIsAnError) {
   EXPECT_THAT(said_of("winnowd --help"), HasSubstr("cannot write to stdout"));
 }
 
+TEST(WinnowctlUsageTest, FindsAServiceThatComesMeanwhile) {
+  const std::string address = Server({"--shards=1"}).address();
+  for (int i = 0; i < 3; ++i) {
+    Process ctl("winnowctl", {"nodes", "--address=" + address});
+    absl::SleepFor(absl::Milliseconds(200));
+    const Server server({"--shards=1"}, address);
+    EXPECT_EQ(ctl.Wait(), kOk) << ctl.Err();
+  }
+}
+
 TEST(WinnowctlUsageTest, ASnapshotsDirectoryIsAnAbsolutePath) {
   for (std::vector<std::string> args : std::vector<std::vector<std::string>>{
            {"save", "book"}, {"load"}, {"save-all"}, {"load-all"}}) {
