@@ -189,8 +189,7 @@ void AddBenchCommand(CLI::App& app, const Globals& globals, Run* run) {
   AddNumber(attend, "--queries", 1, 1'000'000, &flags->queries, "calls to measure");
   AddNumber(attend, "--warmup", 0, 1'000'000, &flags->warmup, "calls before that");
   AddSeed(attend, &flags->seed, "of the entries and queries");
-  flags->own_server.push_back(
-      attend->add_option("--kernels", flags->kernels, "variant for the winnowd that is started"));
+  flags->own_server.push_back(AddKernels(attend, &flags->kernels));
   flags->own_server.push_back(AddDevice(attend, &flags->device));
   attend->callback([&globals, run, flags] {
     *run = [&globals, flags] { return BenchAttend(globals, *flags); };

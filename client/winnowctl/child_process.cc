@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -28,6 +29,11 @@ std::string SiblingServer() {
   std::error_code error;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
   return error ? "winnowd" : (self.parent_path() / "winnowd").string();
+}
+
+std::string TemporaryDirectory() {
+  const char* named = std::getenv("TMPDIR");
+  return named == nullptr || *named == '\0' ? "/tmp" : named;
 }
 
 // A value in kB of /proc/<pid>/status.
@@ -60,12 +66,15 @@ absl::Status NotStarted(const std::string& why) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ChildServer>> ChildServer::Start(std::vector<std::string> flags) {
-  std::string port_file = (std::filesystem::temp_directory_path() / "winnowd-port-XXXXXX").string();
+  const std::string program = SiblingServer();
+  if (access(program.c_str(), X_OK) != 0) {
+    return NotStarted(absl::StrCat("cannot run ", program, ": ", strerror(errno)));
+  }
+  std::string port_file = TemporaryDirectory() + "/winnowd-port-XXXXXX";
   const int fd = mkstemp(port_file.data());
-  if (fd < 0) return NotStarted(strerror(errno));
+  if (fd < 0) return NotStarted(absl::StrCat("cannot write ", port_file, ": ", strerror(errno)));
   close(fd);
   std::remove(port_file.c_str());
-  const std::string program = SiblingServer();
   flags.insert(flags.begin(), program);
   for (const char* flag : {"--listen=127.0.0.1:0", "--log-level=warn"}) flags.emplace_back(flag);
   flags.push_back(absl::StrCat("--port-file=", port_file));

@@ -1,11 +1,53 @@
 #include "client/winnowctl/own_server_options.h"
 
+#include "absl/strings/numbers.h"
+#include "kernels/backend.h"
+
 namespace winnow::ctl {
 
+namespace {
+
+bool IsDevice(const std::string& text) {
+  if (text == "cpu" || text == "auto") return true;
+  int number = 0;
+  return text.starts_with("cuda:") && absl::SimpleAtoi(text.substr(5), &number) && number >= 0;
+}
+
+std::string KernelNames() {
+  std::string names;
+  for (const kernels::Backend* backend : kernels::AvailableBackends()) {
+    names += (names.empty() ? "" : ", ") + std::string(backend->name());
+  }
+  return names;
+}
+
+}  // namespace
+
 CLI::Option* AddDevice(CLI::App* command, std::string* device) {
+  const auto parse = [device](const std::string& text) {
+    if (!IsDevice(text)) {
+      throw CLI::ValidationError("--device is '" + text + "'; it must be cpu, cuda:N or auto");
+    }
+    *device = text;
+  };
   return command
-      ->add_option("--device", *device, "of the shards that are started: cpu, cuda:N or auto")
-      ->capture_default_str()
+      ->add_option_function<std::string>("--device", parse,
+                                         "of the shards that are started: cpu, cuda:N or auto")
+      ->default_str(*device)
+      ->type_name("");
+}
+
+CLI::Option* AddKernels(CLI::App* command, std::string* kernels) {
+  const auto parse = [kernels](const std::string& text) {
+    if (kernels::ChooseBackend(text) == nullptr) {
+      throw CLI::ValidationError("--kernels is '" + text + "'; it must be one of " + KernelNames());
+    }
+    *kernels = text;
+  };
+  return command
+      ->add_option_function<std::string>(
+          "--kernels", parse,
+          "of the winnowd that is started: " + KernelNames() + "; the fastest if not given")
       ->type_name("");
 }
 

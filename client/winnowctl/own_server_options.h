@@ -15,6 +15,9 @@ using OwnServerOptions = std::vector<const CLI::Option*>;
 // What the shards of the service that is started score and attend on.
 CLI::Option* AddDevice(CLI::App* command, std::string* device);
 
+// The variant of their kernels.
+CLI::Option* AddKernels(CLI::App* command, std::string* kernels);
+
 // kOk, or bad usage if one of them was given beside the address of a service that runs.
 int CheckOwnServerOptions(const Globals& globals, const OwnServerOptions& options);
 

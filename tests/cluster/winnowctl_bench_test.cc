@@ -3,9 +3,12 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/time/clock.h"
@@ -78,6 +81,25 @@ TEST(WinnowctlBenchTest, AnInterruptedOneLeavesNoContextBehind) {
     EXPECT_EQ(trial.Wait(), 128 + SIGTERM) << trial.Err();
     EXPECT_THAT(contexts(), IsEmpty());
   }
+}
+
+TEST(WinnowctlBenchTest, AServerOfItsOwnThatCannotStartSaysWhy) {
+  for (const auto& [flag, value] : {std::pair("--kernels", "abacus"), {"--device", "tpu"}}) {
+    const Outcome refused = RunCtl({"bench", "attend", flag, value});
+    EXPECT_EQ(refused.code, kUsage);
+    EXPECT_THAT(refused.err, HasSubstr(std::string(flag) + " is '" + value + "'; it must be "));
+  }
+  const Outcome nowhere = RunCtl({"bench", "attend"}, {{"TMPDIR", "/nowhere"}});
+  EXPECT_EQ(nowhere.code, kRefused);
+  EXPECT_THAT(nowhere.err, AllOf(HasSubstr("cannot write /nowhere/"), HasSubstr("No such file")));
+  const TempDir dir;
+  const std::string alone = dir.File("winnowctl");
+  std::filesystem::copy(std::string(WINNOW_BIN_DIR) + "/winnowctl", alone);
+  const std::string err = dir.File("err");
+  EXPECT_EQ(WEXITSTATUS(std::system((alone + " demo 2>" + err).c_str())), kRefused);
+  std::string said;
+  std::getline(std::ifstream(err), said);
+  EXPECT_THAT(said, HasSubstr("cannot run " + dir.File("winnowd") + ": No such file"));
 }
 
 TEST(WinnowctlBenchTest, LeavesNoFilesBehindEvenIfItIsKilled) {

@@ -62,6 +62,7 @@ TEST(WinnowctlUsageTest, HelpDescribesEveryFlag) {
     EXPECT_EQ(WithoutDescription(help.out), "") << command << "\n" << help.out;
     EXPECT_THAT(help.out, HasSubstr("see winnowctl --help")) << command;
   }
+  EXPECT_THAT(RunCtl({"bench", "attend", "--help"}).out, HasSubstr("portable"));
   EXPECT_THAT(RunCtl({"--help"}).out, HasSubstr("128 + n"));
 }
 
