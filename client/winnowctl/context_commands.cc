@@ -119,6 +119,17 @@ int CheckIsAsAsked(const client::ContextInfo& info, const ContextFlags& flags,
   return kRefused;
 }
 
+// Of a call that was cut short at some of the shards, perhaps.
+int FailHalfway(const absl::Status& status, const std::string& id) {
+  const int code = Fail(status);
+  const bool unclear = absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+  if (unclear && !id.empty()) {
+    std::cerr
+        << "winnowctl: some shards may have done their part; repeat the command for the others\n";
+  }
+  return code;
+}
+
 int Create(const Globals& globals, const ContextFlags& flags) {
   client::Client client = globals.Connect();
   absl::StatusOr<std::string> fingerprint = ResolveProfile(client, flags.profile);
@@ -126,7 +137,7 @@ int Create(const Globals& globals, const ContextFlags& flags) {
   const absl::Time asked = absl::Now();
   absl::StatusOr<client::Context> context =
       client.CreateContext(*fingerprint, flags.id, flags.options);
-  if (!context.ok()) return Fail(context.status());
+  if (!context.ok()) return FailHalfway(context.status(), flags.id);
   absl::StatusOr<client::ContextInfo> info = context->Describe();
   if (!info.ok()) return Fail(info.status());
   Print(globals, *context, *info);
@@ -187,7 +198,7 @@ int Delete(const Globals& globals, const ContextFlags& flags) {
   if (const int code = flags.yes ? kOk : AskToDelete(flags.id); code != kOk) return code;
   // Not by a handle: what a shard has lost a part of cannot be opened.
   const absl::Status status = globals.Connect().DeleteContext(flags.id);
-  return status.ok() ? kOk : Fail(status);
+  return status.ok() ? kOk : FailHalfway(status, flags.id);
 }
 
 int Fork(const Globals& globals, const ContextFlags& flags) {

@@ -183,11 +183,14 @@ absl::StatusOr<std::vector<shard::ContextState>> DescribeOnce(Channels channels,
       }
     }
     if (HasExpired(answers)) return UnknownContext(name);
-    return Error(absl::StatusCode::kDataLoss, "MISSING_CONTEXT",
-                 absl::StrCat("shard ", lacking, " at ", channels[lacking]->address(),
-                              " does not hold context ", name.context_id, " of tenant ",
-                              name.tenant, " while others do; it may have restarted"),
-                 {{"shards", absl::StrCat(lacking)}});
+    return Error(
+        absl::StatusCode::kDataLoss, "MISSING_CONTEXT",
+        absl::StrCat("shard ", lacking, " at ", channels[lacking]->address(),
+                     " does not hold context ", name.context_id, " of tenant ", name.tenant,
+                     " while others do; either its creation or deletion was cut short: "
+                     "repeat that; or the shard has restarted without its memory: create "
+                     "it again, and append what it held"),
+        {{"shards", absl::StrCat(lacking)}});
   }
   absl::StatusOr<std::vector<shard::ContextState>> states =
       ResultsOf<shard::ContextState>(std::move(answers));

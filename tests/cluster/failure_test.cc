@@ -70,6 +70,16 @@ TEST_F(FailureTest, AShardKilledMidCallEndsTheCall) {
   EXPECT_EQ(ErrorFacts(status)["shards"], "1") << status;
 }
 
+TEST_F(FailureTest, ADeletionThatAShardMissedSaysThatItShouldBeRepeated) {
+  const std::vector<std::string> remove = {"context", "delete", context_.id(), "--yes",
+                                           "--address=" + service_.address()};
+  service_.shard(1).process().Signal(SIGKILL);
+  service_.shard(1).process().Wait();
+  const Outcome failed = RunCtl(remove);
+  EXPECT_EQ(failed.code, kRefused);
+  EXPECT_THAT(failed.err, AllOf(HasSubstr("UNAVAILABLE"), HasSubstr("repeat the command")));
+}
+
 TEST_F(FailureTest, AShardThatIsGoneShowsInTheExitCodes) {
   const std::string address = "--address=" + service_.address();
   for (const char* command : {"nodes", "shards"}) {

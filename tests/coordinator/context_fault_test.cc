@@ -8,6 +8,7 @@ namespace winnow::coordinator {
 namespace {
 
 using absl::StatusCode;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using namespace winnow::testing;
 
@@ -57,6 +58,7 @@ TEST_F(ContextFaultTest, AShardThatLostItsContextsIsNamedByEveryCall) {
         coordinator().SealContext(Name(), Unhurried())}) {
     ExpectError(status, StatusCode::kDataLoss, "MISSING_CONTEXT");
     EXPECT_EQ(ErrorFacts(status)["shards"], std::to_string(lost));
+    EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("cut short"), HasSubstr("memory")));
   }
 }
 
