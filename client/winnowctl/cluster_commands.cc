@@ -41,7 +41,7 @@ int ListShards(const Globals& globals) {
   absl::StatusOr<std::vector<client::ShardInfo>> shards = client.ListShards();
   if (!shards.ok()) return Fail(shards.status());
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
-  Table table({"SHARD", "ADDRESS", "SLOTS", "CONTEXTS", "ENTRIES", "INDEX", "KV", "MEMORY",
+  Table table({"SHARD", "ADDRESS", "SLOTS", "CONTEXTS", "LAYER ENTRIES", "INDEX", "KV", "MEMORY",
                "BUDGET", "DEVICE", "DISK", "DAMAGED PAGES", "THREADS", "KERNELS", "ERROR"});
   bool all_answer = true;
   for (const client::ShardInfo& shard : *shards) {

@@ -89,8 +89,8 @@ void LogRecovery(uint32_t number, const std::string& directory,
       {{"shard", absl::StrCat(number)},
        {"directory", directory},
        {"contexts", absl::StrCat(report.contexts)},
-       {"entries", absl::StrCat(report.entries)},
-       {"entries_from_log", absl::StrCat(report.entries_from_log)},
+       {"layer_entries", absl::StrCat(report.entries)},
+       {"layer_entries_from_log", absl::StrCat(report.entries_from_log)},
        {"duration", absl::FormatDuration(report.duration)}});
 }
 

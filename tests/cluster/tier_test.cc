@@ -122,7 +122,8 @@ TEST_F(TierTest, AContextAnswersAlikeInEveryTierAndAfterAKill) {
 
   Kill();
   Start();
-  EXPECT_THAT(server_->process().Err(), HasSubstr("recovered"));
+  EXPECT_THAT(server_->process().Err(),
+              AllOf(HasSubstr("recovered"), HasSubstr(" layer_entries=")));
   const client::Context again = Reopened(context.id());
   EXPECT_EQ(Described(again).entries, static_cast<uint64_t>(kEntries));
   ExpectAnswers(again);

@@ -159,6 +159,7 @@ TEST_F(WinnowctlTest, NodesAndShards) {
   ASSERT_EQ(shards.size(), 2u);
   EXPECT_EQ(shards[0]["slots"].get<int>() + shards[1]["slots"].get<int>(), 4096);
   EXPECT_THAT(Ctl({"nodes"}).out, HasSubstr("coordinator"));
+  EXPECT_THAT(Ctl({"shards"}).out, HasSubstr("LAYER ENTRIES"));
 }
 
 TEST_F(WinnowctlTest, ExitCodesTellWhatWentWrong) {

@@ -22,7 +22,7 @@ struct ShardInfo {
   std::string address;
   uint32_t slots = 0;
   uint64_t contexts = 0;
-  uint64_t entries = 0;
+  uint64_t entries = 0;  // over all contexts and their layers
   uint64_t index_bytes = 0;
   uint64_t kv_bytes = 0;
   uint32_t threads = 0;
