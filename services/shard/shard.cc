@@ -8,6 +8,7 @@
 #include "services/shard/attend.h"
 #include "services/shard/select.h"
 #include "services/shard/shard_impl.h"
+#include "storage/error.h"
 #include "storage/residency.h"
 #include "storage/version.h"
 
@@ -20,6 +21,17 @@ uint64_t PageBytes(const Append& call, const Profile& profile) {
   const uint64_t page_bytes = kernels::KeyPageBytes(profile.key_format, profile.index_dim) +
                               kernels::kPageEntries * profile.row_bytes();
   return call.layers.size() * pages * page_bytes;
+}
+
+// What a failed append of so many page bytes is told where no deletion would make room for it.
+absl::Status WithAdvice(const absl::Status& status, uint64_t bytes, const PageArena& arena) {
+  const uint64_t budget = arena.budget_bytes();
+  if (ErrorReason(status) != "MEMORY_BUDGET" || bytes <= budget) return status;
+  return Error(
+      absl::StatusCode::kResourceExhausted, "MEMORY_BUDGET",
+      absl::StrCat("the append takes up to ", bytes, " bytes of pages and the shard has ", budget,
+                   "; raise --memory-budget, or append fewer entries in a call"),
+      {{"needed_bytes", absl::StrCat(bytes)}, {"free_bytes", absl::StrCat(arena.free_bytes())}});
 }
 
 }  // namespace
@@ -63,10 +75,10 @@ absl::StatusOr<Result> Shard::Impl::Run(const Describe& call, absl::Time) {
 absl::StatusOr<Result> Shard::Impl::Run(const Append& call, absl::Time deadline) {
   absl::StatusOr<std::shared_ptr<Context>> context = FindToUse(call.context_id, call.incarnation);
   if (!context.ok()) return context.status();
+  const uint64_t bytes = PageBytes(call, (*context)->profile());
   absl::StatusOr<AppendResult> result =
-      WithRoom(PageBytes(call, (*context)->profile()), deadline,
-               [&] { return (*context)->Append(call, deadline); });
-  if (!result.ok()) return result.status();
+      WithRoom(bytes, deadline, [&] { return (*context)->Append(call, deadline); });
+  if (!result.ok()) return WithAdvice(result.status(), bytes, arena_);
   return *std::move(result);
 }
 

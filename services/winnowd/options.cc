@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <string>
 
@@ -21,6 +22,9 @@ namespace {
 constexpr int kUsageError = 2;
 constexpr int kMaxThreads = 1024;
 constexpr int kMaxGpu = 63;
+// An entry in every layer of a large model takes 8 MB of pages, and where there is a data directory
+// they get half of the budget.
+constexpr size_t kMinMemoryBudget = size_t{16} << 20;
 constexpr size_t kMinMessageBytes = size_t{64} << 10;
 constexpr size_t kMaxRate = size_t{1} << 40;
 // With what a coordinator adds, within protobuf's own limit: gRPC ends the process past it.
@@ -43,16 +47,20 @@ CLI::Option* Add(CLI::App& app, const std::string& flag, const std::string& env,
   return option->envname(env)->type_name("");
 }
 
+std::string KernelNames() {
+  std::vector<std::string> names;
+  for (const kernels::Backend* backend : kernels::AvailableBackends()) {
+    names.emplace_back(backend->name());
+  }
+  return absl::StrJoin(names, ", ");
+}
+
 std::string ParseKernels(const std::string& text, std::string* value) {
   if (kernels::ChooseBackend(text) != nullptr) {
     *value = text;
     return "";
   }
-  std::vector<std::string> names;
-  for (const kernels::Backend* backend : kernels::AvailableBackends()) {
-    names.emplace_back(backend->name());
-  }
-  return absl::StrCat("one that this machine can run: ", absl::StrJoin(names, ", "));
+  return "one that this machine can run: " + KernelNames();
 }
 
 std::string ParseDevice(const std::string& text, std::string* value) {
@@ -63,6 +71,12 @@ std::string ParseDevice(const std::string& text, std::string* value) {
   }
   *value = text;
   return "";
+}
+
+std::string ParseBudget(const std::string& text, size_t* value) {
+  if (ParseSize(text, 0, 0, value).empty()) return "";
+  const std::string wanted = ParseSize(text, kMinMemoryBudget, size_t{1} << 50, value);
+  return wanted.empty() ? "" : "0 for no limit, or " + wanted;
 }
 
 const std::map<std::string, Role>& RoleNames() {
@@ -103,7 +117,8 @@ void AddLimits(CLI::App& app, Options* o) {
       "all in turn; or off",
       "auto",
       [o](const std::string& text) { return PlaceOnNuma(text, AllowedNumaNodes(), &o->numa); });
-  Add(app, "--kernels", "WINNOW_KERNELS", "variant of the kernels; the fastest if not given", "",
+  Add(app, "--kernels", "WINNOW_KERNELS",
+      "variant of the kernels: " + KernelNames() + "; the fastest if not given", "",
       [o](const std::string& text) { return ParseKernels(text, &o->kernels); });
   Add(app, "--device", "WINNOW_DEVICE",
       "shards score and attend on: cpu, cuda:N, or auto (the first GPU, or else the CPU)",
@@ -115,10 +130,8 @@ void AddLimits(CLI::App& app, Options* o) {
         return ParseSize(text, 0, size_t{1} << 50, &o->device_memory_bytes);
       });
   Add(app, "--memory-budget", "WINNOW_MEMORY_BUDGET",
-      "memory of each shard for pages, write buffers and caches; 0 for no limit", "0",
-      [o](const std::string& text) {
-        return ParseSize(text, 0, size_t{1} << 50, &o->memory_budget_bytes);
-      });
+      "memory of each shard for pages, write buffers and caches, at least 16MiB; 0 for no limit",
+      "0", [o](const std::string& text) { return ParseBudget(text, &o->memory_budget_bytes); });
   Add(app, "--max-message", "WINNOW_MAX_MESSAGE", "largest message to accept", "64MiB",
       [o](const std::string& text) {
         return ParseSize(text, kMinMessageBytes, kMaxMessageBytes, &o->max_message_bytes);
@@ -187,17 +200,34 @@ void AddLogging(CLI::App& app, Options* o) {
       });
 }
 
-// What no option can tell alone. Returns what is wrong, or "".
-std::string CheckTogether(const Options& options, bool shards_given) {
+// A flag that the role has no use for would be thought to do something. What is wrong, or "".
+std::string CheckRole(const Options& options, const CLI::App& app) {
+  const auto first_given = [&app](std::initializer_list<const char*> flags) -> std::string {
+    for (const char* flag : flags) {
+      if (app.count(flag) > 0) return flag;
+    }
+    return "";
+  };
   if (options.role == Role::kCoordinator && options.shard_addresses.empty()) {
     return "--role coordinator needs --shard-address for at least one shard";
   }
   if (options.role != Role::kCoordinator && !options.shard_addresses.empty()) {
     return "--shard-address is for --role coordinator only";
   }
-  if (options.role != Role::kStandalone && shards_given) {
+  if (options.role != Role::kStandalone && !first_given({"--shards"}).empty()) {
     return "--shards is for --role standalone only";
   }
+  const std::string of_shards =
+      first_given({"--device", "--device-memory", "--memory-budget", "--max-selections",
+                   "--selection-ttl", "--durability", "--spill-rate", "--scrub-rate"});
+  if (options.role == Role::kCoordinator && !of_shards.empty()) {
+    return of_shards + " is for shards, not for --role coordinator";
+  }
+  return "";
+}
+
+// What no option can tell alone. Returns what is wrong, or "".
+std::string CheckTogether(const Options& options) {
   if (options.data_dir.empty() && options.durability > Durability::kMemory) {
     return absl::StrCat("--durability is ", std::string(DurabilityName(options.durability)),
                         ", which needs --data-dir");
@@ -251,7 +281,8 @@ ParsedOptions ParseOptions(int argc, char** argv) {
     std::string problem = CheckFlagsHaveValues(argc, argv);
     if (!problem.empty()) throw CLI::ValidationError(problem);
     app.parse(argc, argv);
-    problem = CheckTogether(parsed.options, app.count("--shards") > 0);
+    problem = CheckRole(parsed.options, app);
+    if (problem.empty()) problem = CheckTogether(parsed.options);
     if (!problem.empty()) throw CLI::ValidationError(problem);
   } catch (const CLI::ParseError& error) {
     parsed.exit_code = app.exit(error) == 0 ? 0 : kUsageError;

@@ -108,6 +108,7 @@ struct BadValue {
 TEST(Options, BadValuesAreRefusedWithFlagValueAndLimit) {
   const std::string address = "HOST:PORT with a port in 0..65535";
   const std::string day = "a duration in 1ms..24h, like 500ms, 10s or 2m";
+  const std::string budget = "0 for no limit, or a size in 16777216..1125899906842624 bytes";
   const testing::TempDir dir;
   for (const BadValue& bad : std::vector<BadValue>{
            {"--role", "king", "one of coordinator, shard, standalone"},
@@ -118,23 +119,22 @@ TEST(Options, BadValuesAreRefusedWithFlagValueAndLimit) {
            {"--listen", "host:-1", address},
            {"--shards", "0", "a whole number in 1..4096"},
            {"--shards", "4097", "a whole number in 1..4096"},
-           {"--shards", "-1", "a whole number in 1..4096"},
            {"--shards", "1.5", "a whole number in 1..4096"},
            {"--shards", "4294967297", "a whole number in 1..4096"},
            {"--threads", "-1", "a whole number in 0..1024"},
            {"--threads", "1025", "a whole number in 0..1024"},
            {"--numa", "4095", "auto"},
            {"--kernels", "abacus", "one that this machine can run: reference, portable"},
-           {"--memory-budget", "lots", "a size in 0..1125899906842624 bytes, like 64MiB"},
-           {"--memory-budget", "1125899906842625", "a size in 0..1125899906842624 bytes"},
-           {"--memory-budget", "99999999999999999999", "a size in 0..1125899906842624 bytes"},
-           {"--memory-budget", "-1", "a size in 0..1125899906842624 bytes"},
-           {"--memory-budget", "1XB", "a size in 0..1125899906842624 bytes"},
+           {"--memory-budget", "lots", budget + ", like 64MiB"},
+           {"--memory-budget", "1125899906842625", budget},
+           {"--memory-budget", "99999999999999999999", budget},
+           {"--memory-budget", "1XB", budget},
+           {"--memory-budget", "1", budget},
+           {"--memory-budget", "16777215", budget},
            {"--max-message", "65535", "a size in 65536..2145386495 bytes"},
            {"--max-message", "2145386496", "a size in 65536..2145386495 bytes"},
            {"--max-deadline", "soon", day},
            {"--max-deadline", "60", day},
-           {"--max-deadline", "0s", day},
            {"--max-deadline", "24h1ms", day},
            {"--selection-ttl", "999us", day},
            {"--selection-ttl", "inf", day},
@@ -158,9 +158,9 @@ TEST(Options, BadValuesAreRefusedWithFlagValueAndLimit) {
 
 TEST(Options, SizesTakeDecimalAndBinaryUnits) {
   for (const auto& [text, bytes] : std::map<std::string, size_t>{{"0", 0},
-                                                                 {"100000", 100000},
-                                                                 {"1kb", 1000},
-                                                                 {"1KiB", 1024},
+                                                                 {"20000000", 20'000'000},
+                                                                 {"20000kb", 20'000'000},
+                                                                 {"16384KiB", size_t{16} << 20},
                                                                  {"64MB", 64'000'000},
                                                                  {"64MiB", size_t{64} << 20},
                                                                  {"3 GiB", size_t{3} << 30},
@@ -194,6 +194,22 @@ TEST(Options, OnlyAStandaloneServiceIsToldItsShards) {
               HasSubstr("--shards is for --role standalone only"));
   EXPECT_THAT(Refused({"--role=coordinator", "--shard-address=a:1"}, {{"WINNOW_SHARDS", "2"}}),
               HasSubstr("--shards is for --role standalone only"));
+}
+
+TEST(Options, ACoordinatorTakesNothingThatIsForShards) {
+  for (const auto& [flag, value] : Environment{{"--device", "cuda:0"},
+                                               {"--device-memory", "1GiB"},
+                                               {"--memory-budget", "1GiB"},
+                                               {"--max-selections", "7"},
+                                               {"--selection-ttl", "7s"},
+                                               {"--durability", "memory"},
+                                               {"--spill-rate", "1GB"},
+                                               {"--scrub-rate", "1GB"}}) {
+    const std::string given = flag + "=" + value;
+    EXPECT_THAT(Refused({"--role=coordinator", "--shard-address=a:1", given}),
+                HasSubstr(flag + " is for shards, not for --role coordinator"));
+    Accepted({"--role=shard", given});
+  }
 }
 
 TEST(Options, ShardAddressesKeepTheirOrderWhereverTheyAreGiven) {

@@ -9,7 +9,10 @@ namespace winnow::testing {
 namespace {
 
 using absl::StatusCode;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr LayerKind kNone = LayerKind::kNone;
 constexpr LayerKind kOwn = LayerKind::kOwn;
@@ -179,7 +182,10 @@ TEST(ShardBudget, PagesOfAFailedAppendAreGivenBack) {
   TestShard shard(TinyProfile({kOwn, kOwn, kOwn}), 300, {.memory_budget_bytes = 2 * kPageBytes});
   ASSERT_TRUE(shard.Create().ok());
   for (int round = 0; round < 3; ++round) {
-    ExpectError(shard.Append(0, 10).status(), StatusCode::kResourceExhausted, "MEMORY_BUDGET");
+    const absl::Status refused = shard.Append(0, 10).status();
+    ExpectError(refused, StatusCode::kResourceExhausted, "MEMORY_BUDGET");
+    EXPECT_THAT(std::string(refused.message()),
+                AllOf(HasSubstr("raise --memory-budget"), Not(HasSubstr("delete"))));
     EXPECT_THAT(shard.LayerEntries(), ElementsAre(0, 0, 0));
   }
   shard::Append two = shard.AppendCall(0, 10);
