@@ -26,6 +26,16 @@ std::string ParseAddress(const std::string& text, std::string* value);
 // Neither empty nor what was meant as the next flag.
 std::string ParsePath(const std::string& text, std::string* value);
 
+// The variants of the kernels that this machine can run, with commas.
+std::string KernelNames();
+std::string ParseKernels(const std::string& text, std::string* value);
+
+// cpu, cuda:N or auto.
+std::string ParseDevice(const std::string& text, std::string* value);
+
+// Memory of a shard; 0 for no limit.
+std::string ParseBudget(const std::string& text, size_t* value);
+
 template <typename Integer>
 std::string ParseInteger(const std::string& text, Integer min, Integer max, Integer* value) {
   int64_t parsed = 0;

@@ -6,10 +6,7 @@
 #include <map>
 #include <string>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "kernels/backend.h"
 #include "services/cluster/placement.h"
 #include "services/winnowd/config_file.h"
 #include "services/winnowd/flag_values.h"
@@ -21,10 +18,6 @@ namespace {
 
 constexpr int kUsageError = 2;
 constexpr int kMaxThreads = 1024;
-constexpr int kMaxGpu = 63;
-// An entry in every layer of a large model takes 8 MB of pages, and where there is a data directory
-// they get half of the budget.
-constexpr size_t kMinMemoryBudget = size_t{16} << 20;
 constexpr size_t kMinMessageBytes = size_t{64} << 10;
 constexpr size_t kMaxRate = size_t{1} << 40;
 // With what a coordinator adds, within protobuf's own limit: gRPC ends the process past it.
@@ -36,47 +29,16 @@ CLI::Option* Add(CLI::App& app, const std::string& flag, const std::string& env,
                  std::function<std::string(const std::string&)> parse) {
   CLI::Option* option = app.add_option_function<std::string>(
       flag,
-      [flag, parse = std::move(parse)](const std::string& text) {
+      [&app, flag, parse = std::move(parse)](const std::string& text) {
         const std::string wanted = parse(text);
         if (!wanted.empty()) {
-          throw CLI::ValidationError(absl::StrCat(flag, " is '", text, "'; it must be ", wanted));
+          throw CLI::ValidationError(
+              absl::StrCat(flag, " is '", text, "'; it must be ", wanted, SourceOf(app, flag)));
         }
       },
       help);
   if (!shown_default.empty()) option->default_str(shown_default);
   return option->envname(env)->type_name("");
-}
-
-std::string KernelNames() {
-  std::vector<std::string> names;
-  for (const kernels::Backend* backend : kernels::AvailableBackends()) {
-    names.emplace_back(backend->name());
-  }
-  return absl::StrJoin(names, ", ");
-}
-
-std::string ParseKernels(const std::string& text, std::string* value) {
-  if (kernels::ChooseBackend(text) != nullptr) {
-    *value = text;
-    return "";
-  }
-  return "one that this machine can run: " + KernelNames();
-}
-
-std::string ParseDevice(const std::string& text, std::string* value) {
-  const std::string number = absl::StartsWith(text, "cuda:") ? text.substr(5) : "";
-  int gpu = 0;
-  if (text != "auto" && text != "cpu" && !ParseInteger<int>(number, 0, kMaxGpu, &gpu).empty()) {
-    return absl::StrCat("auto, cpu or cuda:N with N in 0..", kMaxGpu);
-  }
-  *value = text;
-  return "";
-}
-
-std::string ParseBudget(const std::string& text, size_t* value) {
-  if (ParseSize(text, 0, 0, value).empty()) return "";
-  const std::string wanted = ParseSize(text, kMinMemoryBudget, size_t{1} << 50, value);
-  return wanted.empty() ? "" : "0 for no limit, or " + wanted;
 }
 
 const std::map<std::string, Role>& RoleNames() {
@@ -215,13 +177,13 @@ std::string CheckRole(const Options& options, const CLI::App& app) {
     return "--shard-address is for --role coordinator only";
   }
   if (options.role != Role::kStandalone && !first_given({"--shards"}).empty()) {
-    return "--shards is for --role standalone only";
+    return "--shards is for --role standalone only" + SourceOf(app, "--shards");
   }
   const std::string of_shards =
       first_given({"--device", "--device-memory", "--memory-budget", "--max-selections",
                    "--selection-ttl", "--durability", "--spill-rate", "--scrub-rate"});
   if (options.role == Role::kCoordinator && !of_shards.empty()) {
-    return of_shards + " is for shards, not for --role coordinator";
+    return of_shards + " is for shards, not for --role coordinator" + SourceOf(app, of_shards);
   }
   return "";
 }
@@ -268,7 +230,7 @@ ParsedOptions ParseOptions(int argc, char** argv) {
       "these.",
       "winnowd");
   app.set_version_flag("--version", std::string("winnowd ") + kVersion);
-  AddConfigFile(app);
+  AddConfigFile(app, argc, argv);
   app.footer(
       "Every flag can be given as a line of the --config file or in the environment, as "
       "WINNOW_<FLAG>; a flag\nwins over the environment, and that over the file. Exit code: 0 "
@@ -284,6 +246,9 @@ ParsedOptions ParseOptions(int argc, char** argv) {
     problem = CheckRole(parsed.options, app);
     if (problem.empty()) problem = CheckTogether(parsed.options);
     if (!problem.empty()) throw CLI::ValidationError(problem);
+  } catch (const CLI::FileError&) {
+    app.exit(CLI::ValidationError(WhyUnreadable(app)));
+    parsed.exit_code = kUsageError;
   } catch (const CLI::ParseError& error) {
     parsed.exit_code = app.exit(error) == 0 ? 0 : kUsageError;
   }
