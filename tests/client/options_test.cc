@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <map>
 
 #include "tests/client/parse_options.h"
@@ -13,6 +14,15 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+
+TEST(Options, OfWhoeverRunsTheTestsAreNotTheirs) {
+  setenv("WINNOW_SHARDS", "3", 1);
+  EXPECT_EQ(Accepted({}).shards, 4u);
+  testing::Process process("winnowd", {"--role=coordinator", "--shard-address=a:b"});
+  unsetenv("WINNOW_SHARDS");
+  EXPECT_EQ(process.Wait(), 2);
+  EXPECT_THAT(process.Err(), HasSubstr("--shard-address is 'a:b'"));
+}
 
 TEST(Options, Defaults) {
   const Options options = Accepted({});

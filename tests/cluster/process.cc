@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <string_view>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -26,17 +27,35 @@ std::string ReadFile(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+// `env` and what else this process has, but for the settings that whoever runs the tests made for
+// programs of their own.
+std::vector<std::string> Environment(const std::map<std::string, std::string>& env) {
+  std::vector<std::string> all;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const std::string_view text = *variable;
+    const bool replaced = env.contains(std::string(text.substr(0, text.find('='))));
+    if (!replaced && !text.starts_with("WINNOW_")) all.emplace_back(text);
+  }
+  for (const auto& [name, value] : env) all.push_back(absl::StrCat(name, "=", value));
+  return all;
+}
+
+std::vector<char*> Pointers(std::vector<std::string>* texts) {
+  std::vector<char*> pointers;
+  for (std::string& text : *texts) pointers.push_back(text.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
 // Between fork and exec: only what is safe there.
 [[noreturn]] void Exec(pid_t parent, const std::string& in, const std::string& out,
-                       const std::string& err, char* const* argv,
-                       const std::map<std::string, std::string>& env) {
+                       const std::string& err, char* const* argv, char* const* env) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(1);
   dup2(open(in.c_str(), O_RDONLY), STDIN_FILENO);
   dup2(open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDOUT_FILENO);
   dup2(open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDERR_FILENO);
-  for (const auto& [name, value] : env) setenv(name.c_str(), value.c_str(), 1);
-  execv(argv[0], argv);
+  execve(argv[0], argv, env);
   _exit(127);
 }
 
@@ -45,15 +64,15 @@ std::string ReadFile(const std::string& path) {
 Process::Process(const std::string& program, std::vector<std::string> args,
                  std::map<std::string, std::string> env, const std::string& input) {
   args.insert(args.begin(), absl::StrCat(WINNOW_BIN_DIR, "/", program));
-  std::vector<char*> argv;
-  for (std::string& arg : args) argv.push_back(arg.data());
-  argv.push_back(nullptr);
+  const std::vector<char*> argv = Pointers(&args);
+  std::vector<std::string> environment = Environment(env);
+  const std::vector<char*> variables = Pointers(&environment);
   const std::string in = dir_.Write("in", input);
   const std::string out = dir_.File("out");
   const std::string err = dir_.File("err");
   const pid_t parent = getpid();
   pid_ = fork();
-  if (pid_ == 0) Exec(parent, in, out, err, argv.data(), env);
+  if (pid_ == 0) Exec(parent, in, out, err, argv.data(), variables.data());
 }
 
 Process::~Process() {

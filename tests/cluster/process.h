@@ -18,7 +18,7 @@ namespace winnow::testing {
 class Process {
  public:
   // program: "winnowd" or "winnowctl", from this build.
-  // It reads `input`.
+  // It reads `input`. Of this process's environment it has no WINNOW_* variable but those of `env`.
   Process(const std::string& program, std::vector<std::string> args,
           std::map<std::string, std::string> env = {}, const std::string& input = "");
   ~Process();
