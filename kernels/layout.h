@@ -51,8 +51,7 @@ size_t RowBytes(RowFormat format, int latent_dim, int rope_dim);
 // Writes keys into a page in the order the matrix units want (documented beside the definition).
 //   keys  [count, KeyBytes] entry-major, as they travel
 //   page  KeyPageBytes, 64-byte aligned; only the bytes of entries first .. first + count - 1
-//   change,
-//         so readers of earlier entries are not disturbed
+//         change, so readers of earlier entries are not disturbed
 void ArrangeKeys(KeyFormat format, int dim, const std::byte* keys, int first, int count,
                  std::byte* page);
 

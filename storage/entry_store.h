@@ -94,7 +94,7 @@ class FetchedRows {
 // their place, which every read verifies. Thread-safe.
 //
 // Errors: RESOURCE_EXHAUSTED DISK_FULL or DISK_BEHIND, UNAVAILABLE DISK_FAILED (the disk refused;
-// later calls try anew), DATA_LOSS CORRUPT_ENTRIES (names the layer and positions).
+// later calls try anew), DATA_LOSS CORRUPT_ENTRIES (names layer and positions), DEADLINE_EXCEEDED.
 class EntryStore {
  public:
   // FAILED_PRECONDITION DATA_DIR_IN_USE if another process has the directory, UNKNOWN_VERSION if a
@@ -134,8 +134,8 @@ class EntryStore {
                                         absl::Time deadline);
 
   StoreUsage usage() const;
-  // Rewrites or deletes the files that hold more bytes of no context than of contexts; runs by
-  // itself in the background too.
+  // Deletes files in which no context has entries, and rewrites those that are more than half dead;
+  // runs by itself in the background too.
   absl::Status Reclaim();
 
  private:

@@ -25,8 +25,7 @@ class PageArena {
   PageArena(const PageArena&) = delete;
   PageArena& operator=(const PageArena&) = delete;
 
-  // `page_bytes` zeroed bytes, 64-byte aligned; page_bytes must be a multiple of
-  // 16 above zero.
+  // `page_bytes` zeroed bytes, 64-byte aligned; page_bytes must be a multiple of 16 above zero.
   // RESOURCE_EXHAUSTED MEMORY_BUDGET (facts "needed_bytes", "free_bytes").
   absl::StatusOr<Page> Allocate(size_t page_bytes);
 

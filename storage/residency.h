@@ -29,7 +29,7 @@ struct ContextResidency {
   uint64_t kv_bytes = 0;
 };
 
-// Which planes may be spilled: those of contexts that were last used before.
+// Which planes may be spilled: those of contexts that were last used before these times.
 struct SpillLimits {
   absl::Time index_used_before = absl::InfiniteFuture();
   absl::Time kv_used_before = absl::InfiniteFuture();

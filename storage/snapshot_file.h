@@ -53,8 +53,8 @@ class SealedFileWriter {
 // Reads such a file from its beginning. Not thread-safe.
 class SealedFileReader {
  public:
-  // DATA_LOSS CORRUPT_SNAPSHOT if the file has another size or other bytes than its seal says: all
-  // of it is read to find that out.
+  // NOT_FOUND if there is no such file. DATA_LOSS CORRUPT_SNAPSHOT if it has another size or other
+  // bytes than its seal says: all of it is read to find that out.
   static absl::StatusOr<std::unique_ptr<SealedFileReader>> Open(const std::string& path,
                                                                 const FileSeal& seal);
   ~SealedFileReader();

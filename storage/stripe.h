@@ -69,7 +69,7 @@ class Stripe {
   // their memory is free once the last reader lets go too. A layer that cannot be stored since a
   // page is damaged is left out, and adds a line to `damaged`.
   absl::StatusOr<uint64_t> Spill(Plane plane, uint64_t bytes, std::vector<std::string>* damaged);
-  // Brings the layer's plane back into memory. RESOURCE_EXHAUSTED if there is none.
+  // Brings the layer's plane back into memory. Errors: MEMORY_BUDGET, and those of EntryStore.
   absl::Status Restore(int layer, Plane plane, absl::Time deadline);
   // Layers that are not in memory.
   std::vector<int> ColdLayers(Plane plane) const;

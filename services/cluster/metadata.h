@@ -20,7 +20,7 @@ struct MetadataEntry {
   int64_t revision = 0;
 };
 
-// Cluster metadata: nodes, slot map, profiles. Small values, seldom written, never entry data.
+// Cluster metadata, which so far is profiles. Small values, seldom written, never entry data.
 // Keys are paths ("profiles/3f2a…"). Thread-safe.
 class MetadataStore {
  public:

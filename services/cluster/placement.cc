@@ -19,8 +19,8 @@ uint32_t ClusterMap::SlotCount(uint32_t shard) const {
   return static_cast<uint32_t>(std::count(shard_of_slot_.begin(), shard_of_slot_.end(), shard));
 }
 
-uint64_t PlacementKey(std::string_view context_id) {
-  return XXH3_64bits(context_id.data(), context_id.size());
+uint64_t PlacementKey(std::string_view context) {
+  return XXH3_64bits(context.data(), context.size());
 }
 
 uint32_t SlotOf(uint64_t placement_key, uint32_t stripe) {

@@ -29,9 +29,9 @@ class ClusterMap {
   std::vector<uint32_t> shard_of_slot_;  // [kSlots]
 };
 
-// Where a context starts in the slot ring: XXH3-64 of its id. Forks inherit their parent's key, so
-// a page and its fork stay on one shard.
-uint64_t PlacementKey(std::string_view context_id);
+// Where a context, "<tenant>/<context id>", starts in the slot ring: XXH3-64 of that. Forks inherit
+// their parent's key, so a page and its fork stay on one shard.
+uint64_t PlacementKey(std::string_view context);
 
 // Stripes follow one another around the ring from the context's key.
 uint32_t SlotOf(uint64_t placement_key, uint32_t stripe);

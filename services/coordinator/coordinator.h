@@ -29,7 +29,8 @@ struct CoordinatorParts {
 
 // Plans each call, fans it out to the shards and merges their answers. Holds no entries and no
 // state that another coordinator could not rebuild. Thread-safe. Every call returns by its
-// deadline. Errors are those documented in proto/winnow/v1.
+// deadline, or a quarter of a second after where a shard does not answer. Errors are those of
+// proto/winnow/v1.
 class Coordinator {
  public:
   explicit Coordinator(CoordinatorParts parts);

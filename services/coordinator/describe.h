@@ -50,7 +50,7 @@ absl::StatusOr<std::vector<shard::ContextState>> DescribeWhole(Channels channels
 absl::Status CheckWhole(Channels channels, const cluster::ClusterMap& map, const ContextName& name,
                         const std::vector<shard::ContextState>& states);
 
-// [shards] as a call names its own part to each shard.
+// [shards] the incarnation to put into the call to each shard.
 std::vector<uint64_t> Incarnations(const std::vector<shard::ContextState>& states);
 
 // They must be of one context, as DescribeAll makes sure.

@@ -18,7 +18,7 @@
 #include "storage/stripe.h"
 
 // What a coordinator asks of a shard, in native types; proto/winnow/v1/shard.proto is the same on
-// the wire and documents each field. Spans in a call are borrowed until the call has been answered.
+// the wire and documents each field. Spans in a call are borrowed until Shard::Handle returns.
 // An incarnation is what the shard's ContextState says of its part of the context: never 0, and not
 // what it says of another context of that id, before or after.
 namespace winnow::shard {

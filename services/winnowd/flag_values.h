@@ -23,7 +23,7 @@ std::string ParseSize(const std::string& text, size_t min, size_t max, size_t* v
 // "host:port" with a port in 0..65535.
 std::string ParseAddress(const std::string& text, std::string* value);
 
-// Neither empty nor what was meant as the next flag.
+// Refuses an empty path and one that begins with '-', which was meant as the next flag.
 std::string ParsePath(const std::string& text, std::string* value);
 
 // The variants of the kernels that this machine can run, with commas.

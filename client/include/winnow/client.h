@@ -61,7 +61,9 @@ class Client {
   absl::StatusOr<std::vector<ContextInfo>> ListContexts();
 
   // Brings a range of what Context::SaveSnapshot wrote into a context of that id, which the first
-  // range makes. ALREADY_EXISTS if it holds anything else.
+  // range makes. What it holds is compared: ABORTED APPEND_CONFLICT if that is other bytes, and
+  // entries past those of the snapshot stay. ALREADY_EXISTS CONTEXT_EXISTS if it has another
+  // profile.
   absl::StatusOr<SnapshotResult> LoadSnapshot(const std::string& context_id,
                                               const std::string& directory,
                                               const StripeRange& range = {});

@@ -17,6 +17,10 @@ namespace winnow::client {
 class Connection;
 
 // A handle of one context; cheap to copy. Thread-safe.
+//
+// Of every call: NOT_FOUND UNKNOWN_CONTEXT once the context is deleted or has expired, DATA_LOSS
+// MISSING_CONTEXT, MISSING_ENTRIES or MISSING_STRIPES (fact "shards") if a shard lost its part,
+// UNAVAILABLE SHARD_UNAVAILABLE if one does not answer. Delete is as Client::DeleteContext.
 class Context {
  public:
   Context(std::shared_ptr<Connection> connection, std::string id,
@@ -48,8 +52,8 @@ class Context {
   // One stream for a whole generation: appends and queries in one message each.
   std::unique_ptr<DecodeSession> StartDecode() const;
 
-  // A context with the first `entries` of this one; full pages are shared. Ids are
-  // as with Client::CreateContext.
+  // A context with the first `entries` of this one; full pages are shared. Ids are as with
+  // Client::CreateContext.
   absl::StatusOr<Context> Fork(uint64_t entries, const std::string& fork_id = "",
                                absl::Duration ttl = absl::InfiniteDuration()) const;
   absl::Status Seal() const;

@@ -15,7 +15,7 @@ namespace winnow::client {
 class Connection;
 
 // One message of a decode: entries to store, then an attention that already sees them. Either may
-// be left out.
+// be left out. If the append fails, the attention is not run; if that fails, the entries stay.
 struct DecodeStep {
   uint64_t start_position = 0;
   uint32_t count = 0;  // 0: nothing is appended, and there are no layers
