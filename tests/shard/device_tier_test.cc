@@ -12,22 +12,13 @@
 
 #include "absl/synchronization/notification.h"
 #include "tests/shard/tiered_contexts.h"
+#include "tests/support/eventually.h"
 
 namespace winnow::shard {
 namespace {
 
 using kernels::kPageEntries;
-
-// For what happens on another thread.
-template <typename Fn>
-bool Eventually(Fn is_so) {
-  const absl::Time deadline = absl::Now() + absl::Seconds(60);
-  while (!is_so()) {
-    if (absl::Now() > deadline) return false;
-    absl::SleepFor(absl::Milliseconds(1));
-  }
-  return true;
-}
+using winnow::testing::Eventually;
 
 TEST_F(DeviceTierTest, MakesRoomAheadFromTheLeastRecentlyUsedContextsRows) {
   StartWithRoomFor(3);

@@ -7,10 +7,12 @@
 #include "services/shard/spiller.h"
 #include "storage/error.h"
 #include "tests/shard/disk_contexts.h"
+#include "tests/support/eventually.h"
 
 namespace winnow::shard {
 namespace {
 
+using winnow::testing::Eventually;
 using winnow::testing::ExpectError;
 
 class RemovedContextTest : public DiskContextsTest {
@@ -28,15 +30,6 @@ class RemovedContextTest : public DiskContextsTest {
     return context.resident_bytes(Plane::kIndex) != 0 && context.resident_bytes(Plane::kKv) != 0;
   }
 };
-
-bool Eventually(const std::function<bool()>& is_so) {
-  const absl::Time deadline = absl::Now() + absl::Seconds(60);
-  while (!is_so()) {
-    if (absl::Now() > deadline) return false;
-    absl::SleepFor(absl::Milliseconds(1));
-  }
-  return true;
-}
 
 TEST_F(RemovedContextTest, VerifyingInTheBackgroundKeepsNothingOfThem) {
   for (const char* id : {"t/a", "t/b"}) Add(id);
