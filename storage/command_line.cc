@@ -7,6 +7,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "kernels/backend.h"
 
 namespace winnow {
 
@@ -27,6 +28,14 @@ std::optional<int> PortOf(const std::string& address) {
   if (!absl::SimpleAtoi(address.substr(colon + 1), &port)) return std::nullopt;
   if (port < 0 || port > 65535) return std::nullopt;
   return port;
+}
+
+std::string KernelNames() {
+  std::string names;
+  for (const kernels::Backend* backend : kernels::AvailableBackends()) {
+    names += (names.empty() ? "" : ", ") + std::string(backend->name());
+  }
+  return names;
 }
 
 int FlushOutput(const std::string& program, int code) {

@@ -2,23 +2,15 @@
 
 #include "absl/strings/numbers.h"
 #include "kernels/backend.h"
+#include "storage/command_line.h"
 
 namespace winnow::ctl {
-
 namespace {
 
 bool IsDevice(const std::string& text) {
   if (text == "cpu" || text == "auto") return true;
   int number = 0;
   return text.starts_with("cuda:") && absl::SimpleAtoi(text.substr(5), &number) && number >= 0;
-}
-
-std::string KernelNames() {
-  std::string names;
-  for (const kernels::Backend* backend : kernels::AvailableBackends()) {
-    names += (names.empty() ? "" : ", ") + std::string(backend->name());
-  }
-  return names;
 }
 
 }  // namespace

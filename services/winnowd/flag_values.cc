@@ -1,7 +1,6 @@
 #include "services/winnowd/flag_values.h"
 
 #include <CLI/CLI.hpp>
-#include <vector>
 
 #include "absl/strings/match.h"
 #include "kernels/backend.h"
@@ -49,14 +48,6 @@ std::string ParsePath(const std::string& text, std::string* value) {
   if (text.empty() || text.starts_with('-')) return "a path, with ./ before a dash";
   *value = text;
   return "";
-}
-
-std::string KernelNames() {
-  std::vector<std::string> names;
-  for (const kernels::Backend* backend : kernels::AvailableBackends()) {
-    names.emplace_back(backend->name());
-  }
-  return absl::StrJoin(names, ", ");
 }
 
 std::string ParseKernels(const std::string& text, std::string* value) {

@@ -26,8 +26,6 @@ std::string ParseAddress(const std::string& text, std::string* value);
 // Refuses an empty path and one that begins with '-', which was meant as the next flag.
 std::string ParsePath(const std::string& text, std::string* value);
 
-// The variants of the kernels that this machine can run, with commas.
-std::string KernelNames();
 std::string ParseKernels(const std::string& text, std::string* value);
 
 // cpu, cuda:N or auto.
