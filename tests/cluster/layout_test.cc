@@ -32,6 +32,15 @@ class LayoutTest : public ::testing::Test {
  protected:
   LayoutTest() : trial_(SmallProfile(), kEntries, kernels::TestSeed()) {}
 
+  // The id of a context with all entries, in what such a service keeps.
+  std::string LoadAndStop(const std::vector<std::string>& flags) const {
+    Server server(flags);
+    client::Client client(server.address());
+    const std::string id = trial_.Load(client, 1000).id();
+    Stop(server);
+    return id;
+  }
+
   void ExpectAllEntries(const std::string& address, const std::string& id) {
     client::Client client(address);
     auto context = client.OpenContext(id);
@@ -47,13 +56,7 @@ class LayoutTest : public ::testing::Test {
 
 TEST_F(LayoutTest, AStartWithAnotherNumberOfShardsIsRefused) {
   const std::string data = "--data-dir=" + dir_.File("data");
-  std::string id;
-  {
-    Server server({"--shards=2", data});
-    client::Client client(server.address());
-    id = trial_.Load(client, 1000).id();
-    Stop(server);
-  }
+  const std::string id = LoadAndStop({"--shards=2", data});
   for (const std::string shards : {"1", "3"}) {
     Process other("winnowd", {"--shards=" + shards, data, "--listen=127.0.0.1:0"});
     EXPECT_EQ(other.Wait(), kCannotStart) << shards;
@@ -67,13 +70,7 @@ TEST_F(LayoutTest, AStartWithAnotherNumberOfShardsIsRefused) {
 
 TEST_F(LayoutTest, AStartWithoutTheDirectoryOfAShardIsRefused) {
   const std::string data = "--data-dir=" + dir_.File("data");
-  std::string id;
-  {
-    Server server({"--shards=2", data});
-    client::Client client(server.address());
-    id = trial_.Load(client, 1000).id();
-    Stop(server);
-  }
+  const std::string id = LoadAndStop({"--shards=2", data});
   std::filesystem::rename(dir_.File("data/shard-1"), dir_.File("elsewhere"));
   {
     Process without("winnowd", {"--shards=2", data, "--listen=127.0.0.1:0"});
@@ -97,13 +94,7 @@ TEST_F(LayoutTest, AStartWithoutTheDirectoryOfAShardIsRefused) {
 
 TEST_F(LayoutTest, ADirectoryOfAnEarlierVersionTakesTheFirstLayout) {
   const std::string data = "--data-dir=" + dir_.File("data");
-  std::string id;
-  {
-    Server server({"--shards=1", data});
-    client::Client client(server.address());
-    id = trial_.Load(client, 1000).id();
-    Stop(server);
-  }
+  const std::string id = LoadAndStop({"--shards=1", data});
   std::filesystem::remove(dir_.File("data/shard-0/LAYOUT"));
   {
     Server server({"--shards=1", data});
