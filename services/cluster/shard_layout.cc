@@ -111,8 +111,9 @@ absl::Status CheckLayouts(const std::vector<std::string>& directories, bool star
   for (uint32_t i = 0; i < count; ++i) {
     absl::Status status = CheckLayout(directories[i], {.shard = i, .shards = count});
     if (!status.ok()) return status;
-    if (started_before && HoldsNothing(directories[i]))
+    if (started_before && HoldsNothing(directories[i])) {
       return MissingShard(directories[i], i, count);
+    }
   }
   return absl::OkStatus();
 }
