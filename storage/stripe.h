@@ -64,11 +64,11 @@ class Stripe {
                                                uint32_t entries);
   StoredStripe stored() const;
 
-  // Lets go of the plane's pages, layer by layer until those of `bytes` of entries are free, after
-  // storing what is not stored yet. Returns the bytes of entries that no fork's stripe holds on to;
-  // their memory is free once the last reader lets go too. A layer that cannot be stored since a
-  // page is damaged is left out, and adds a line to `damaged`.
-  absl::StatusOr<uint64_t> Spill(Plane plane, uint64_t bytes, std::vector<std::string>* damaged);
+  // Lets go of the plane's pages, layer by layer until `bytes` of entries are free, once stored.
+  // Returns the bytes that no fork's stripe holds on to; they are free once the last reader lets
+  // go. Layers with damaged pages that are not stored stay, and add lines to `damaged`.
+  absl::StatusOr<uint64_t> Spill(Plane plane, uint64_t bytes, absl::Time deadline,
+                                 std::vector<std::string>* damaged);
   // Brings the layer's plane back into memory. Errors: MEMORY_BUDGET, and those of EntryStore.
   absl::Status Restore(int layer, Plane plane, absl::Time deadline);
   // Layers that are not in memory.
@@ -121,7 +121,7 @@ class Stripe {
   void TrimPages(int layer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   absl::StatusOr<LayerCopy> CopyLayer(int layer, uint32_t entries)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
-  absl::Status StoreRest(int layer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  absl::Status StoreRest(int layer, absl::Time deadline) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   absl::StatusOr<std::shared_ptr<PageSet>> LoadPages(int layer, Plane plane, uint32_t end,
                                                      absl::Time deadline) const;
   absl::Status RestoreLayer(int layer, Plane plane, absl::Time deadline)

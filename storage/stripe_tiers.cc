@@ -54,7 +54,7 @@ absl::Status Stripe::ReadSound(int layer, Plane plane, uint32_t end, absl::Time 
   return Read(layer, plane, 0, end, deadline, bytes);
 }
 
-absl::Status Stripe::StoreRest(int layer) {
+absl::Status Stripe::StoreRest(int layer, absl::Time deadline) {
   const uint32_t first = StoredEnd(layer);
   const uint32_t end = entries(layer);
   if (first >= end) return absl::OkStatus();
@@ -63,7 +63,7 @@ absl::Status Stripe::StoreRest(int layer) {
     if (absl::Status status = VerifyPages(layer, plane); !status.ok()) return status;
     std::vector<std::byte>& to = bytes[static_cast<int>(plane)];
     to.resize((end - first) * EntryBytes(profile_, plane));
-    absl::Status status = Read(layer, plane, first, end, absl::InfiniteFuture(), to.data());
+    absl::Status status = Read(layer, plane, first, end, deadline, to.data());
     if (!status.ok()) return status;
   }
   const StoreWrite write = {.layer = layer,
@@ -72,7 +72,7 @@ absl::Status Stripe::StoreRest(int layer) {
                             .index_keys = bytes[0],
                             .kv_rows = bytes[1]};
   absl::StatusOr<std::shared_ptr<const Extent>> extent =
-      context_->store->Append(context_->record, number_, {&write, 1});
+      context_->store->Append(context_->record, number_, {&write, 1}, deadline);
   if (!extent.ok()) return extent.status();
   Layer& held = *layers_[layer];
   absl::MutexLock lock(&held.mu);
@@ -80,7 +80,7 @@ absl::Status Stripe::StoreRest(int layer) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<uint64_t> Stripe::Spill(Plane plane, uint64_t bytes,
+absl::StatusOr<uint64_t> Stripe::Spill(Plane plane, uint64_t bytes, absl::Time deadline,
                                        std::vector<std::string>* damaged) {
   if (context_->store == nullptr) return NoDataDir();
   absl::MutexLock lock(&write_mu_);
@@ -90,7 +90,7 @@ absl::StatusOr<uint64_t> Stripe::Spill(Plane plane, uint64_t bytes,
     if (layers_[i] == nullptr) continue;
     const std::shared_ptr<const PageSet> pages = FindPages(layer, plane);
     if (pages == nullptr) continue;
-    const absl::Status status = StoreRest(layer);
+    const absl::Status status = StoreRest(layer, deadline);
     if (IsDamage(status)) {
       damaged->push_back(std::string(status.message()));
       continue;

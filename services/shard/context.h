@@ -63,7 +63,8 @@ class Context {
   absl::StatusOr<TierResult> Apply(const Tier& call, absl::Time deadline, const RestoreFn& restore);
   // Spills pages of the plane, the first stripes first, until those of `bytes` of entries are free.
   // Returns how many are, and damage, as Stripe::Spill.
-  absl::StatusOr<uint64_t> Spill(Plane plane, uint64_t bytes, std::vector<std::string>* damaged);
+  absl::StatusOr<uint64_t> Spill(Plane plane, uint64_t bytes, absl::Time deadline,
+                                 std::vector<std::string>* damaged);
   uint64_t resident_bytes(Plane plane) const;
   // Lets go of copies of the plane's pages on the device, the first stripes first, until those of
   // `bytes` of pages are gone. Returns how many are, as Stripe::DropCopies.

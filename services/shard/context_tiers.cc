@@ -37,7 +37,7 @@ absl::StatusOr<TierResult> Context::Apply(const Tier& call, absl::Time deadline,
   TierResult result;
   const auto apply = [&](Stripe& stripe, Plane plane) {
     if (call.action == TierAction::kSpill) {
-      return stripe.Spill(plane, UINT64_MAX, &result.corrupt).status();
+      return stripe.Spill(plane, UINT64_MAX, deadline, &result.corrupt).status();
     }
     if (call.action == TierAction::kRestore) return restore(stripe, plane);
     return stripe.Verify(plane, deadline, &result.corrupt);
@@ -59,12 +59,12 @@ absl::StatusOr<TierResult> Context::Apply(const Tier& call, absl::Time deadline,
   return result;
 }
 
-absl::StatusOr<uint64_t> Context::Spill(Plane plane, uint64_t bytes,
+absl::StatusOr<uint64_t> Context::Spill(Plane plane, uint64_t bytes, absl::Time deadline,
                                         std::vector<std::string>* damaged) {
   uint64_t freed = 0;
   for (std::shared_ptr<Stripe> stripe = StripeFrom(0); stripe != nullptr && freed < bytes;
        stripe = StripeFrom(stripe->number() + 1)) {
-    absl::StatusOr<uint64_t> spilled = stripe->Spill(plane, bytes - freed, damaged);
+    absl::StatusOr<uint64_t> spilled = stripe->Spill(plane, bytes - freed, deadline, damaged);
     if (!spilled.ok()) return spilled.status();
     freed += *spilled;
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "storage/error.h"
@@ -46,24 +47,35 @@ Spiller::~Spiller() {
   if (thread_.joinable()) thread_.join();
 }
 
-absl::StatusOr<uint64_t> Spiller::SpillVictim(Context& context, const Victim& victim) {
+absl::StatusOr<uint64_t> Spiller::SpillVictim(Context& context, const Victim& victim,
+                                              absl::Time deadline) {
   std::vector<std::string> damaged;
-  absl::StatusOr<uint64_t> spilled = context.Spill(victim.plane, victim.bytes, &damaged);
+  absl::StatusOr<uint64_t> spilled = context.Spill(victim.plane, victim.bytes, deadline, &damaged);
   for (const std::string& damage : damaged) report_(context.id(), damage);
   return spilled;
 }
 
-absl::StatusOr<uint64_t> Spiller::SpillInTurn(uint64_t bytes, const SpillLimits& limits,
-                                              absl::Time deadline) {
-  {
-    absl::MutexLock lock(&mu_);
-    if (!mu_.AwaitWithDeadline(absl::Condition(this, &Spiller::NobodySpills), deadline)) return 0;
-    spilling_ = true;
-  }
-  absl::StatusOr<uint64_t> spilled = SpillSome(bytes, limits, deadline);
+bool Spiller::BeginTurn(absl::Time deadline) {
+  absl::MutexLock lock(&mu_);
+  if (!mu_.AwaitWithDeadline(absl::Condition(this, &Spiller::NobodySpills), deadline)) return false;
+  spilling_ = true;
+  return true;
+}
+
+void Spiller::EndTurn() {
   absl::MutexLock lock(&mu_);
   spilling_ = false;
-  return spilled;
+}
+
+absl::Status Spiller::SpillForRoom(uint64_t bytes, const SpillLimits& limits, absl::Time deadline) {
+  if (!BeginTurn(deadline)) return absl::OkStatus();
+  const absl::Cleanup end = [this] { EndTurn(); };
+  // Whoever had the turn before may have made room for this one, too.
+  const uint64_t free = arena_.free_bytes();
+  if (free >= bytes) return absl::OkStatus();
+  // More than is missing, so that not every caller has to look for victims.
+  const uint64_t enough = std::max(bytes - free, arena_.budget_bytes() / kSpillShare);
+  return SpillSome(enough, limits, deadline).status();
 }
 
 absl::StatusOr<uint64_t> Spiller::SpillSome(uint64_t bytes, const SpillLimits& limits,
@@ -77,19 +89,22 @@ absl::StatusOr<uint64_t> Spiller::SpillSome(uint64_t bytes, const SpillLimits& l
                            .kv_bytes = context->resident_bytes(Plane::kKv)});
   }
   uint64_t spilled = 0;
-  while (spilled < bytes) {
+  absl::Status failure;
+  for (bool in_time = true; in_time && spilled < bytes;) {
     const std::vector<Victim> victims = ChooseVictims(residencies, bytes - spilled, limits);
     if (victims.empty()) break;
     for (const Victim& victim : victims) {
-      if (absl::Now() >= deadline) return spilled;
-      absl::StatusOr<uint64_t> freed = SpillVictim(*contexts[victim.context], victim);
-      if (!freed.ok()) return freed.status();
-      spilled += *freed;
-      // What it did not free is damaged: others are asked instead.
+      absl::StatusOr<uint64_t> freed = SpillVictim(*contexts[victim.context], victim, deadline);
+      if (freed.ok()) spilled += *freed;
+      failure.Update(freed.status());
+      // What it did not free is damaged, or the disk does not take it: others are asked instead.
       ContextResidency& left = residencies[victim.context];
       (victim.plane == Plane::kIndex ? left.index_bytes : left.kv_bytes) = 0;
+      in_time = spilled == 0 || absl::Now() < deadline;
+      if (!in_time) break;
     }
   }
+  if (spilled == 0 && !failure.ok()) return failure;
   return spilled;
 }
 
@@ -99,13 +114,10 @@ absl::Status Spiller::MakeRoom(uint64_t bytes, absl::Time deadline, const SpillL
   if (!can_spill_ || bytes > budget) return NoRoom(bytes, arena_.free_bytes(), budget);
   deadline = std::min(deadline, absl::Now() + kMaxWait);
   for (absl::Duration pause = kFirstPause;; pause *= 2) {
-    uint64_t free = arena_.free_bytes();
-    if (free >= bytes) return absl::OkStatus();
-    // More than is missing, so that not every caller has to look for victims.
-    const uint64_t enough = std::max(bytes - free, budget / kSpillShare);
-    absl::StatusOr<uint64_t> spilled = SpillInTurn(enough, limits, deadline);
-    if (!spilled.ok()) return spilled.status();
-    free = arena_.free_bytes();
+    if (arena_.free_bytes() >= bytes) return absl::OkStatus();
+    absl::Status status = SpillForRoom(bytes, limits, deadline);
+    if (!status.ok()) return status;
+    const uint64_t free = arena_.free_bytes();
     if (free >= bytes) return absl::OkStatus();
     if (absl::Now() >= deadline) return NoRoom(bytes, free, budget);
     absl::SleepFor(std::min(pause, deadline - absl::Now()));
@@ -124,8 +136,10 @@ absl::Status Spiller::SpillToLowWater() {
   const uint64_t used = arena_.used_bytes();
   // In small parts, between which those who wait for room take their turn.
   for (uint64_t left = used - std::min(used, low); left != 0;) {
-    absl::StatusOr<uint64_t> spilled = SpillInTurn(
+    BeginTurn(absl::InfiniteFuture());
+    absl::StatusOr<uint64_t> spilled = SpillSome(
         std::min(left, std::max<uint64_t>(1, budget / kSpillShare)), {}, absl::InfiniteFuture());
+    EndTurn();
     if (!spilled.ok()) return spilled.status();
     if (*spilled == 0) break;
     left -= std::min(left, *spilled);

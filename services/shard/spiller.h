@@ -33,21 +33,25 @@ class Spiller {
   ~Spiller();
 
   // Waits until `bytes` of the budget are free, spilling what `limits` allow: at most until the
-  // deadline, or a second if that is sooner. RESOURCE_EXHAUSTED MEMORY_BUDGET (facts
-  // "needed_bytes", "free_bytes"); errors of EntryStore.
+  // deadline, or a second if that is sooner. A deadline that has passed makes it spill once, unless
+  // another one does. RESOURCE_EXHAUSTED MEMORY_BUDGET (facts "needed_bytes", "free_bytes"); errors
+  // of EntryStore.
   absl::Status MakeRoom(uint64_t bytes, absl::Time deadline, const SpillLimits& limits = {});
 
   // To be called when pages were taken.
   void Grew();
 
  private:
+  // One at a time chooses and spills. False if the turn did not come until the deadline.
+  bool BeginTurn(absl::Time deadline);
+  void EndTurn();
+  // In a turn, until `bytes` are free or will be; nothing if the turn does not come.
+  absl::Status SpillForRoom(uint64_t bytes, const SpillLimits& limits, absl::Time deadline);
   // Returns the bytes that are free now or will be, once the last reader lets go: less than `bytes`
   // where no more may be spilled, or the deadline came.
   absl::StatusOr<uint64_t> SpillSome(uint64_t bytes, const SpillLimits& limits,
                                      absl::Time deadline);
-  absl::StatusOr<uint64_t> SpillInTurn(uint64_t bytes, const SpillLimits& limits,
-                                       absl::Time deadline);
-  absl::StatusOr<uint64_t> SpillVictim(Context& context, const Victim& victim);
+  absl::StatusOr<uint64_t> SpillVictim(Context& context, const Victim& victim, absl::Time deadline);
   absl::Status SpillToLowWater();
   void SpillAhead();
   bool NobodySpills() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return !spilling_; }
@@ -61,8 +65,8 @@ class Spiller {
   absl::Mutex mu_;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   bool grew_ ABSL_GUARDED_BY(mu_) = false;
-  bool spilling_ ABSL_GUARDED_BY(mu_) = false;  // One at a time chooses and spills.
-  std::thread thread_;                          // last, so that it starts when all else is there
+  bool spilling_ ABSL_GUARDED_BY(mu_) = false;
+  std::thread thread_;  // last, so that it starts when all else is there
 };
 
 }  // namespace winnow::shard

@@ -1,5 +1,6 @@
 #include "storage/rocksdb/flusher.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -47,6 +48,8 @@ absl::Status Flusher::FlushSegment() {
 
 // The lock is held while segments are written, and cannot be waited for with a limit.
 absl::Status Flusher::AwaitIdle(absl::Duration patience) {
+  // Waiting may be over before it begins.
+  patience = std::max(patience, absl::ZeroDuration());
   for (const absl::Time start = absl::Now(); !errors_->stopped(); absl::SleepFor(kPoll)) {
     if (mu_.TryLock()) {
       const bool idle = Property(entries_, Properties::kNumImmutableMemTable) == 0;

@@ -19,9 +19,10 @@ class DiskContextsTest : public ::testing::Test {
  protected:
   static constexpr uint32_t kEntries = 1024;
 
-  DiskContextsTest() {
+  explicit DiskContextsTest(size_t budget_bytes = size_t{64} << 20, rocksdb::Env* env = nullptr)
+      : arena_(budget_bytes) {
     Recovery recovery;
-    store_ = EntryStore::Open({.directory = dir_.path()}, &recovery).value();
+    store_ = EntryStore::Open({.directory = dir_.path(), .env = env}, &recovery).value();
   }
 
   Context& Add(const std::string& id, Durability durability = Durability::kLogged) {
@@ -45,7 +46,7 @@ class DiskContextsTest : public ::testing::Test {
   }
 
   const winnow::testing::TempDir dir_;
-  PageArena arena_{size_t{64} << 20};
+  PageArena arena_;
   winnow::testing::Sample sample_{
       winnow::testing::TinyProfile({LayerKind::kOwn, LayerKind::kShared}), kEntries,
       kernels::TestSeed()};

@@ -21,7 +21,7 @@ class RemovedContextTest : public DiskContextsTest {
     for (const auto& context : contexts_) {
       std::vector<std::string> damaged;
       for (const Plane plane : {Plane::kIndex, Plane::kKv}) {
-        EXPECT_TRUE(context->Spill(plane, UINT64_MAX, &damaged).ok());
+        EXPECT_TRUE(context->Spill(plane, UINT64_MAX, absl::InfiniteFuture(), &damaged).ok());
       }
     }
   }

@@ -74,7 +74,7 @@ TEST_F(StripeDamageTest, NothingIsFoundWhereNothingIsWrong) {
     for (const Plane plane : {Plane::kIndex, Plane::kKv}) {
       EXPECT_THAT(Verify(*stripe, plane), IsEmpty());
       std::vector<std::string> damaged;
-      ASSERT_TRUE(stripe->Spill(plane, UINT64_MAX, &damaged).ok());
+      ASSERT_TRUE(stripe->Spill(plane, UINT64_MAX, absl::InfiniteFuture(), &damaged).ok());
       EXPECT_THAT(Verify(*stripe, plane), IsEmpty());
     }
   }
@@ -129,7 +129,8 @@ TEST_F(StripeDamageTest, ADamagedPageIsNotSpilledAndKeepsNoOtherBack) {
   const auto stripe = NewStripe(Durability::kMemory);
   Damage(*stripe, 2, Plane::kKv, 1, 99);
   std::vector<std::string> damaged;
-  const absl::StatusOr<uint64_t> spilled = stripe->Spill(Plane::kKv, UINT64_MAX, &damaged);
+  const absl::StatusOr<uint64_t> spilled =
+      stripe->Spill(Plane::kKv, UINT64_MAX, absl::InfiniteFuture(), &damaged);
   ASSERT_TRUE(spilled.ok()) << spilled.status();
   EXPECT_EQ(*spilled, 2 * 300 * profile_->row_bytes());
   ASSERT_THAT(damaged, SizeIs(1));

@@ -68,9 +68,9 @@ TEST_F(StripeForkTest, OfAFullStripeIsFreeOnceBothAreSpilled) {
   const uint64_t bytes = stripe.resident_bytes(Plane::kKv);
   const uint64_t used = arena_.used_bytes();
   std::vector<std::string> damaged;
-  EXPECT_EQ(fork->Spill(Plane::kKv, UINT64_MAX, &damaged).value(), 0u);
+  EXPECT_EQ(fork->Spill(Plane::kKv, UINT64_MAX, absl::InfiniteFuture(), &damaged).value(), 0u);
   EXPECT_EQ(arena_.used_bytes(), used);
-  EXPECT_EQ(stripe.Spill(Plane::kKv, UINT64_MAX, &damaged).value(), bytes);
+  EXPECT_EQ(stripe.Spill(Plane::kKv, UINT64_MAX, absl::InfiniteFuture(), &damaged).value(), bytes);
   EXPECT_LE(arena_.used_bytes(), used - bytes);
   ASSERT_TRUE(fork->Restore(0, Plane::kKv, absl::InfiniteFuture()).ok());
   EXPECT_TRUE(data.Matches(*fork, 0, 0, kStripeEntries));

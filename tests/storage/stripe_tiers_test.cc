@@ -31,7 +31,7 @@ class StripeTiersTest : public ::testing::Test {
     stripe_ = std::make_unique<Stripe>(storage, 0);
     Append(0, 300);
     std::vector<std::string> damaged;
-    EXPECT_TRUE(stripe_->Spill(Plane::kKv, UINT64_MAX, &damaged).ok());
+    EXPECT_TRUE(stripe_->Spill(Plane::kKv, UINT64_MAX, absl::InfiniteFuture(), &damaged).ok());
   }
 
   void Append(uint32_t offset, uint32_t count) {
