@@ -114,12 +114,6 @@ void Shard::Impl::Insert(std::shared_ptr<Context> context) {
   contexts_[context->id()] = std::move(context);
 }
 
-absl::Status Shard::Impl::Remove(const std::shared_ptr<Context>& context) {
-  if (absl::Status status = context->Remove(); !status.ok()) return status;
-  Forget(*context);
-  return absl::OkStatus();
-}
-
 void Shard::Impl::Forget(const Context& context) {
   absl::MutexLock lock(&mu_);
   const auto it = contexts_.find(context.id());
@@ -157,8 +151,9 @@ absl::StatusOr<Result> Shard::Impl::Run(const CreateContext& call, absl::Time de
                           .placement_key = call.placement_key,
                           .durability = *durability,
                           .expires_at = call.expires_at};
-  absl::MutexLock lock(&catalog_mu_);
-  // Of what is made after its time, and after others waited for this lock, nobody would know.
+  const absl::StatusOr<NameTurns::Turn> turn = turns_.Take(call.context_id, deadline);
+  if (!turn.ok()) return turn.status();
+  // Of what is made after its time nobody would know.
   if (absl::Status status = CheckTime(deadline); !status.ok()) return status;
   absl::StatusOr<bool> held = Holds(record, call.stale_before);
   if (!held.ok()) return held.status();
@@ -173,7 +168,8 @@ absl::StatusOr<Result> Shard::Impl::Run(const CreateContext& call, absl::Time de
 absl::StatusOr<Result> Shard::Impl::Run(const ForkContext& call, absl::Time deadline) {
   absl::StatusOr<std::shared_ptr<Context>> parent = Find(call.parent_context_id, call.incarnation);
   if (!parent.ok()) return parent.status();
-  absl::MutexLock lock(&catalog_mu_);
+  const absl::StatusOr<NameTurns::Turn> turn = turns_.Take(call.context_id, deadline);
+  if (!turn.ok()) return turn.status();
   if (absl::Status status = CheckTime(deadline); !status.ok()) return status;
   absl::StatusOr<bool> held =
       Holds((*parent)->ForkRecord(call), call.stale_before, call.incarnation);
@@ -196,12 +192,14 @@ absl::StatusOr<Result> Shard::Impl::Run(const SealContext& call, absl::Time) {
   return Result(Done{});
 }
 
-absl::StatusOr<Result> Shard::Impl::Run(const DeleteContext& call, absl::Time) {
-  absl::MutexLock lock(&catalog_mu_);
+absl::StatusOr<Result> Shard::Impl::Run(const DeleteContext& call, absl::Time deadline) {
+  const absl::StatusOr<NameTurns::Turn> turn = turns_.Take(call.context_id, deadline);
+  if (!turn.ok()) return turn.status();
   absl::StatusOr<std::shared_ptr<Context>> context =
       call.any_incarnation ? Find(call.context_id) : Find(call.context_id, call.incarnation);
   if (!context.ok()) return context.status();
-  if (absl::Status status = Remove(*context); !status.ok()) return status;
+  if (absl::Status status = (*context)->Remove(); !status.ok()) return status;
+  Forget(**context);
   return Result(Done{});
 }
 
@@ -228,9 +226,9 @@ void Shard::Impl::Reap() {
         if (stopping_) return;
       }
       const std::shared_ptr<Context>& context = expired.back();
-      absl::MutexLock lock(&catalog_mu_);
-      // What the disk refuses is tried again.
-      if (context->RemoveIfOver(absl::Now()).value_or(false)) Forget(*context);
+      // Somebody who has the turn removes it, too; what the disk refuses is tried again.
+      const absl::StatusOr<NameTurns::Turn> turn = turns_.Take(context->id(), absl::Now());
+      if (turn.ok() && context->RemoveIfOver(absl::Now()).value_or(false)) Forget(*context);
     }
   }
 }

@@ -17,6 +17,7 @@
 #include "services/shard/context.h"
 #include "services/shard/deadline_watch.h"
 #include "services/shard/device_tier.h"
+#include "services/shard/name_turns.h"
 #include "services/shard/restorer.h"
 #include "services/shard/scrubber.h"
 #include "services/shard/selection_table.h"
@@ -38,10 +39,10 @@ class Shard::Impl {
   const RecoveryReport& recovery() const { return recovery_; }
 
   absl::StatusOr<Result> Run(const Ping&, absl::Time);
-  absl::StatusOr<Result> Run(const CreateContext& call, absl::Time);
+  absl::StatusOr<Result> Run(const CreateContext& call, absl::Time deadline);
   absl::StatusOr<Result> Run(const ForkContext& call, absl::Time deadline);
   absl::StatusOr<Result> Run(const SealContext& call, absl::Time);
-  absl::StatusOr<Result> Run(const DeleteContext& call, absl::Time);
+  absl::StatusOr<Result> Run(const DeleteContext& call, absl::Time deadline);
   absl::StatusOr<Result> Run(const RenewLease& call, absl::Time);
   absl::StatusOr<Result> Run(const PinContext& call, absl::Time);
   absl::StatusOr<Result> Run(const ListTenants&, absl::Time);
@@ -69,12 +70,10 @@ class Shard::Impl {
                                                          absl::Time deadline);
   std::vector<std::shared_ptr<Context>> AllContexts();
   // Whether a context of that id and kind is there already; ALREADY_EXISTS if it is of another
-  // kind. One whose time is over by then is removed. The parent's incarnation is a fork's.
+  // kind. One whose time is over by then is removed. The parent's incarnation is a fork's. In a
+  // turn of the id.
   absl::StatusOr<bool> Holds(const ContextRecord& record, absl::Time stale_before,
-                             uint64_t parent_incarnation = 0)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(catalog_mu_);
-  absl::Status Remove(const std::shared_ptr<Context>& context)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(catalog_mu_);
+                             uint64_t parent_incarnation = 0);
   // Unless another one has its name by now.
   void Forget(const Context& context);
   void Insert(std::shared_ptr<Context> context);
@@ -95,8 +94,8 @@ class Shard::Impl {
   RecoveryReport recovery_;
   DeadlineWatch watch_;
 
-  absl::Mutex catalog_mu_;  // One context at a time is made or removed, on disk too.
-  absl::Mutex mu_ ABSL_ACQUIRED_AFTER(catalog_mu_);
+  NameTurns turns_;  // of who makes or removes a context
+  absl::Mutex mu_;
   Contexts contexts_ ABSL_GUARDED_BY(mu_);
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   absl::flat_hash_set<std::string> damage_ ABSL_GUARDED_BY(mu_);
