@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "services/shard/start_threads.h"
+
 namespace winnow::shard {
 namespace {
 
@@ -18,9 +20,7 @@ constexpr size_t kAlignment = 64;
 ColdScan::ColdScan(const Profile& profile, EntryStore* store, std::vector<StoredRange> ranges,
                    absl::Time deadline)
     : profile_(profile), store_(*store), ranges_(std::move(ranges)), deadline_(deadline) {
-  for (size_t i = 0; i < std::min(kReaders, ranges_.size()); ++i) {
-    readers_.emplace_back([this] { Read(); });
-  }
+  readers_ = StartThreads(std::min(kReaders, ranges_.size()), [this] { Read(); });
 }
 
 ColdScan::~ColdScan() {
@@ -65,25 +65,42 @@ absl::StatusOr<ColdScan::Chunk> ColdScan::ReadChunk(const StoredRange& range) co
   return chunk;
 }
 
+std::optional<size_t> ColdScan::Take() {
+  if (stopping_ || !status_.ok() || next_ == ranges_.size()) return std::nullopt;
+  return next_++;
+}
+
 void ColdScan::Read() {
   while (true) {
-    size_t mine = 0;
+    std::optional<size_t> mine;
     {
       absl::MutexLock lock(&mu_, absl::Condition(this, &ColdScan::MayRead));
-      if (stopping_ || !status_.ok() || next_ == ranges_.size()) return;
-      mine = next_++;
+      mine = Take();
     }
-    absl::StatusOr<Chunk> chunk = ReadChunk(ranges_[mine]);
-    absl::MutexLock lock(&mu_);
-    if (chunk.ok()) {
-      arrived_.push_back(*std::move(chunk));
-    } else {
-      status_.Update(chunk.status());
-    }
+    if (!mine) return;
+    ReadRange(*mine);
+  }
+}
+
+void ColdScan::ReadRange(size_t range) {
+  absl::StatusOr<Chunk> chunk = ReadChunk(ranges_[range]);
+  absl::MutexLock lock(&mu_);
+  if (chunk.ok()) {
+    arrived_.push_back(*std::move(chunk));
+  } else {
+    status_.Update(chunk.status());
   }
 }
 
 absl::StatusOr<std::vector<ColdScan::Chunk>> ColdScan::Next() {
+  if (readers_.empty()) {
+    std::optional<size_t> mine;
+    {
+      absl::MutexLock lock(&mu_);
+      mine = Take();
+    }
+    if (mine) ReadRange(*mine);
+  }
   absl::MutexLock lock(&mu_, absl::Condition(this, &ColdScan::HasNews));
   if (!status_.ok()) return status_;
   given_ += arrived_.size();

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -20,6 +21,7 @@ namespace winnow::shard {
 
 // Reads index pages from disk ahead of the one who scores them: a few ranges at once, and no more
 // than a few that are not scored yet, so that a query takes little memory however much is cold.
+// Where no thread can be started, who scores reads.
 class ColdScan {
  public:
   // Index keys of one range, arranged in pages.
@@ -39,8 +41,11 @@ class ColdScan {
 
  private:
   void Read();
+  void ReadRange(size_t range);
   bool MayRead() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool HasNews() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The next range to be read; none if all are, or reading has failed or ends.
+  std::optional<size_t> Take() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<Chunk> ReadChunk(const StoredRange& range) const;
 
   const Profile& profile_;

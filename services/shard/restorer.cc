@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "services/shard/start_threads.h"
 
 namespace winnow::shard {
 namespace {
@@ -60,9 +61,9 @@ absl::Status Restorer::Restore(Stripe& stripe, Plane plane, absl::Time room_dead
       first_failure.Update(status);
     }
   };
-  // One reader waits for the disk most of its time.
-  std::vector<std::thread> readers;
-  for (size_t i = 1; i < std::min(kReaders, layers.size()); ++i) readers.emplace_back(restore);
+  // One reader waits for the disk most of its time. This thread is one, too.
+  const size_t others = std::max<size_t>(1, std::min(kReaders, layers.size())) - 1;
+  std::vector<std::thread> readers = StartThreads(others, restore);
   restore();
   for (std::thread& reader : readers) reader.join();
   absl::MutexLock lock(&mu);
