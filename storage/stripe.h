@@ -66,7 +66,7 @@ class Stripe {
 
   // Lets go of the plane's pages, layer by layer until `bytes` of entries are free, once stored.
   // Returns the bytes that no fork's stripe holds on to; they are free once the last reader lets
-  // go. Layers with damaged pages that are not stored stay, and add lines to `damaged`.
+  // go. Layers that are damaged on disk, or only in memory, stay and add lines to `damaged`.
   absl::StatusOr<uint64_t> Spill(Plane plane, uint64_t bytes, absl::Time deadline,
                                  std::vector<std::string>* damaged);
   // Brings the layer's plane back into memory. Errors: MEMORY_BUDGET, and those of EntryStore.
@@ -127,7 +127,7 @@ class Stripe {
   absl::Status RestoreLayer(int layer, Plane plane, absl::Time deadline)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   absl::Status VerifyPages(int layer, Plane plane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
-  absl::Status VerifyStored(int layer, Plane plane, absl::Time deadline) const;
+  absl::Status VerifyStored(int layer, Plane plane, absl::Time deadline);
   absl::Status AddLayerCopies(int layer, Plane plane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   std::shared_ptr<PageSet> FindPages(int layer, Plane plane) const;
   // Those who read the pages that were there hold on to them.

@@ -41,6 +41,13 @@ struct Stripe::Layer {
   mutable absl::Mutex mu;
   std::array<HeldPages, 2> pages ABSL_GUARDED_BY(mu);  // by Plane
   std::vector<StoredRun> runs ABSL_GUARDED_BY(mu);
+
+  // As it was last found: pages in memory are the only good ones then.
+  bool IsDamagedOnDisk(Plane plane) const { return damaged_on_disk[static_cast<int>(plane)]; }
+  void SetDamagedOnDisk(Plane plane, bool damaged) {
+    damaged_on_disk[static_cast<int>(plane)] = damaged;
+  }
+  std::array<std::atomic<bool>, 2> damaged_on_disk = {};  // by Plane
 };
 
 struct Stripe::LayerCopy {

@@ -90,6 +90,11 @@ absl::StatusOr<uint64_t> Stripe::Spill(Plane plane, uint64_t bytes, absl::Time d
     if (layers_[i] == nullptr) continue;
     const std::shared_ptr<const PageSet> pages = FindPages(layer, plane);
     if (pages == nullptr) continue;
+    if (layers_[i]->IsDamagedOnDisk(plane)) {
+      damaged->push_back(absl::StrCat("layer ", layer, ", stripe ", number_, ", ", PlaneName(plane),
+                                      ": damaged on disk, and kept in memory"));
+      continue;
+    }
     const absl::Status status = StoreRest(layer, deadline);
     if (IsDamage(status)) {
       damaged->push_back(std::string(status.message()));
@@ -173,12 +178,14 @@ absl::Status Stripe::VerifyPages(int layer, Plane plane) {
                             ": page ", *damaged, " does not match its checksum in memory"));
 }
 
-absl::Status Stripe::VerifyStored(int layer, Plane plane, absl::Time deadline) const {
+absl::Status Stripe::VerifyStored(int layer, Plane plane, absl::Time deadline) {
   const uint32_t end = StoredEnd(layer);
   Failpoint("verify.stored");
   std::vector<std::byte> bytes(end * EntryBytes(profile_, plane));
   const absl::Status status = ReadStored(layer, plane, 0, end, deadline, bytes.data());
-  if (!IsDamage(status)) return status;
+  if (!status.ok() && !IsDamage(status)) return status;
+  layers_[layer]->SetDamagedOnDisk(plane, !status.ok());
+  if (status.ok()) return status;
   return Error(status.code(), ErrorReason(status),
                absl::StrCat("layer ", layer, ", stripe ", number_, ", ", PlaneName(plane), ": ",
                             status.message()));

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <map>
 
 #include "storage/entry_store.h"
@@ -44,6 +46,20 @@ class StripeDamageTest : public ::testing::Test {
   static void Damage(const Stripe& stripe, int layer, Plane plane, uint32_t page, size_t byte) {
     const Place place = stripe.Pages(layer, plane).value()->page(page);
     const_cast<std::byte*>(place.host)[byte] ^= std::byte{4};
+  }
+
+  // Changes a byte in the middle of the largest file.
+  static void SpoilLargestFile(const std::string& directory) {
+    std::filesystem::directory_entry largest;
+    for (const auto& file : std::filesystem::directory_iterator(directory)) {
+      if (!largest.exists() || file.file_size() > largest.file_size()) largest = file;
+    }
+    const auto at = static_cast<std::streamoff>(largest.file_size() / 2);
+    std::fstream file(largest.path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(at);
+    const int byte = file.get();
+    file.seekp(at);
+    file.put(static_cast<char>(byte ^ 1));
   }
 
   static std::vector<std::string> Verify(Stripe& stripe, Plane plane) {
@@ -137,6 +153,21 @@ TEST_F(StripeDamageTest, ADamagedPageIsNotSpilledAndKeepsNoOtherBack) {
   EXPECT_THAT(damaged[0], HasSubstr("layer 2, stripe 0, kv: page 1"));
   EXPECT_EQ(ErrorReason(stripe->Pages(2, Plane::kKv).status()), "CORRUPT_PAGE");
   EXPECT_THAT(stripe->ColdLayers(Plane::kKv), ElementsAre(0, 3));
+}
+
+TEST_F(StripeDamageTest, WhatIsDamagedOnDiskStaysInMemory) {
+  const auto stripe = NewStripe(Durability::kLogged);
+  ASSERT_TRUE(store_->Flush().ok());
+  SpoilLargestFile(dir_.path());
+  std::vector<std::string> found, kept;
+  for (const Plane plane : {Plane::kIndex, Plane::kKv}) {
+    for (const std::string& damage : Verify(*stripe, plane)) found.push_back(damage);
+    ASSERT_TRUE(stripe->Spill(plane, UINT64_MAX, absl::InfiniteFuture(), &kept).ok());
+  }
+  ASSERT_THAT(found, SizeIs(1));
+  ASSERT_THAT(kept, SizeIs(1));
+  EXPECT_THAT(kept[0], HasSubstr("damaged on disk, and kept in memory"));
+  EXPECT_TRUE(stripe->Compare(0, 300, data_.Slice(0, 300)).ok());
 }
 
 TEST_F(StripeDamageTest, ASnapshotHoldsWhatIsOnDiskInsteadOfADamagedPage) {
