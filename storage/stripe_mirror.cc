@@ -38,6 +38,8 @@ absl::Status Stripe::AddLayerCopies(int layer, Plane plane) {
   if (pages == nullptr || pages->damaged() || pages->unmirrored_bytes() == 0) {
     return absl::OkStatus();
   }
+  // No copy outlives what is wrong with a page here. Verification reports it.
+  if (pages->FindDamage(entries(layer))) return absl::OkStatus();
   absl::StatusOr<std::shared_ptr<PageSet>> mirrored = pages->WithCopies(entries(layer));
   if (!mirrored.ok()) return mirrored.status();
   if (absl::Status status = context_->mirror->background().Publish(); !status.ok()) {

@@ -11,6 +11,7 @@
 #include "storage/snapshot.h"
 #include "storage/stripe.h"
 #include "tests/kernels/random_data.h"
+#include "tests/storage/fake_mirror.h"
 #include "tests/storage/stripe_data.h"
 #include "tests/support/temp_dir.h"
 
@@ -168,6 +169,17 @@ TEST_F(StripeDamageTest, WhatIsDamagedOnDiskStaysInMemory) {
   ASSERT_THAT(kept, SizeIs(1));
   EXPECT_THAT(kept[0], HasSubstr("damaged on disk, and kept in memory"));
   EXPECT_TRUE(stripe->Compare(0, 300, data_.Slice(0, 300)).ok());
+}
+
+TEST_F(StripeDamageTest, ADamagedPageGetsNoCopyOnADevice) {
+  FakeMirror mirror(size_t{1} << 30);
+  Stripe stripe(MemoryStorage(profile_, &arena_, &mirror), 0);
+  ASSERT_TRUE(stripe.Append(0, 300, data_.Slice(0, 300)).ok());
+  stripe.DropCopies(Plane::kKv);
+  Damage(stripe, 2, Plane::kKv, 1, 99);
+  ASSERT_TRUE(stripe.AddCopies(Plane::kKv).ok());
+  EXPECT_NE(KvRow(stripe, 0, 70).device, nullptr);
+  EXPECT_EQ(KvRow(stripe, 2, 70).device, nullptr);
 }
 
 TEST_F(StripeDamageTest, ASnapshotHoldsWhatIsOnDiskInsteadOfADamagedPage) {
