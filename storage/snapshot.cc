@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
+#include "storage/directories.h"
 #include "storage/error.h"
 #include "storage/failpoint.h"
 #include "storage/snapshot_manifest.h"
@@ -140,9 +141,7 @@ absl::StatusOr<uint64_t> SavePart(const std::string& directory, const SnapshotMa
                                   uint32_t first_stripe, uint32_t count,
                                   std::span<const std::shared_ptr<Stripe>> stripes,
                                   absl::Time deadline, std::vector<std::string>* damaged) {
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  if (error) {
+  if (const std::error_code error = MakeDirectories(directory); error) {
     return Error(absl::StatusCode::kUnavailable, "DISK_FAILED",
                  absl::StrCat("cannot make ", directory, ": ", error.message()));
   }

@@ -9,11 +9,11 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "storage/directories.h"
 #include "storage/error.h"
 
 namespace winnow {
@@ -23,8 +23,7 @@ constexpr size_t kBufferBytes = size_t{1} << 20;
 constexpr size_t kSmallBufferBytes = size_t{16} << 10;
 constexpr char kUnfinished[] = ".unfinished";
 
-absl::Status SystemError(const char* action, const std::string& path) {
-  const int error = errno;
+absl::Status SystemError(const char* action, const std::string& path, int error = errno) {
   const std::string message = absl::StrCat("cannot ", action, " ", path, ": ", strerror(error));
   if (error == ENOENT) return Error(absl::StatusCode::kNotFound, "NO_FILE", message);
   if (error == ENOSPC || error == EDQUOT) {
@@ -49,17 +48,6 @@ absl::StatusOr<size_t> ReadUpTo(int fd, const std::string& path, std::span<std::
     done += static_cast<size_t>(got);
   }
   return done;
-}
-
-// So that a file's new name is on disk too.
-absl::Status SyncDirectoryOf(const std::string& path) {
-  const std::string directory = std::filesystem::path(path).parent_path().string();
-  const int fd = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return SystemError("open", directory);
-  const bool synced = fsync(fd) == 0;
-  absl::Status status = synced ? absl::OkStatus() : SystemError("sync", directory);
-  close(fd);
-  return status;
 }
 
 }  // namespace
@@ -114,7 +102,9 @@ absl::StatusOr<FileSeal> SealedFileWriter::Finish() {
     return SystemError("rename", path_);
   }
   close(std::exchange(fd_, -1));
-  if (absl::Status status = SyncDirectoryOf(path_); !status.ok()) return status;
+  if (const std::error_code error = SyncDirectoryOf(path_); error) {
+    return SystemError("sync the directory of", path_, error.value());
+  }
   return FileSeal{.bytes = bytes_, .hash = hasher_->Digest()};
 }
 

@@ -6,10 +6,10 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "storage/directories.h"
 #include "storage/error.h"
 
 namespace winnow::cluster {
@@ -28,15 +28,6 @@ absl::Status WriteAndSync(const std::string& path, std::string_view bytes) {
   return fsync(file) == 0 ? absl::OkStatus() : IoError("sync", path, errno);
 }
 
-// Without this a rename may be undone by a loss of power.
-absl::Status SyncFolderOf(const std::string& path) {
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  const int file = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (file < 0) return IoError("open", folder, errno);
-  const absl::Cleanup close_file = [file] { close(file); };
-  return fsync(file) == 0 ? absl::OkStatus() : IoError("sync", folder, errno);
-}
-
 }  // namespace
 
 absl::Status IoError(std::string_view action, const std::string& path, int error) {
@@ -53,7 +44,9 @@ absl::Status ReplaceFile(const std::string& path, std::string_view bytes) {
   const std::string unfinished = path + ".tmp";
   if (absl::Status status = WriteAndSync(unfinished, bytes); !status.ok()) return status;
   if (rename(unfinished.c_str(), path.c_str()) != 0) return IoError("replace", path, errno);
-  return SyncFolderOf(path);
+  // Without this a loss of power may undo the rename.
+  const std::error_code error = SyncDirectoryOf(path);
+  return error ? IoError("sync the directory of", path, error.value()) : absl::OkStatus();
 }
 
 }  // namespace winnow::cluster

@@ -15,6 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/cluster/durable_file.h"
+#include "storage/directories.h"
 #include "storage/error.h"
 
 namespace winnow::cluster {
@@ -139,8 +140,7 @@ absl::StatusOr<MetadataContents> DecodeMetadata(std::string_view bytes) {
 absl::StatusOr<std::unique_ptr<MetadataFile>> MetadataFile::Open(const std::string& path) {
   const std::string absolute = std::filesystem::absolute(path).string();
   const std::filesystem::path folder = std::filesystem::path(absolute).parent_path();
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
+  std::error_code error = MakeDirectories(folder);
   if (error) return IoError("create", folder.string(), error.value());
   absl::StatusOr<int> lock = Lock(absolute + ".lock");
   if (!lock.ok()) return lock.status();

@@ -18,6 +18,7 @@
 #include "rocksdb/env.h"
 #include "rocksdb/statistics.h"
 #include "rocksdb/write_batch.h"
+#include "storage/directories.h"
 #include "storage/error.h"
 #include "storage/rocksdb/checked_file_system.h"
 #include "storage/rocksdb/keys.h"
@@ -93,9 +94,7 @@ DirectoryLock::~DirectoryLock() { close(fd_); }
 absl::StatusOr<std::unique_ptr<Database>> Database::Open(
     const EntryStoreOptions& options, std::shared_ptr<rocksdb::CompactionFilterFactory> filter) {
   const std::string& directory = options.directory;
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  if (error) {
+  if (const std::error_code error = MakeDirectories(directory); error) {
     return FromErrno(error.value(), absl::StrCat("cannot make data directory ", directory));
   }
   auto database = std::unique_ptr<Database>(new Database());
