@@ -11,7 +11,7 @@
 
 namespace winnow::coordinator {
 
-// The way to one shard. Two kinds: a shard in this process, and one behind a gRPC stream.
+// The way to one shard. Two kinds: a shard in this process, and one behind gRPC streams.
 class ShardChannel {
  public:
   using Done = absl::AnyInvocable<void(absl::StatusOr<shard::Result>)>;

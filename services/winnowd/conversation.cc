@@ -5,9 +5,10 @@
 namespace winnow {
 namespace {
 
-// What one coordinator may have under way here; it holds back the rest by itself.
+// What one coordinator may have under way here; it holds back the rest by itself. A request is read
+// where less is held, so that one of any size is.
 constexpr size_t kMaxUnanswered = 256;
-constexpr size_t kMaxWaitingBytes = size_t{64} << 20;
+constexpr size_t kMaxHeldBytes = size_t{128} << 20;
 
 }  // namespace
 
@@ -23,7 +24,7 @@ Conversation::~Conversation() {
 }
 
 bool Conversation::HasRoom() const {
-  return unanswered_ < kMaxUnanswered && waiting_bytes_ < kMaxWaitingBytes;
+  return unanswered_ < kMaxUnanswered && held_bytes_ < kMaxHeldBytes;
 }
 
 bool Conversation::Read(v1::ShardRequest* request) {
@@ -31,22 +32,24 @@ bool Conversation::Read(v1::ShardRequest* request) {
   if (!stream_.Read(request)) return false;
   absl::MutexLock lock(&mu_);
   ++unanswered_;
+  held_bytes_ += request->ByteSizeLong();
   return true;
 }
 
-void Conversation::Reply(v1::ShardReply reply) {
+void Conversation::Reply(const v1::ShardRequest& request, v1::ShardReply reply) {
   const size_t bytes = reply.ByteSizeLong();
-  Queue({.reply = std::move(reply), .bytes = bytes, .begun = true});
+  Queue(request, {.reply = std::move(reply), .bytes = bytes, .begun = true});
 }
 
-void Conversation::Refuse(v1::ShardReply reply) {
+void Conversation::Refuse(const v1::ShardRequest& request, v1::ShardReply reply) {
   const size_t bytes = reply.ByteSizeLong();
-  Queue({.reply = std::move(reply), .bytes = bytes, .begun = false});
+  Queue(request, {.reply = std::move(reply), .bytes = bytes, .begun = false});
 }
 
-void Conversation::Queue(Waiting waiting) {
+void Conversation::Queue(const v1::ShardRequest& request, Waiting waiting) {
+  const size_t request_bytes = request.ByteSizeLong();
   absl::MutexLock lock(&mu_);
-  waiting_bytes_ += waiting.bytes;
+  held_bytes_ += waiting.bytes - request_bytes;
   waiting_.push_back(std::move(waiting));
 }
 
@@ -63,7 +66,7 @@ void Conversation::Write() {
     static_cast<void>(stream_.Write(next.reply));
     if (next.begun) registered_.EndWork();
     absl::MutexLock lock(&mu_);
-    waiting_bytes_ -= next.bytes;
+    held_bytes_ -= next.bytes;
     --unanswered_;
   }
 }

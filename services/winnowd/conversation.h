@@ -12,9 +12,9 @@
 
 namespace winnow {
 
-// A coordinator's stream as the calls on it share it. A thread of its own writes the replies, so
-// that a coordinator which does not read them holds up its own calls and nobody else's. Thread-safe
-// but for its end.
+// One of a coordinator's streams as the calls on it share it. A thread of its own writes the
+// replies, so that a coordinator which does not read them holds up its own calls and nobody else's.
+// Thread-safe but for its end.
 class Conversation {
  public:
   using Stream = grpc::ServerReaderWriter<v1::ShardReply, v1::ShardRequest>;
@@ -27,14 +27,14 @@ class Conversation {
   Conversation(const Conversation&) = delete;
   Conversation& operator=(const Conversation&) = delete;
 
-  // Reads the next request once there is room for its reply. False at the stream's end.
+  // Reads the next request once there is room for it and its reply. False at the stream's end.
   bool Read(v1::ShardRequest* request);
 
   // Before the work on a request, which Reply ends. False if the request should be refused.
   bool Begin() { return registered_.BeginWork(); }
-  void Reply(v1::ShardReply reply);
+  void Reply(const v1::ShardRequest& request, v1::ShardReply reply);
   // Of a request whose work was not begun.
-  void Refuse(v1::ShardReply reply);
+  void Refuse(const v1::ShardRequest& request, v1::ShardReply reply);
 
  private:
   struct Waiting {
@@ -43,7 +43,7 @@ class Conversation {
     bool begun = false;
   };
 
-  void Queue(Waiting waiting);
+  void Queue(const v1::ShardRequest& request, Waiting waiting);
   void Write();
   bool HasRoom() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool NoneUnanswered() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return unanswered_ == 0; }
@@ -54,8 +54,8 @@ class Conversation {
   Stream& stream_;
   Streams::Stream& registered_;
   absl::Mutex mu_;
-  size_t unanswered_ ABSL_GUARDED_BY(mu_) = 0;     // read, and their replies not written
-  size_t waiting_bytes_ ABSL_GUARDED_BY(mu_) = 0;  // of replies that are not written
+  size_t unanswered_ ABSL_GUARDED_BY(mu_) = 0;  // read, and their replies not written
+  size_t held_bytes_ ABSL_GUARDED_BY(mu_) = 0;  // of their requests, and then of their replies
   std::deque<Waiting> waiting_ ABSL_GUARDED_BY(mu_);
   bool ending_ ABSL_GUARDED_BY(mu_) = false;
   std::thread writer_;  // last, so that it starts when all else is there

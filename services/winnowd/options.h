@@ -19,7 +19,7 @@ std::string RoleName(Role role);
 
 // A coordinator's request is larger than its client's message by what a shard has to be told, most
 // of it the numbers of the stripes to score: 524,288 of them, of 3 bytes each at most. One that is
-// past the shard's limit ends the stream that all calls share.
+// past the shard's limit ends a stream that other calls share.
 inline constexpr size_t kShardMessageMarginBytes = size_t{2} << 20;
 
 // How a winnowd process runs; the defaults are what --help prints.

@@ -10,6 +10,7 @@
 #include "absl/time/clock.h"
 #include "services/winnowd/call.h"
 #include "services/winnowd/conversation.h"
+#include "services/wire/lane.h"
 #include "services/wire/shard_messages.h"
 #include "services/wire/status.h"
 #include "storage/error.h"
@@ -27,21 +28,6 @@ std::string ContextOf(const v1::ShardRequest& request) {
         return "";
       },
       *call);
-}
-
-// What only reads. All else may wait for room in memory or on disk for seconds, and queries must
-// not wait behind it.
-bool IsQuery(const v1::ShardRequest& request) {
-  switch (request.call_case()) {
-    case v1::ShardRequest::kSelect:
-    case v1::ShardRequest::kAttend:
-    case v1::ShardRequest::kDescribe:
-    case v1::ShardRequest::kListContexts:
-    case v1::ShardRequest::kListTenants:
-      return true;
-    default:
-      return false;
-  }
 }
 
 absl::Status Stopping(const v1::ShardRequest& request) {
@@ -125,17 +111,18 @@ grpc::Status ShardService::Exchange(
       v1::ShardReply refusal;
       refusal.set_request_id(request->request_id());
       wire::FromResult(Stopping(*request), &refusal);
-      conversation.Refuse(std::move(refusal));
+      conversation.Refuse(*request, std::move(refusal));
       continue;
     }
-    if (request->has_ping()) {
+    const wire::Lane lane = wire::LaneOf(*request);
+    if (lane == wire::Lane::kPings) {
       // At once: behind others that wait for a thread, a busy shard would look as if it were gone.
-      conversation.Reply(Answer(*request, absl::Now()));
+      conversation.Reply(*request, Answer(*request, absl::Now()));
       continue;
     }
-    Executor& executor = IsQuery(*request) ? queries_ : changes_;
+    Executor& executor = lane == wire::Lane::kQueries ? queries_ : changes_;
     executor.Submit([this, &conversation, received = absl::Now(), request = std::move(request)] {
-      conversation.Reply(Answer(*request, received));
+      conversation.Reply(*request, Answer(*request, received));
     });
     request = std::make_unique<v1::ShardRequest>();
   }

@@ -3,14 +3,17 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "kernels/backend.h"
 #include "services/shard/compute.h"
 #include "services/shard/shard.h"
 #include "services/winnowd/executor.h"
+#include "services/winnowd/remote_shard_channel.h"
 #include "services/winnowd/shard_service.h"
 
 namespace winnow {
@@ -25,8 +28,8 @@ class BusyShardTest : public ::testing::Test {
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
     builder.RegisterService(&service_);
     server_ = builder.BuildAndStart();
-    stub_ = v1::Shard::NewStub(
-        grpc::CreateChannel(absl::StrCat("127.0.0.1:", port), grpc::InsecureChannelCredentials()));
+    address_ = absl::StrCat("127.0.0.1:", port);
+    stub_ = v1::Shard::NewStub(grpc::CreateChannel(address_, grpc::InsecureChannelCredentials()));
     context_.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(20)));
     stream_ = stub_->Exchange(&context_);
   }
@@ -59,6 +62,7 @@ class BusyShardTest : public ::testing::Test {
   Streams streams_;
   ShardService service_{shard_.get(), "", &queries_, &changes_, &streams_, absl::Seconds(60)};
   std::unique_ptr<grpc::Server> server_;
+  std::string address_;
   std::unique_ptr<v1::Shard::Stub> stub_;
   grpc::ClientContext context_;
   std::unique_ptr<grpc::ClientReaderWriter<v1::ShardRequest, v1::ShardReply>> stream_;
@@ -100,6 +104,28 @@ TEST_F(BusyShardTest, AQueryDoesNotWaitForWhatWaitsForTheDisk) {
   EXPECT_EQ(Answered(), 2u);
   work_is_over_.Notify();
   EXPECT_EQ(Answered(), 1u);
+}
+
+TEST_F(BusyShardTest, NothingElseOfACoordinatorWaitsBehindMoreChangesThanAreTaken) {
+  constexpr int kChanges = 20;
+  const absl::Time deadline = absl::Now() + absl::Seconds(20);
+  RemoteShardChannel channel({.address = address_, .shards = 1});
+  Occupy(&changes_);
+  absl::BlockingCounter changed(kChanges);
+  for (int i = 0; i < kChanges; ++i) {
+    channel.Start(shard::DeleteContext{.context_id = "t/a"}, deadline,
+                  [&changed](const auto&) { changed.DecrementCount(); });
+  }
+  for (const shard::Call& call : {shard::Call(shard::Ping{}), shard::Call(shard::ListTenants{})}) {
+    absl::Notification answered;
+    channel.Start(call, deadline, [&answered](const auto& result) {
+      EXPECT_TRUE(result.ok()) << result.status();
+      answered.Notify();
+    });
+    answered.WaitForNotification();
+  }
+  work_is_over_.Notify();
+  changed.Wait();
 }
 
 }  // namespace
