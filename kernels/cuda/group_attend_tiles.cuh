@@ -34,17 +34,20 @@ WINNOW_DEVICE void PutLine(int offset, int line, int tile, const EightValues& va
 }
 
 // kGroupHeads heads of a query row from `first_head` on, to AttendMemory::queries; those beyond the
-// heads there are become zero.
+// heads there are become zero. All is asked for at once, and here when it returns.
 WINNOW_DEVICE void LoadGroupQueries(const AttendArgs& args, int query, int first_head) {
   constexpr int kHeadTiles = kGroupHeads / 8;
   const int tiles = (args.latent_dim + args.rope_dim) / 8;
   const auto* from = reinterpret_cast<const EightValues*>(args.query) +
                      (size_t{1} * query * args.heads + first_head) * tiles;
+  std::byte* const to = simt::SharedMemory() + args.memory.queries;
   ForEachLineOfTiles<kHeadTiles>(tiles, [&](int head, int tile) {
     const bool there = first_head + head < args.heads;
-    PutLine<kHeadTiles>(args.memory.queries, head, tile,
-                        there ? from[head * tiles + tile] : EightValues{});
+    simt::CopyAsync16OrZero(to + tile * kHeadTiles * kTileBytes + head * 16,
+                            there ? from + head * tiles + tile : from, there);
   });
+  simt::CopyAsyncCommit();
+  simt::CopyAsyncWait<0>();
 }
 
 WINNOW_DEVICE EightValues DecodeEight(const uint32_t* codes) {

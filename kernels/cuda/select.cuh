@@ -188,8 +188,9 @@ struct Selection {
 // By a block of kSelectThreads for each row; shared memory is a SelectMemory and
 // [SelectCapacity(k)] keys.
 WINNOW_DEVICE void SelectBody(const SelectArgs& args) {
-  simt::AwaitLastLaunch();
+  // It was there before the last launch.
   const ScoreRow row = args.rows[simt::BlockX()];
+  simt::AwaitLastLaunch();
   RowState* state = &args.states[simt::BlockX()];
   auto* memory = reinterpret_cast<SelectMemory*>(simt::SharedMemory());
   Selection selection(row, SourceOf(row, state, memory), memory);

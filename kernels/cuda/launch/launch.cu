@@ -7,13 +7,17 @@
 namespace winnow::kernels::cuda {
 namespace {
 
-__global__ void __launch_bounds__(kSelectThreads) Select(const __grid_constant__ SelectArgs args) {
+// One block for a multiprocessor leaves a thread 64 registers: with 32, what AttendMergeBody asks
+// for at once would come two at a time.
+__global__ void __launch_bounds__(kSelectThreads, 1)
+    Select(const __grid_constant__ SelectArgs args) {
   SelectBody(args);
 }
 __global__ void __launch_bounds__(1024) Merge(const __grid_constant__ MergeArgs args) {
   MergeBody(args);
 }
-__global__ void __launch_bounds__(1024) AttendMerge(const __grid_constant__ AttendMergeArgs args) {
+__global__ void __launch_bounds__(1024, 1)
+    AttendMerge(const __grid_constant__ AttendMergeArgs args) {
   AttendMergeBody(args);
 }
 
