@@ -135,7 +135,8 @@ class EntryStore {
 
   StoreUsage usage() const;
   // Deletes files in which no context has entries, and rewrites those that are more than half dead;
-  // runs by itself in the background too.
+  // runs by itself in the background too. DATA_LOSS CORRUPT_STORE if one of these is damaged: it
+  // stays, and the others are reclaimed.
   absl::Status Reclaim();
 
  private:

@@ -167,7 +167,7 @@ absl::Status Database::OpenRocksdb(const EntryStoreOptions& options,
       {rocksdb::kDefaultColumnFamilyName, rocksdb_options},
       {"contexts", rocksdb_options},
       {"runs", rocksdb_options},
-      {"entries", EntriesOptions(rocksdb_options, options, std::move(filter))},
+      {kEntriesFamily, EntriesOptions(rocksdb_options, options, std::move(filter))},
   };
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status =

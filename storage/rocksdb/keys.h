@@ -10,6 +10,8 @@
 
 namespace winnow {
 
+inline constexpr char kEntriesFamily[] = "entries";
+
 // A key of the column family `entries`. Sorts by its fields in their order.
 //   segment u32, context number u48, plane u8, layer u8, position u32; big-endian
 struct EntryKey {

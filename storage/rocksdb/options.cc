@@ -133,6 +133,9 @@ rocksdb::ColumnFamilyOptions EntriesOptions(
   entries.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(12));
   // So large that RocksDB never ends a segment on its own.
   entries.write_buffer_size = kNoLimitBytes;
+  // Writes do not wait for files to be moved down, for a damaged one may keep them there for ever.
+  entries.level0_slowdown_writes_trigger = std::numeric_limits<int>::max();
+  entries.level0_stop_writes_trigger = std::numeric_limits<int>::max();
   entries.target_file_size_base = 2 * options.segment_bytes + kSmallWriteBufferBytes;
   entries.max_bytes_for_level_base = 8 * options.segment_bytes;
   entries.max_compaction_bytes = 64 * options.segment_bytes;

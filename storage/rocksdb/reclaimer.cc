@@ -80,18 +80,20 @@ absl::Status Reclaimer::Reclaim(const File& file) {
   const uint64_t live = book_->LiveBytes(segments.first, segments.second);
   const auto rewritten = rewritten_.find(segments);
   switch (ChooseReclaimAction(
-      file.data.size, live, rewritten == rewritten_.end() ? kNeverRewritten : rewritten->second)) {
+      file.data.size, live,
+      rewritten == rewritten_.end() ? kNeverRewritten : rewritten->second.live_bytes)) {
     case ReclaimAction::kKeep:
-      return absl::OkStatus();
+      return rewritten == rewritten_.end() ? absl::OkStatus() : rewritten->second.damage;
     case ReclaimAction::kDelete:
       rewritten_.erase(segments);
       return Delete(file);
     case ReclaimAction::kRewrite:
       break;
   }
-  if (absl::Status status = Rewrite(file); !status.ok()) return status;
-  rewritten_[segments] = live;
-  return absl::OkStatus();
+  absl::Status status = Rewrite(file);
+  // What is damaged is as large as before, and stays so until less of it is alive.
+  if (status.ok() || absl::IsDataLoss(status)) rewritten_[segments] = {live, status};
+  return status;
 }
 
 absl::Status Reclaimer::Delete(const File& file) {

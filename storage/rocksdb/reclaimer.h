@@ -31,7 +31,8 @@ class Reclaimer {
   Reclaimer(Database* database, std::shared_ptr<SegmentBook> book);
   ~Reclaimer();
 
-  // Once over all files.
+  // Once over all files; past those that cannot be reclaimed, of which the first gives the status.
+  // DATA_LOSS as long as one is damaged and would be rewritten.
   absl::Status Run();
 
  private:
@@ -40,6 +41,11 @@ class Reclaimer {
     int level = 0;
     uint32_t first_segment = 0;
     uint32_t last_segment = 0;
+  };
+  // How a file's last rewriting ended.
+  struct Rewritten {
+    uint64_t live_bytes = 0;  // that it held then
+    absl::Status damage;      // for which it is still there
   };
 
   void Work();
@@ -51,8 +57,8 @@ class Reclaimer {
   Database* const database_;
   const std::shared_ptr<SegmentBook> book_;
   absl::Mutex run_mu_;  // one pass at a time
-  // By first and last segment of a file: the living bytes when it was last rewritten.
-  std::map<std::pair<uint32_t, uint32_t>, uint64_t> rewritten_ ABSL_GUARDED_BY(run_mu_);
+  // By first and last segment of a file.
+  std::map<std::pair<uint32_t, uint32_t>, Rewritten> rewritten_ ABSL_GUARDED_BY(run_mu_);
   std::thread thread_;
 };
 

@@ -19,14 +19,6 @@ absl::Status OpenStatus(const EntryStoreOptions& options) {
   return EntryStore::Open(options, &recovery).status();
 }
 
-void FlipByte(const std::string& path, uint64_t at) {
-  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-  file.seekg(static_cast<std::streamoff>(at));
-  const char flipped = static_cast<char>(file.get() ^ 0x41);
-  file.seekp(static_cast<std::streamoff>(at));
-  file.put(flipped);
-}
-
 std::vector<std::string> Logs(const std::string& directory) {
   std::vector<std::string> logs;
   for (const auto& file : std::filesystem::directory_iterator(directory)) {

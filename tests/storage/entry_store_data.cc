@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -52,6 +53,14 @@ void CopyDirectory(const std::string& from, const std::string& to) {
       std::filesystem::copy_file(entry.path(), to + "/" + entry.path().filename().string(), gone);
     }
   } while (Listing(from) != listing);
+}
+
+void FlipByte(const std::string& path, uint64_t at) {
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekg(static_cast<std::streamoff>(at));
+  const char flipped = static_cast<char>(file.get() ^ 0x41);
+  file.seekp(static_cast<std::streamoff>(at));
+  file.put(flipped);
 }
 
 Profile SmallStoreProfile() {

@@ -26,6 +26,9 @@ class TempDirectory : public testing::TempDir {
 // As a process that was killed now would leave it: waits until nobody writes to it, and copies it.
 void CopyDirectory(const std::string& from, const std::string& to);
 
+// Damages a file where it lies.
+void FlipByte(const std::string& path, uint64_t at);
+
 // Layers own, none, shared, own; keys of 36 bytes, rows of 96.
 Profile SmallStoreProfile();
 // The same layers with keys of 132 bytes and rows of 656.
