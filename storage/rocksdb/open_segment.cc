@@ -39,6 +39,7 @@ void OpenSegment::Clear() {
   absl::MutexLock lock(&mu_);
   ranges_.clear();
   bytes_.store(0, std::memory_order_relaxed);
+  record_bytes_.store(0, std::memory_order_relaxed);
 }
 
 std::vector<OpenRun> OpenSegment::runs() const {

@@ -41,6 +41,9 @@ class OpenSegment {
   // Bytes written to the segment, of contexts that are recorded or not.
   void AddBytes(uint64_t bytes) { bytes_.fetch_add(bytes, std::memory_order_relaxed); }
   uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
+  // Bytes of records of contexts and their runs that were written to the log meanwhile.
+  void AddRecordBytes(uint64_t bytes) { record_bytes_.fetch_add(bytes, std::memory_order_relaxed); }
+  uint64_t record_bytes() const { return record_bytes_.load(std::memory_order_relaxed); }
 
  private:
   using Place = std::tuple<uint64_t, uint32_t, int>;  // number, stripe, layer
@@ -50,6 +53,7 @@ class OpenSegment {
   };
 
   std::atomic<uint64_t> bytes_ = 0;
+  std::atomic<uint64_t> record_bytes_ = 0;
   mutable absl::Mutex mu_;
   absl::flat_hash_map<Place, Range> ranges_ ABSL_GUARDED_BY(mu_);
 };

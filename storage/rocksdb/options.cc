@@ -18,8 +18,9 @@
 namespace winnow {
 namespace {
 
-constexpr size_t kSmallWriteBufferBytes = size_t{16} << 20;
 constexpr size_t kNoLimitBytes = size_t{8} << 30;
+// A file of a segment may be larger than the segment by as much.
+constexpr size_t kFileSlackBytes = size_t{16} << 20;
 // A row is found in one block of about the disk's own size; blocks aligned to the disk's would read
 // 10 % faster and take 25 % more space.
 constexpr size_t kBlockBytes = 4096;
@@ -77,7 +78,8 @@ rocksdb::Options DatabaseOptions(const EntryStoreOptions& options,
   database.create_if_missing = true;
   database.create_missing_column_families = true;
   database.compression = rocksdb::kNoCompression;
-  database.write_buffer_size = kSmallWriteBufferBytes;
+  // So large that RocksDB never ends a memtable on its own: StoreWriter does.
+  database.write_buffer_size = kNoLimitBytes;
   database.max_write_buffer_number = 3;
   database.ttl = 0;
   database.periodic_compaction_seconds = 0;
@@ -131,12 +133,10 @@ rocksdb::ColumnFamilyOptions EntriesOptions(
   entries.level0_file_num_compaction_trigger = 1;
   // Entries of one append follow one another: segment, context, plane and layer are 12 bytes.
   entries.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(12));
-  // So large that RocksDB never ends a segment on its own.
-  entries.write_buffer_size = kNoLimitBytes;
   // Writes do not wait for files to be moved down, for a damaged one may keep them there for ever.
   entries.level0_slowdown_writes_trigger = std::numeric_limits<int>::max();
   entries.level0_stop_writes_trigger = std::numeric_limits<int>::max();
-  entries.target_file_size_base = 2 * options.segment_bytes + kSmallWriteBufferBytes;
+  entries.target_file_size_base = 2 * options.segment_bytes + kFileSlackBytes;
   entries.max_bytes_for_level_base = 8 * options.segment_bytes;
   entries.max_compaction_bytes = 64 * options.segment_bytes;
   entries.compaction_filter_factory = std::move(filter);

@@ -23,6 +23,8 @@ namespace {
 constexpr uint64_t kReservedNumbers = 1024;
 // A record of a batch beside its value: tag, family, lengths, key and check.
 constexpr size_t kRecordBytes = 40;
+// Records of contexts and runs take about twice as much in memory as in the log.
+constexpr uint64_t kMaxRecordBytes = uint64_t{16} << 20;
 
 WriteMode ModeOf(Durability durability) {
   switch (durability) {
@@ -117,6 +119,7 @@ StoreWriter::StoreWriter(Database* database, SegmentBook* book, const Resumed& r
     : database_(database),
       book_(book),
       segment_bytes_(segment_bytes),
+      max_record_bytes_(std::min(segment_bytes, kMaxRecordBytes)),
       patience_(patience),
       segment_(resumed.next_segment),
       next_number_(resumed.next_number),
@@ -132,7 +135,7 @@ absl::StatusOr<uint64_t> StoreWriter::TakeNumber() {
   if (next_number_ == reserved_) {
     rocksdb::WriteBatch batch;
     PutNextNumber(*database_, reserved_ + kReservedNumbers, &batch);
-    absl::Status status = database_->Write(&batch, WriteMode::kSynced);
+    absl::Status status = WriteRecords(&batch, WriteMode::kSynced);
     if (!status.ok()) return status;
     reserved_ += kReservedNumbers;
   }
@@ -164,7 +167,7 @@ absl::Status StoreWriter::AddContext(ContextRecord* record, std::span<const Stor
     PutContext(*database_, numbered, &batch);
     for (const StoredStripe& stripe : stripes) PutStripe(*database_, *number, stripe, &batch);
     Failpoint("context.add");
-    absl::Status status = database_->Write(&batch, ModeOf(record->durability));
+    absl::Status status = AddRecords(&batch, ModeOf(record->durability));
     if (!status.ok()) return status;
     PinStripes(*number, stripes);
   }
@@ -184,11 +187,25 @@ absl::Status StoreWriter::UpdateContext(const ContextRecord& record) {
   if (record.durability == Durability::kMemory) return absl::OkStatus();
   rocksdb::WriteBatch batch;
   PutContext(*database_, record, &batch);
-  return database_->Write(&batch, ModeOf(record.durability));
+  return AddRecords(&batch, ModeOf(record.durability));
+}
+
+absl::Status StoreWriter::AddRecords(rocksdb::WriteBatch* batch, WriteMode mode) {
+  if (absl::Status status = CloseIfFull(absl::InfiniteFuture()); !status.ok()) return status;
+  if (absl::Status status = database_->CheckRoom(batch->GetDataSize()); !status.ok()) return status;
+  return WriteRecords(batch, mode);
+}
+
+absl::Status StoreWriter::WriteRecords(rocksdb::WriteBatch* batch, WriteMode mode) {
+  const absl::Status status = database_->Write(batch, mode);
+  if (status.ok()) open_.AddRecordBytes(batch->GetDataSize());
+  return status;
 }
 
 absl::Status StoreWriter::RemoveContext(const ContextRecord& record) {
   if (record.durability == Durability::kMemory) return absl::OkStatus();
+  // A full disk does not keep contexts from being removed, nor does one that is behind.
+  if (IsFull() && database_->CheckRoom(0).ok()) CloseIfFull(absl::InfinitePast()).IgnoreError();
   // Shared, so that no segment is closed, and its runs recorded, in between.
   absl::ReaderMutexLock lock(&gate_);
   rocksdb::WriteBatch batch;
@@ -197,7 +214,7 @@ absl::Status StoreWriter::RemoveContext(const ContextRecord& record) {
   }
   Failpoint("context.remove");
   // Synced, for otherwise a loss of power could bring back the record but not its entries.
-  absl::Status status = database_->Write(&batch, WriteMode::kSynced);
+  absl::Status status = WriteRecords(&batch, WriteMode::kSynced);
   if (!status.ok()) return status;
   open_.Forget(record.number);
   book_->Unpin(record.number);
@@ -234,13 +251,17 @@ absl::StatusOr<std::shared_ptr<const Extent>> StoreWriter::Append(
   return extent;
 }
 
+bool StoreWriter::IsFull() const {
+  return open_.bytes() >= segment_bytes_ || open_.record_bytes() >= max_record_bytes_;
+}
+
 absl::Status StoreWriter::CloseIfFull(absl::Time deadline) {
-  if (open_.bytes() < segment_bytes_) return absl::OkStatus();
+  if (!IsFull()) return absl::OkStatus();
   // Before the gate is shut: others can be removed or appended to while this one waits.
   const absl::Duration patience = std::min(patience_, deadline - absl::Now());
   if (absl::Status status = database_->AwaitFlushed(patience); !status.ok()) return status;
   absl::WriterMutexLock lock(&gate_);
-  if (open_.bytes() < segment_bytes_) return absl::OkStatus();
+  if (!IsFull()) return absl::OkStatus();
   if (absl::Status status = Close(); !status.ok()) return status;
   // If it is refused, the entries stay in memory and in the log, and the next write says why.
   database_->FlushSegment().IgnoreError();
@@ -249,7 +270,10 @@ absl::Status StoreWriter::CloseIfFull(absl::Time deadline) {
 }
 
 absl::Status StoreWriter::Close() {
-  if (open_.bytes() == 0) return absl::OkStatus();
+  if (open_.bytes() == 0) {
+    open_.Clear();
+    return absl::OkStatus();
+  }
   Failpoint("segment.close");
   rocksdb::WriteBatch batch;
   for (const OpenRun& run : open_.runs()) {

@@ -19,7 +19,8 @@
 namespace winnow {
 
 // The half of an EntryStore that writes: gives appends to the open segment, and closes it when it
-// is full. Thread-safe; appends run side by side, so that they share syncs of the log.
+// is full. Records of contexts fill it too, for the log is deleted only when a segment is written
+// out. Thread-safe; appends run side by side, so that they share syncs of the log.
 class StoreWriter {
  public:
   StoreWriter(Database* database, SegmentBook* book, const Resumed& resumed, uint64_t segment_bytes,
@@ -43,6 +44,12 @@ class StoreWriter {
   // Whether a run of the stripes would be lost with the process.
   bool HasUnlogged(std::span<const StoredStripe> stripes) const;
   void PinStripes(uint64_t number, std::span<const StoredStripe> stripes);
+  // Ends a segment that is full, then writes records if there is room for them.
+  absl::Status AddRecords(rocksdb::WriteBatch* batch, WriteMode mode);
+  // Writes records and counts them.
+  absl::Status WriteRecords(rocksdb::WriteBatch* batch, WriteMode mode);
+  // Whether so much was written since the last segment was closed.
+  bool IsFull() const;
   absl::Status CloseIfFull(absl::Time deadline);
   // Records what the open segment holds and begins the next one.
   absl::Status Close() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
@@ -50,6 +57,7 @@ class StoreWriter {
   Database* const database_;
   SegmentBook* const book_;
   const uint64_t segment_bytes_;
+  const uint64_t max_record_bytes_;
   const absl::Duration patience_;  // with the writing of a segment
 
   // Held shared by whoever writes into the open segment, exclusively by who closes it.

@@ -1,5 +1,6 @@
 #include "tests/storage/failing_file_system.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -95,6 +96,19 @@ void FailingFileSystem::Fail(Fault fault, const std::string& name) {
   absl::MutexLock lock(&mu_);
   fault_ = fault;
   name_ = name;
+}
+
+void FailingFileSystem::LeaveFree(uint64_t bytes) {
+  absl::MutexLock lock(&mu_);
+  free_ = bytes;
+}
+
+IOStatus FailingFileSystem::GetFreeSpace(const std::string& path, const IOOptions& options,
+                                         uint64_t* bytes, IODebugContext* debug) {
+  const IOStatus status = target()->GetFreeSpace(path, options, bytes, debug);
+  absl::MutexLock lock(&mu_);
+  *bytes = std::min(*bytes, free_);
+  return status;
 }
 
 IOStatus FailingFileSystem::Check(Fault fault, const std::string& name) const {

@@ -2,6 +2,8 @@
 #define WINNOW_TESTS_STORAGE_FAILING_FILE_SYSTEM_H_
 
 #include <atomic>
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -28,6 +30,8 @@ class FailingFileSystem : public rocksdb::FileSystemWrapper {
   FailingFileSystem();
 
   void Fail(Fault fault, const std::string& name = "");
+  // At most so many bytes are told to be free.
+  void LeaveFree(uint64_t bytes);
   rocksdb::IOStatus Check(Fault fault, const std::string& name) const;
   rocksdb::Env* env() { return env_.get(); }
 
@@ -39,6 +43,8 @@ class FailingFileSystem : public rocksdb::FileSystemWrapper {
                                         const rocksdb::FileOptions& options,
                                         std::unique_ptr<rocksdb::FSRandomAccessFile>* file,
                                         rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus GetFreeSpace(const std::string& path, const rocksdb::IOOptions& options,
+                                 uint64_t* bytes, rocksdb::IODebugContext* debug) override;
 
   // One to give to EntryStoreOptions; it must outlive the store.
   static std::shared_ptr<FailingFileSystem> Make();
@@ -46,6 +52,7 @@ class FailingFileSystem : public rocksdb::FileSystemWrapper {
  private:
   mutable absl::Mutex mu_;
   Fault fault_ ABSL_GUARDED_BY(mu_) = Fault::kNone;
+  uint64_t free_ ABSL_GUARDED_BY(mu_) = std::numeric_limits<uint64_t>::max();
   std::string name_ ABSL_GUARDED_BY(mu_);
   std::unique_ptr<rocksdb::Env> env_;
 };
