@@ -59,9 +59,12 @@ std::vector<Reclaimer::File> Reclaimer::Files() const {
           !DecodeEntryKey(data.largestkey, &last)) {
         continue;
       }
-      files.push_back({data, level.level, first.segment, last.segment});
+      files.push_back({data, level.level, first.segment, last.segment,
+                       book_->LiveBytes(first.segment, last.segment)});
     }
   }
+  std::stable_sort(files.begin(), files.end(),
+                   [](const File& a, const File& b) { return a.live_bytes < b.live_bytes; });
   return files;
 }
 
@@ -90,6 +93,8 @@ absl::Status Reclaimer::Reclaim(const File& file) {
     case ReclaimAction::kRewrite:
       break;
   }
+  // Or it would take the last of the disk, fail, and do so again in the next pass.
+  if (absl::Status status = database_->CheckRoom(live); !status.ok()) return status;
   absl::Status status = Rewrite(file);
   // What is damaged is as large as before, and stays so until less of it is alive.
   if (status.ok() || absl::IsDataLoss(status)) rewritten_[segments] = {live, status};

@@ -41,6 +41,7 @@ class Reclaimer {
     int level = 0;
     uint32_t first_segment = 0;
     uint32_t last_segment = 0;
+    uint64_t live_bytes = 0;  // when it was listed
   };
   // How a file's last rewriting ended.
   struct Rewritten {
@@ -49,6 +50,7 @@ class Reclaimer {
   };
 
   void Work();
+  // Dead ones first, then those that take the least room to be rewritten.
   std::vector<File> Files() const;
   absl::Status Reclaim(const File& file) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mu_);
   absl::Status Delete(const File& file);

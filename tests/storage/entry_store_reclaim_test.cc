@@ -6,8 +6,10 @@
 #include "absl/time/clock.h"
 #include "gtest/gtest.h"
 #include "storage/entry_store.h"
+#include "storage/error.h"
 #include "storage/rocksdb/reclaimer.h"
 #include "tests/storage/entry_store_data.h"
+#include "tests/storage/failing_file_system.h"
 
 namespace winnow {
 namespace {
@@ -99,6 +101,41 @@ TEST_P(ReclaimOf, MostlyDeadSegmentsKeepsWhatLives) {
 
 INSTANTIATE_TEST_SUITE_P(EntryStore, ReclaimOf,
                          ::testing::Values(Durability::kMemory, Durability::kLogged));
+
+TEST(EntryStoreReclaim, OfAFullDiskDeletesButRewritesNothing) {
+  const TempDirectory directory;
+  const auto disk = FailingFileSystem::Make();
+  EntryStoreOptions options = SmallStore(directory.path());
+  options.env = disk->env();
+  const auto store = MustOpen(options);
+  StoreContext gone("gone", Durability::kLogged);
+  StoreContext kept("kept", Durability::kLogged);
+  ASSERT_TRUE(gone.Add(store.get()).ok());
+  ASSERT_TRUE(kept.Add(store.get()).ok());
+  for (const uint32_t living : {50, 0, 40, 0, 30}) {
+    ASSERT_TRUE(gone.Append(store.get(), 100).ok());
+    ASSERT_TRUE(kept.Append(store.get(), living).ok());
+    ASSERT_TRUE(store->Flush().ok());
+  }
+  const uint64_t before = FileBytes(directory);
+  disk->LeaveFree(uint64_t{1} << 20);
+  const uint64_t written = store->usage().written_bytes;
+  ASSERT_TRUE(store->RemoveContext(gone.record()).ok());
+  gone.Drop();
+  absl::Status status;
+  for (int i = 0; i < 50 && FileBytes(directory) > before * 4 / 5; ++i) {
+    status = store->Reclaim();
+    absl::SleepFor(absl::Milliseconds(20));
+  }
+  EXPECT_LE(FileBytes(directory), before * 4 / 5);
+  EXPECT_EQ(ErrorReason(status), "DISK_FULL") << status;
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(ErrorReason(store->Reclaim()), "DISK_FULL");
+  // The removal itself, and that segments are gone.
+  EXPECT_LT(store->usage().written_bytes - written, 5000u);
+  disk->LeaveFree(UINT64_MAX);
+  EXPECT_LT(ReclaimBelow(store.get(), directory, before * 2 / 5), before / 2);
+  EXPECT_TRUE(kept.Verify(store.get()).ok()) << kept.Verify(store.get());
+}
 
 TEST(EntryStoreReclaim, RunsByItself) {
   const TempDirectory directory;
