@@ -45,21 +45,6 @@ std::unique_ptr<rocksdb::Iterator> All(const Database& database,
   return std::unique_ptr<rocksdb::Iterator>(database.db()->NewIterator(ScanOptions(), family));
 }
 
-// Whether there is neither a format nor a context.
-absl::StatusOr<bool> IsEmpty(const Database& database) {
-  std::string value;
-  const rocksdb::Status format =
-      database.db()->Get(rocksdb::ReadOptions(), database.meta(), "format", &value);
-  if (!format.IsNotFound()) {
-    if (format.ok()) return false;
-    return FromRocksdb(format, "reading the format");
-  }
-  const auto contexts = All(database, database.contexts());
-  contexts->SeekToFirst();
-  if (!contexts->status().ok()) return FromRocksdb(contexts->status(), "reading contexts");
-  return !contexts->Valid();
-}
-
 // Where a directory's numbers begin: those of one that was here before must not come again.
 uint64_t RandomNumber() {
   absl::BitGen random;
@@ -101,11 +86,22 @@ absl::Status ReadExtents(const Database& database, Meta* meta) {
 
 }  // namespace
 
+absl::StatusOr<bool> IsEmpty(const Database& database) {
+  std::string value;
+  const rocksdb::Status format =
+      database.db()->Get(rocksdb::ReadOptions(), database.meta(), "format", &value);
+  if (!format.IsNotFound()) {
+    if (format.ok()) return false;
+    return FromRocksdb(format, "reading the format");
+  }
+  const auto contexts = All(database, database.contexts());
+  contexts->SeekToFirst();
+  if (!contexts->status().ok()) return FromRocksdb(contexts->status(), "reading contexts");
+  return !contexts->Valid();
+}
+
 absl::StatusOr<Meta> ReadMeta(Database* database) {
-  absl::StatusOr<bool> is_empty = IsEmpty(*database);
-  if (!is_empty.ok()) return is_empty.status();
-  // The watermark alone does not tell: a loss of power may have taken it back to nothing.
-  if (database->is_new() && *is_empty) {
+  if (database->is_new()) {
     if (absl::Status status = WriteFormat(database); !status.ok()) return status;
   }
   if (absl::Status status = CheckFormat(*database); !status.ok()) return status;

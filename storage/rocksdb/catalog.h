@@ -33,6 +33,9 @@ struct Meta {
   std::map<std::pair<uint32_t, uint64_t>, uint64_t> extent_bytes;
 };
 
+// Whether there is neither a format nor a context.
+absl::StatusOr<bool> IsEmpty(const Database& database);
+
 // Writes the format into a new store. FAILED_PRECONDITION UNKNOWN_VERSION, DATA_LOSS CORRUPT_STORE.
 absl::StatusOr<Meta> ReadMeta(Database* database);
 

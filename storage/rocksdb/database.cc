@@ -20,6 +20,7 @@
 #include "rocksdb/write_batch.h"
 #include "storage/directories.h"
 #include "storage/error.h"
+#include "storage/rocksdb/catalog.h"
 #include "storage/rocksdb/checked_file_system.h"
 #include "storage/rocksdb/keys.h"
 #include "storage/rocksdb/options.h"
@@ -107,7 +108,6 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(
   const auto found = FindAcknowledged(directory, boot_id);
   if (!found.ok()) return found.status();
   const Acknowledged& acknowledged = *found;
-  database->is_new_ = acknowledged.sequence == 0;
 
   database->block_cache_ = rocksdb::NewLRUCache(options.block_cache_bytes);
   database->statistics_ = rocksdb::CreateDBStatistics();
@@ -144,7 +144,12 @@ absl::Status Database::Begin(const Acknowledged& acknowledged, const std::string
     return CorruptStore("", absl::StrCat("acknowledged entries are missing: the log ends at write ",
                                          recovered, ", acknowledged were ", acknowledged.sequence));
   }
-  auto watermark = Watermark::Create(directory_, {boot_id, recovered});
+  const absl::StatusOr<bool> is_empty = IsEmpty(*this);
+  if (!is_empty.ok()) return is_empty.status();
+  // The watermark alone does not tell: a loss of power may have taken it back to nothing.
+  is_new_ = acknowledged.sequence == 0 && *is_empty;
+  // An earlier start that was interrupted here began a log and acknowledged nothing.
+  auto watermark = Watermark::Create(directory_, {boot_id, is_new_ ? 0 : recovered});
   if (!watermark.ok()) return watermark.status();
   watermark_ = *std::move(watermark);
   flusher_ = std::make_unique<Flusher>(db(), std::vector{meta(), contexts(), runs()}, entries(),

@@ -52,7 +52,7 @@ class Database {
       const EntryStoreOptions& options, std::shared_ptr<rocksdb::CompactionFilterFactory> filter);
   ~Database();
 
-  // Whether Open made it.
+  // Whether nothing was ever acknowledged in it; the first acknowledged write is its format.
   bool is_new() const { return is_new_; }
   rocksdb::DB* db() const { return db_.get(); }
   rocksdb::ColumnFamilyHandle* meta() const { return families_[0]; }

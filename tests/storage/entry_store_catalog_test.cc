@@ -71,5 +71,25 @@ TEST_F(EntryStoreCatalogTest, AProfileThatCannotBeIsRefused) {
   EXPECT_EQ(ErrorReason(status), "CORRUPT_STORE") << status;
 }
 
+TEST(EntryStoreCatalog, StartsThatEndBeforeTheFormatIsWrittenLeaveANewStore) {
+  const TempDirectory directory;
+  for (int i = 0; i < 3; ++i) {
+    const auto interrupted = Database::Open(SmallStore(directory.path()), nullptr);
+    ASSERT_TRUE(interrupted.ok()) << interrupted.status();
+    EXPECT_TRUE((*interrupted)->is_new());
+  }
+  StoreContext context("a", Durability::kLogged);
+  {
+    const auto store = MustOpen(SmallStore(directory.path()));
+    ASSERT_NE(store, nullptr);
+    ASSERT_TRUE(context.Add(store.get()).ok());
+    ASSERT_TRUE(context.Append(store.get(), 100).ok());
+  }
+  Recovery recovery;
+  const auto store = MustOpen(SmallStore(directory.path()), &recovery);
+  ASSERT_EQ(recovery.contexts.size(), 1u);
+  EXPECT_EQ(StoreContext(recovery.contexts[0]).entries(), 100u);
+}
+
 }  // namespace
 }  // namespace winnow
