@@ -188,8 +188,13 @@ void PutStripe(const Database& database, uint64_t number, const StoredStripe& st
 absl::Status DeleteContext(const Database& database, uint64_t number, rocksdb::WriteBatch* batch) {
   batch->Delete(database.contexts(), Number(number, 8));
   const std::string prefix = Number(number, 8);
-  const auto i = All(database, database.runs());
-  for (i->Seek(prefix); i->Valid() && i->key().starts_with(prefix); i->Next()) {
+  const std::string next = Number(number + 1, 8);
+  // Or it would read on over all that was deleted of later contexts.
+  const rocksdb::Slice end(next);
+  rocksdb::ReadOptions options = ScanOptions();
+  options.iterate_upper_bound = &end;
+  const std::unique_ptr<rocksdb::Iterator> i(database.db()->NewIterator(options, database.runs()));
+  for (i->Seek(prefix); i->Valid(); i->Next()) {
     batch->Delete(database.runs(), i->key());
   }
   return FromRocksdb(i->status(), "reading runs");

@@ -1,5 +1,7 @@
 // Records that are whole by their checksums, and of nothing that can be.
 #include "gtest/gtest.h"
+#include "rocksdb/perf_context.h"
+#include "rocksdb/perf_level.h"
 #include "storage/error.h"
 #include "storage/page_set.h"
 #include "storage/rocksdb/catalog.h"
@@ -89,6 +91,38 @@ TEST(EntryStoreCatalog, StartsThatEndBeforeTheFormatIsWrittenLeaveANewStore) {
   const auto store = MustOpen(SmallStore(directory.path()), &recovery);
   ASSERT_EQ(recovery.contexts.size(), 1u);
   EXPECT_EQ(StoreContext(recovery.contexts[0]).entries(), 100u);
+}
+
+// Of contexts that were removed before and are not yet compacted away.
+TEST(EntryStoreCatalog, RemovingAContextReadsNothingOfLaterOnes) {
+  const TempDirectory directory;
+  const auto database = Database::Open(SmallStore(directory.path()), nullptr);
+  ASSERT_TRUE(database.ok()) << database.status();
+  const auto write = [&](rocksdb::WriteBatch* batch) {
+    ASSERT_TRUE((*database)->Write(batch, WriteMode::kLogged).ok());
+  };
+  constexpr uint64_t kNumber = 7;
+  rocksdb::WriteBatch runs;
+  for (uint64_t number = kNumber; number < kNumber + 100; ++number) {
+    for (uint32_t end = 1; end <= 10; ++end) {
+      PutRun(**database, {.key = {number, 0, 0, end}, .extent_number = number, .segment = 1},
+             &runs);
+    }
+  }
+  write(&runs);
+  for (uint64_t number = kNumber + 1; number < kNumber + 100; ++number) {
+    rocksdb::WriteBatch batch;
+    ASSERT_TRUE(DeleteContext(**database, number, &batch).ok());
+    EXPECT_EQ(batch.Count(), 11);
+    write(&batch);
+  }
+  rocksdb::SetPerfLevel(rocksdb::PerfLevel::kEnableCount);
+  rocksdb::get_perf_context()->Reset();
+  rocksdb::WriteBatch batch;
+  ASSERT_TRUE(DeleteContext(**database, kNumber, &batch).ok());
+  EXPECT_EQ(batch.Count(), 11);
+  EXPECT_EQ(rocksdb::get_perf_context()->internal_delete_skipped_count, 0u);
+  rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable);
 }
 
 }  // namespace
