@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -25,6 +26,7 @@
 #include "storage/rocksdb/keys.h"
 #include "storage/rocksdb/options.h"
 #include "storage/rocksdb/status.h"
+#include "storage/rocksdb/synced_log.h"
 
 namespace winnow {
 namespace {
@@ -53,21 +55,24 @@ bool HasDatabase(const std::string& directory) {
   return std::filesystem::exists(directory + "/CURRENT", ignored);
 }
 
-// What was acknowledged in the directory; of a new one, nothing.
-absl::StatusOr<Acknowledged> FindAcknowledged(const std::string& directory,
-                                              const std::string& boot_id) {
-  const auto read = Watermark::Read(directory);
+// What was acknowledged and synced in the directory; of a new one, nothing.
+absl::StatusOr<FoundMarks> FindMarks(const std::string& directory, const std::string& boot_id) {
+  const auto read = Watermark::Read(directory, kAcknowledged);
   if (!read.ok()) return read.status();
-  const Acknowledged acknowledged = read->value_or(Acknowledged{boot_id, 0});
+  const auto synced = Watermark::Read(directory, kSynced);
+  if (!synced.ok()) return synced.status();
+  const FoundMarks found = {read->value_or(Mark{boot_id, 0}), synced->value_or(Mark{}).sequence};
   const bool exists = HasDatabase(directory);
-  if (exists && !read->has_value()) return CorruptStore("ACKNOWLEDGED", "ACKNOWLEDGED is missing");
-  if (!exists && acknowledged.sequence > 0) return CorruptStore("CURRENT", "CURRENT is missing");
+  if (exists && !read->has_value()) return CorruptStore(kAcknowledged, "ACKNOWLEDGED is missing");
+  if (!exists && std::max(found.acknowledged.sequence, found.synced) > 0) {
+    return CorruptStore("CURRENT", "CURRENT is missing");
+  }
   if (!exists) {
     // Before there is a database, so that one without the file is known to have lost it.
-    auto created = Watermark::Create(directory, acknowledged);
+    auto created = Watermark::Create(directory, kAcknowledged, found.acknowledged);
     if (!created.ok()) return created.status();
   }
-  return acknowledged;
+  return found;
 }
 
 // The sequence number of the last entry of a batch that was written: its first 8 bytes are the
@@ -105,16 +110,15 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(
   database->lock_ = *std::move(lock);
 
   const std::string boot_id = options.boot_id.empty() ? SystemBootId() : options.boot_id;
-  const auto found = FindAcknowledged(directory, boot_id);
+  const auto found = FindMarks(directory, boot_id);
   if (!found.ok()) return found.status();
-  const Acknowledged& acknowledged = *found;
 
   database->block_cache_ = rocksdb::NewLRUCache(options.block_cache_bytes);
   database->statistics_ = rocksdb::CreateDBStatistics();
   rocksdb::Options rocksdb_options = DatabaseOptions(options, database->block_cache_);
   rocksdb_options.compaction_filter_factory = std::move(filter);
   // After a restart of the system, what was logged and not synced may rightly be lost.
-  const bool same_boot = acknowledged.boot_id == boot_id;
+  const bool same_boot = found->acknowledged.boot_id == boot_id;
   rocksdb_options.wal_recovery_mode = same_boot
                                           ? rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords
                                           : rocksdb::WALRecoveryMode::kPointInTimeRecovery;
@@ -126,19 +130,21 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(
         return logs.ok();
       });
   rocksdb_options.wal_filter = database->log_chain_.get();
-  if (same_boot && acknowledged.sequence != 0) {
+  if (same_boot && found->acknowledged.sequence != 0) {
     if (absl::Status status = database->seal_->Check(); !status.ok()) return status;
   }
-  const absl::Status opened = database->OpenRocksdb(options, rocksdb_options);
+  const absl::Status opened =
+      database->OpenRocksdb(options, rocksdb_options, same_boot ? 0 : found->synced);
   if (!logs.ok()) return logs;
   if (!opened.ok()) return opened;
   // Before anything is acknowledged, from when on a seal must be there.
   if (absl::Status status = database->seal_->Update(database->db()); !status.ok()) return status;
-  if (absl::Status status = database->Begin(acknowledged, boot_id); !status.ok()) return status;
+  if (absl::Status status = database->Begin(*found, boot_id); !status.ok()) return status;
   return database;
 }
 
-absl::Status Database::Begin(const Acknowledged& acknowledged, const std::string& boot_id) {
+absl::Status Database::Begin(const FoundMarks& found, const std::string& boot_id) {
+  const Mark& acknowledged = found.acknowledged;
   const uint64_t recovered = db_->GetLatestSequenceNumber();
   if (acknowledged.boot_id == boot_id && recovered < acknowledged.sequence) {
     return CorruptStore("", absl::StrCat("acknowledged entries are missing: the log ends at write ",
@@ -149,31 +155,30 @@ absl::Status Database::Begin(const Acknowledged& acknowledged, const std::string
   // The watermark alone does not tell: a loss of power may have taken it back to nothing.
   is_new_ = acknowledged.sequence == 0 && *is_empty;
   // An earlier start that was interrupted here began a log and acknowledged nothing.
-  auto watermark = Watermark::Create(directory_, {boot_id, is_new_ ? 0 : recovered});
-  if (!watermark.ok()) return watermark.status();
-  watermark_ = *std::move(watermark);
+  auto marks = Watermarks::Create(directory_, boot_id, is_new_ ? 0 : recovered, found.synced);
+  if (!marks.ok()) return marks.status();
+  marks_ = *std::move(marks);
   flusher_ = std::make_unique<Flusher>(db(), std::vector{meta(), contexts(), runs()}, entries(),
-                                       errors_.get(), watermark_.get(), &log_gate_);
+                                       errors_.get(), &marks_, &log_gate_);
   return flusher_->StartLog();
 }
 
 absl::Status Database::OpenRocksdb(const EntryStoreOptions& options,
-                                   rocksdb::Options rocksdb_options) {
+                                   rocksdb::Options rocksdb_options, uint64_t synced) {
   statistics_->set_stats_level(rocksdb::StatsLevel::kExceptHistogramOrTimers);
   rocksdb_options.statistics = statistics_;
   env_ = rocksdb::NewCompositeEnv(std::make_shared<CheckedFileSystem>(
       rocksdb_options.env->GetFileSystem(),
       [seal = seal_](uint64_t log) { return seal->ForgetLog(log); }));
   rocksdb_options.env = env_.get();
+  absl::Status reached = CheckSyncedLog(options.directory, rocksdb_options, synced);
+  if (!reached.ok()) return reached;
   rocksdb_options.listeners.push_back(errors_);
   rocksdb_options.listeners.push_back(seal_);
   auto filter = std::exchange(rocksdb_options.compaction_filter_factory, nullptr);
-  const std::vector<rocksdb::ColumnFamilyDescriptor> families = {
-      {rocksdb::kDefaultColumnFamilyName, rocksdb_options},
-      {"contexts", rocksdb_options},
-      {"runs", rocksdb_options},
-      {kEntriesFamily, EntriesOptions(rocksdb_options, options, std::move(filter))},
-  };
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  for (const char* const name : kFamilies) families.emplace_back(name, rocksdb_options);
+  families.back().options = EntriesOptions(rocksdb_options, options, std::move(filter));
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status =
       rocksdb::DB::Open(rocksdb_options, options.directory, families, &families_, &db);
@@ -183,13 +188,7 @@ absl::Status Database::OpenRocksdb(const EntryStoreOptions& options,
   if (absl::StrContains(text, "lock ") && absl::StrContains(text, "LOCK")) {
     return InUse(options.directory);
   }
-  const absl::Status failed =
-      FromRocksdb(status, absl::StrCat("opening data directory ", options.directory));
-  // A file that is named by another and not there.
-  if (status.IsPathNotFound() || status.IsNotFound()) {
-    return CorruptStore("CURRENT", std::string(failed.message()));
-  }
-  return failed;
+  return FromOpening(status, options.directory);
 }
 
 Database::~Database() {
@@ -211,7 +210,8 @@ absl::Status Database::Write(rocksdb::WriteBatch* batch, WriteMode mode) {
     errors_->Stop(status);
     return status;
   }
-  if (mode != WriteMode::kUnlogged) watermark_->Raise(LastSequence(*batch));
+  if (mode != WriteMode::kUnlogged) marks_.acknowledged->Raise(LastSequence(*batch));
+  if (mode == WriteMode::kSynced) marks_.synced->Raise(LastSequence(*batch));
   return absl::OkStatus();
 }
 

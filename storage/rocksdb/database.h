@@ -81,8 +81,10 @@ class Database {
  private:
   Database() = default;
   // Compares what was recovered with what was acknowledged, and begins a log.
-  absl::Status Begin(const Acknowledged& acknowledged, const std::string& boot_id);
-  absl::Status OpenRocksdb(const EntryStoreOptions& options, rocksdb::Options rocksdb_options);
+  absl::Status Begin(const FoundMarks& found, const std::string& boot_id);
+  // `synced`: a write that must be found; 0 for none.
+  absl::Status OpenRocksdb(const EntryStoreOptions& options, rocksdb::Options rocksdb_options,
+                           uint64_t synced);
   // OK if RocksDB takes writes and flushes; brings it back if it does not.
   absl::Status Resume();
   // Whether the disk takes a small file, and has room for what is in memory.
@@ -91,7 +93,7 @@ class Database {
   std::string directory_;
   bool is_new_ = false;
   std::unique_ptr<DirectoryLock> lock_;
-  std::unique_ptr<Watermark> watermark_;
+  Watermarks marks_;
   std::shared_ptr<rocksdb::Statistics> statistics_;
   std::shared_ptr<rocksdb::Cache> block_cache_;
   std::unique_ptr<LogChain> log_chain_;

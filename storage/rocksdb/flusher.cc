@@ -21,13 +21,13 @@ constexpr absl::Duration kStartTimeout = absl::Seconds(1);
 }  // namespace
 
 Flusher::Flusher(rocksdb::DB* db, std::vector<rocksdb::ColumnFamilyHandle*> small,
-                 rocksdb::ColumnFamilyHandle* entries, DiskErrors* errors, Watermark* watermark,
+                 rocksdb::ColumnFamilyHandle* entries, DiskErrors* errors, const Watermarks* marks,
                  absl::Mutex* log_gate)
     : db_(db),
       small_(std::move(small)),
       entries_(entries),
       errors_(errors),
-      watermark_(watermark),
+      marks_(marks),
       log_gate_(log_gate),
       thread_([this] { Work(); }) {}
 
@@ -113,14 +113,19 @@ absl::Status Flusher::StartLog() {
   rocksdb::WriteBatch batch;
   // So that the first memtable is never empty, without which RocksDB would not begin a new log when
   // it resumes after a failed write to the log.
-  PutLogStart(watermark_->sequence(), &batch);
+  PutLogStart(marks_->acknowledged->sequence(), &batch);
   return FromRocksdb(db_->Write(rocksdb::WriteOptions(), &batch), "writing");
 }
 
 absl::Status Flusher::SyncLog() {
+  const uint64_t acknowledged = marks_->acknowledged->sequence();
   const absl::Status status = FromRocksdb(db_->SyncWAL(), "syncing the log");
-  if (!status.ok()) errors_->Stop(status);
-  return status;
+  if (!status.ok()) {
+    errors_->Stop(status);
+    return status;
+  }
+  marks_->synced->Raise(acknowledged);
+  return absl::OkStatus();
 }
 
 absl::Status Flusher::Await(rocksdb::ColumnFamilyHandle* family) {

@@ -28,7 +28,7 @@ class Flusher {
   // The first of the families holds nothing large and takes what begins a log. `log_gate` is held
   // shared by whoever writes to the log.
   Flusher(rocksdb::DB* db, std::vector<rocksdb::ColumnFamilyHandle*> small,
-          rocksdb::ColumnFamilyHandle* entries, DiskErrors* errors, Watermark* watermark,
+          rocksdb::ColumnFamilyHandle* entries, DiskErrors* errors, const Watermarks* marks,
           absl::Mutex* log_gate);
   ~Flusher();
 
@@ -56,7 +56,7 @@ class Flusher {
   const std::vector<rocksdb::ColumnFamilyHandle*> small_;
   rocksdb::ColumnFamilyHandle* const entries_;
   DiskErrors* const errors_;
-  Watermark* const watermark_;
+  const Watermarks* const marks_;
   absl::Mutex* const log_gate_;
 
   absl::Mutex mu_;  // held by the one that flushes

@@ -10,7 +10,9 @@
 
 namespace winnow {
 
+// The column families; see Database.
 inline constexpr char kEntriesFamily[] = "entries";
+inline constexpr const char* kFamilies[] = {"default", "contexts", "runs", kEntriesFamily};
 
 // A key of the column family `entries`. Sorts by its fields in their order.
 //   segment u32, context number u48, plane u8, layer u8, position u32; big-endian

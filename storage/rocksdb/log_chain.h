@@ -39,11 +39,14 @@ class LogChain : public rocksdb::WalFilter {
                                      rocksdb::WriteBatch* new_batch, bool* batch_changed) override;
   const char* Name() const override { return "winnow.LogChain"; }
 
+  // Of the last write that was replayed; 0 if none was.
+  uint64_t last_sequence() const { return last_sequence_; }
+
  private:
   const bool cut_is_damage_;
   const AreWholeFn are_whole_;
   bool whole_ = true;
-  uint64_t last_sequence_ = 0;  // of what was replayed; 0 for nothing
+  uint64_t last_sequence_ = 0;
 };
 
 }  // namespace winnow

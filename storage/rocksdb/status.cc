@@ -50,6 +50,14 @@ absl::Status FromRocksdb(const rocksdb::Status& status, const std::string& what)
       absl::StrCat(DeniesAccess(why) ? kDenied : "the disk refused; try again", " (", why, ")"));
 }
 
+absl::Status FromOpening(const rocksdb::Status& status, const std::string& directory) {
+  absl::Status failed = FromRocksdb(status, absl::StrCat("opening data directory ", directory));
+  if (status.IsPathNotFound() || status.IsNotFound()) {
+    return CorruptStore("CURRENT", std::string(failed.message()));
+  }
+  return failed;
+}
+
 absl::Status FromErrno(int error, const std::string& what) {
   const std::string why = absl::StrCat(what, ": ", strerror(error));
   if (error == ENOSPC || error == EDQUOT) {

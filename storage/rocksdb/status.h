@@ -13,6 +13,10 @@ namespace winnow {
 // DISK_FAILED or DATA_LOSS CORRUPT_STORE (fact "file", where RocksDB names one).
 absl::Status FromRocksdb(const rocksdb::Status& status, const std::string& what);
 
+// What RocksDB answered when it was to open the directory. The same, and CORRUPT_STORE for a file
+// that is named by another and not there.
+absl::Status FromOpening(const rocksdb::Status& status, const std::string& directory);
+
 // What the system answered: "<what>: <why>" and, where access was denied, what to do. The same
 // codes and reasons.
 absl::Status FromErrno(int error, const std::string& what);

@@ -16,7 +16,6 @@
 namespace winnow {
 namespace {
 
-constexpr char kName[] = "ACKNOWLEDGED";
 constexpr uint32_t kVersion = 1;
 constexpr char kMagic[8] = {'W', 'N', 'A', 'C', 'K', 'E', 'D', '\n'};
 
@@ -43,12 +42,12 @@ absl::Status Failed(const std::string& path, const char* what) {
   return FromErrno(errno, absl::StrCat("cannot ", what, " ", path));
 }
 
-absl::StatusOr<Acknowledged> Decode(const File& file, ssize_t bytes) {
+absl::StatusOr<Mark> Decode(const char* name, const File& file, ssize_t bytes) {
   if (bytes != sizeof file || std::memcmp(file.magic, kMagic, sizeof kMagic) != 0) {
-    return CorruptStore(kName, absl::StrCat(kName, " is not what Winnow wrote"));
+    return CorruptStore(name, absl::StrCat(name, " is not what Winnow wrote"));
   }
   if (file.checksum != XXH3_64bits(&file, offsetof(File, checksum))) {
-    return CorruptStore(kName, absl::StrCat("the checksum of ", kName, " does not match"));
+    return CorruptStore(name, absl::StrCat("the checksum of ", name, " does not match"));
   }
   if (file.version > kVersion) {
     return Error(absl::StatusCode::kFailedPrecondition, "UNKNOWN_VERSION",
@@ -57,16 +56,16 @@ absl::StatusOr<Acknowledged> Decode(const File& file, ssize_t bytes) {
   }
   const uint64_t sequence = file.mark >> 16;
   if (Encode(sequence) != file.mark) {
-    return CorruptStore(kName, absl::StrCat("the mark in ", kName, " is damaged"));
+    return CorruptStore(name, absl::StrCat("the mark in ", name, " is damaged"));
   }
-  return Acknowledged{std::string(file.boot_id, strnlen(file.boot_id, sizeof file.boot_id)),
-                      sequence};
+  return Mark{std::string(file.boot_id, strnlen(file.boot_id, sizeof file.boot_id)), sequence};
 }
 
 }  // namespace
 
-absl::StatusOr<std::optional<Acknowledged>> Watermark::Read(const std::string& directory) {
-  const std::string path = absl::StrCat(directory, "/", kName);
+absl::StatusOr<std::optional<Mark>> Watermark::Read(const std::string& directory,
+                                                    const char* name) {
+  const std::string path = absl::StrCat(directory, "/", name);
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0 && errno == ENOENT) return std::nullopt;
   if (fd < 0) return Failed(path, "open");
@@ -76,13 +75,13 @@ absl::StatusOr<std::optional<Acknowledged>> Watermark::Read(const std::string& d
   if (count < 0) return Failed(path, "read");
   File file;
   std::memcpy(&file, bytes, sizeof file);
-  absl::StatusOr<Acknowledged> decoded = Decode(file, count);
+  absl::StatusOr<Mark> decoded = Decode(name, file, count);
   if (!decoded.ok()) return decoded.status();
   return *std::move(decoded);
 }
 
 absl::StatusOr<std::unique_ptr<Watermark>> Watermark::Create(const std::string& directory,
-                                                             const Acknowledged& start) {
+                                                             const char* name, const Mark& start) {
   File file = {};
   std::memcpy(file.magic, kMagic, sizeof kMagic);
   file.version = kVersion;
@@ -91,7 +90,7 @@ absl::StatusOr<std::unique_ptr<Watermark>> Watermark::Create(const std::string& 
   file.checksum = XXH3_64bits(&file, offsetof(File, checksum));
   file.mark = Encode(start.sequence);
 
-  const std::string path = absl::StrCat(directory, "/", kName);
+  const std::string path = absl::StrCat(directory, "/", name);
   const std::string draft = absl::StrCat(path, ".new");
   const int fd = open(draft.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (fd < 0) return Failed(draft, "create");
@@ -105,6 +104,16 @@ absl::StatusOr<std::unique_ptr<Watermark>> Watermark::Create(const std::string& 
   close(fd);
   if (!failed.ok()) return failed;
   return std::unique_ptr<Watermark>(new Watermark(mapping));
+}
+
+absl::StatusOr<Watermarks> Watermarks::Create(const std::string& directory,
+                                              const std::string& boot_id, uint64_t acknowledged,
+                                              uint64_t synced) {
+  auto first = Watermark::Create(directory, kAcknowledged, {boot_id, acknowledged});
+  if (!first.ok()) return first.status();
+  auto second = Watermark::Create(directory, kSynced, {boot_id, synced});
+  if (!second.ok()) return second.status();
+  return Watermarks{.acknowledged = *std::move(first), .synced = *std::move(second)};
 }
 
 Watermark::Watermark(void* mapping)

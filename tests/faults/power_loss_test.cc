@@ -7,8 +7,11 @@
 #include <deque>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <map>
 #include <string_view>
 #include <thread>
+#include <utility>
 
 #include "absl/strings/str_join.h"
 #include "rocksdb/env.h"
@@ -22,16 +25,20 @@
 namespace winnow::testing {
 namespace {
 
-// Synced when it is made and then written through a mapping, beside the file system that is
-// watched. After a loss of power it may be as of any time since it was made.
-constexpr char kWatermark[] = "ACKNOWLEDGED";
+// Synced when they are made and then written through a mapping, beside the file system that is
+// watched. After a loss of power they may be as of any time since they were made.
+constexpr const char* kWatermarks[] = {"ACKNOWLEDGED", "SYNCED"};
 
 constexpr size_t kShownLines = 20;
 
+struct WatermarkFile {
+  std::string made;
+  std::string seen;  // as programs see it
+};
+
 struct Boundary {
   DiskImage image;
-  std::string watermark;             // as programs see it
-  std::string synced_watermark;      // as it was made
+  std::map<std::string, WatermarkFile> watermarks;
   std::vector<size_t> acknowledged;  // steps of each history
 };
 
@@ -72,7 +79,7 @@ class WatchedRun {
  private:
   void Keep(DiskImage image) {
     Boundary boundary{.image = std::move(image)};
-    KeepWatermark(&boundary);
+    for (const char* const name : kWatermarks) KeepWatermark(name, &boundary);
     for (const StoreHistory& history : histories_) {
       boundary.acknowledged.push_back(history.acknowledged());
     }
@@ -80,14 +87,16 @@ class WatchedRun {
   }
 
   // The file is replaced whenever it is made anew.
-  void KeepWatermark(Boundary* boundary) {
-    const std::string path = directory_ + "/" + kWatermark;
+  void KeepWatermark(const std::string& name, Boundary* boundary) {
+    const std::string path = directory_ + "/" + name;
     struct stat file;
     if (stat(path.c_str(), &file) != 0) return;
-    boundary->watermark = ReadFiles(directory_)[kWatermark];
-    if (file.st_ino != watermark_inode_) synced_watermark_ = boundary->watermark;
-    watermark_inode_ = file.st_ino;
-    boundary->synced_watermark = synced_watermark_;
+    auto& [inode, made] = made_[name];
+    std::ifstream stream(path, std::ios::binary);
+    const std::string seen(std::istreambuf_iterator<char>(stream), {});
+    if (file.st_ino != inode) made = seen;
+    inode = file.st_ino;
+    boundary->watermarks[name] = {.made = made, .seen = seen};
   }
 
   const std::string directory_;
@@ -96,8 +105,7 @@ class WatchedRun {
   const std::unique_ptr<rocksdb::Env> env_;
   // Under the disk's lock.
   std::vector<Boundary> boundaries_;
-  ino_t watermark_inode_ = 0;
-  std::string synced_watermark_;
+  std::map<std::string, std::pair<ino_t, std::string>> made_;  // watermarks
 };
 
 void Restore(const Boundary& boundary, Survival survival, uint64_t seed, const WatchedRun& run,
@@ -106,9 +114,9 @@ void Restore(const Boundary& boundary, Survival survival, uint64_t seed, const W
   std::filesystem::create_directories(directory);
   UnsyncedFileSystem::Restore(boundary.image, survival, seed, run.directory(), directory);
   // Last, for what was adopted of it is old.
-  const std::string& watermark = seed % 2 == 0 ? boundary.synced_watermark : boundary.watermark;
-  if (!watermark.empty()) {
-    std::ofstream(directory + "/" + kWatermark, std::ios::binary) << watermark;
+  for (const auto& [name, file] : boundary.watermarks) {
+    const std::string& bytes = seed % 2 == 0 ? file.made : file.seen;
+    std::ofstream(directory + "/" + name, std::ios::binary) << bytes;
   }
 }
 

@@ -156,7 +156,9 @@ TEST(EntryStoreDamage, EveryByteOfTheWatermarkIsChecked) {
   const uint64_t bytes = std::filesystem::file_size(path);
   for (uint64_t at = 0; at < bytes; ++at) {
     FlipByte(path, at);
-    EXPECT_EQ(ErrorReason(Watermark::Read(directory.path()).status()), "CORRUPT_STORE") << at;
+    EXPECT_EQ(ErrorReason(Watermark::Read(directory.path(), kAcknowledged).status()),
+              "CORRUPT_STORE")
+        << at;
     FlipByte(path, at);
   }
   FlipByte(path, 20);
