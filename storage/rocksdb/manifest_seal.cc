@@ -50,6 +50,8 @@ uint64_t NumberOf(const std::string& manifest) {
   return number;
 }
 
+std::string LogName(uint64_t number) { return absl::StrFormat("%06d.log", number); }
+
 // Whether the first record of a log ends within its bytes. RocksDB takes one that does not for one
 // that was never finished, and leaves out the whole log. Where a later record is so, the log after
 // it tells; see log_chain.h. A record begins with u32 CRC, u16 length, u8 type, little-endian.
@@ -139,7 +141,7 @@ absl::Status ManifestSeal::CheckLogs(uint64_t first) const {
   for (auto sealed = sealed_logs_.lower_bound(first); sealed != sealed_logs_.end(); ++sealed) {
     const auto& [number, bytes] = *sealed;
     const auto log = found_logs_.find(number);
-    const std::string name = absl::StrFormat("%06d.log", number);
+    const std::string name = LogName(number);
     if (log != found_logs_.end() && log->second >= bytes) {
       if (BeginsWhole(absl::StrCat(directory_, "/", name), log->second)) continue;
       return CorruptStore(name, name + " begins with a record that is longer than it");
@@ -164,6 +166,11 @@ absl::Status ManifestSeal::Update(rocksdb::DB* db) {
   uint64_t first_log = 0;
   db->GetIntProperty(rocksdb::DB::Properties::kMinLogNumberToKeep, &first_log);
   seal.logs = LogsFrom(first_log);
+  // Where the disk refused a log's first record there is nothing to miss, and CheckLogs would take
+  // it for damage.
+  std::erase_if(seal.logs, [this](const auto& log) {
+    return !BeginsWhole(absl::StrCat(directory_, "/", LogName(log.first)), log.second);
+  });
   return WriteSeal(seal);
 }
 

@@ -1,7 +1,10 @@
+#include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "gtest/gtest.h"
 #include "storage/entry_store.h"
@@ -130,6 +133,40 @@ TEST_P(ReadTrouble, IsNamedAndOverWhenTheDiskRecovers) {
 }
 
 INSTANTIATE_TEST_SUITE_P(EntryStore, ReadTrouble, ::testing::Values(Fault::kReadError));
+
+// By the digits in their names.
+uint64_t NextFileNumber(const TempDirectory& directory) {
+  uint64_t last = 0;
+  for (const std::string& path : directory.Files("")) {
+    const std::string name = std::filesystem::path(path).filename();
+    const size_t digits = name.find_first_of("0123456789");
+    if (digits != std::string::npos) last = std::max<uint64_t>(last, std::stoull(&name[digits]));
+  }
+  return last + 1;
+}
+
+TEST(EntryStoreFault, ALogThatTheDiskRefusedToBeginIsNotMissed) {
+  const TempDirectory directory;
+  const TempDirectory killed;
+  const auto files = FailingFileSystem::Make();
+  EntryStoreOptions options = SmallStore(directory.path());
+  options.env = files->env();
+  const auto store = MustOpen(options);
+  StoreContext context("a", Durability::kLogged);
+  ASSERT_TRUE(context.Add(store.get()).ok());
+  ASSERT_TRUE(context.Append(store.get(), 30).ok());
+  const std::string next = absl::StrFormat("%06d.log", NextFileNumber(directory));
+  files->Fail(Fault::kWriteError, next);
+  EXPECT_EQ(ErrorReason(store->Flush()), "DISK_FAILED");
+  CopyDirectory(directory.path(), killed.path());
+  ASSERT_GT(std::filesystem::file_size(killed / next), 7u);
+  Recovery recovery;
+  const auto reopened = MustOpen(SmallStore(killed.path()), &recovery);
+  ASSERT_EQ(recovery.contexts.size(), 1u);
+  const StoreContext found(recovery.contexts[0]);
+  EXPECT_EQ(found.entries(), 30u);
+  EXPECT_TRUE(found.Verify(reopened.get()).ok()) << found.Verify(reopened.get());
+}
 
 TEST(EntryStoreFault, TooManyOpenFilesIsNamed) {
   const TempDirectory directory;
