@@ -72,7 +72,7 @@ size_t ScratchBytes(const ScoreQuery& query) {
 
 template <typename Rounder>
 void BoundPageOf(const ScoreQuery& query, const std::byte* prepared, const PageTurn& turn,
-                 std::byte* scratch, float* bounds) {
+                 std::byte* scratch, const PageBounds& to) {
   const LevelledLayout layout(query);
   const auto* const weights = reinterpret_cast<const float*>(prepared + layout.weights_at);
   const auto* const errors = reinterpret_cast<const ScoreError*>(prepared + layout.errors_at);
@@ -91,21 +91,24 @@ void BoundPageOf(const ScoreQuery& query, const std::byte* prepared, const PageT
     }
     SumRows(query, weights, tile, &next, [&](int row, int v, __m256 sum) {
       const int entry = first + 8 * v;
-      _mm256_storeu_ps(bounds + row * kPageEntries + entry,
-                       BoundsOf(sum, block, errors[row], rounder.ScalesOf(entry), v));
+      const __m256 bounds = BoundsOf(sum, block, errors[row], rounder.ScalesOf(entry), v);
+      _mm256_storeu_ps(to.bounds + row * kPageEntries + entry, bounds);
+      const __m256 passed = _mm256_cmp_ps(bounds, _mm256_set1_ps(to.floors[row]), _CMP_NLT_UQ);
+      reinterpret_cast<uint8_t*>(to.passed + row)[entry / 8] =
+          static_cast<uint8_t>(_mm256_movemask_ps(passed));
     });
   }
 }
 
 void BoundPage(const ScoreQuery& query, const std::byte* prepared, const PageTurn& turn,
-               std::byte* scratch, float* bounds) {
+               std::byte* scratch, const PageBounds& to) {
   switch (query.format) {
     case KeyFormat::kFp8E4M3:
-      return BoundPageOf<E4m3Rounder>(query, prepared, turn, scratch, bounds);
+      return BoundPageOf<E4m3Rounder>(query, prepared, turn, scratch, to);
     case KeyFormat::kInt8:
-      return BoundPageOf<Int8Rounder>(query, prepared, turn, scratch, bounds);
+      return BoundPageOf<Int8Rounder>(query, prepared, turn, scratch, to);
     case KeyFormat::kMxFp4:
-      return BoundPageOf<E2m1Rounder>(query, prepared, turn, scratch, bounds);
+      return BoundPageOf<E2m1Rounder>(query, prepared, turn, scratch, to);
     case KeyFormat::kBf16:
       break;  // Suits
   }

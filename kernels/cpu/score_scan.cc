@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <limits>
 
@@ -203,32 +204,31 @@ class Scan {
   void SievePage(const KeyPage& page, const PageTurn& turn, Worker* worker) {
     std::byte* scratch = worker->sieve_scratch.Get(sieve_->scratch_bytes(query_));
     alignas(kScratchAlignment) std::array<float, kMaxQueryRows * kPageEntries> bounds;
+    std::array<float, kMaxQueryRows> floors;
+    std::array<uint64_t, kMaxQueryRows> passed;
+    for (int row = 0; row < query_.rows; ++row) floors[row] = memory_.floors[row].floor();
     sieve_->bound_page(query_, sieve_prepared_, Follow(turn, &worker->sieve_ready), scratch,
-                       bounds.data());
-    uint64_t entries = 0, passed = 0;
+                       {.floors = floors.data(), .bounds = bounds.data(), .passed = passed.data()});
+    uint64_t entries = 0, kept = 0;
     for (int row = 0; row < query_.rows; ++row) {
-      const std::span<const float> seen(&bounds[static_cast<size_t>(row) * kPageEntries],
-                                        VisibleOf(page, row));
-      entries += seen.size();
-      passed += KeepSurvivors(seen, page, row, worker);
+      const uint32_t visible = VisibleOf(page, row);
+      if (visible == 0) continue;
+      entries += visible;
+      const uint64_t seen = ~uint64_t{0} >> (kPageEntries - visible);
+      kept += KeepSurvivors(passed[row] & seen, page, row, worker);
     }
-    worker->trial.Count(entries, passed);
+    worker->trial.Count(entries, kept);
   }
 
-  // Returns how many.
-  uint64_t KeepSurvivors(std::span<const float> bounds, const KeyPage& page, int row,
-                         Worker* worker) {
-    const float floor = memory_.floors[row].floor();
+  // Of those entries. Returns how many.
+  uint64_t KeepSurvivors(uint64_t entries, const KeyPage& page, int row, Worker* worker) {
     Survivors& survivors = worker->survivors[row];
     uint64_t kept = 0;
-    ForEachSought(
-        bounds, [floor](float bound) { return !(bound < floor); },
-        [&](size_t i) {
-          survivors.Add(page.keys, static_cast<int>(i),
-                        page.first_position + static_cast<uint32_t>(i));
-          ++kept;
-          if (survivors.full()) ScoreSurvivors(row, worker);
-        });
+    for (; entries != 0; entries &= entries - 1, ++kept) {
+      const int entry = std::countr_zero(entries);
+      survivors.Add(page.keys, entry, page.first_position + static_cast<uint32_t>(entry));
+      if (survivors.full()) ScoreSurvivors(row, worker);
+    }
     return kept;
   }
 

@@ -2,6 +2,7 @@
 #define WINNOW_KERNELS_CPU_SIEVE_H_
 
 #include <cstddef>
+#include <cstdint>
 
 #include "kernels/backend.h"
 
@@ -13,6 +14,15 @@ struct PageTurn {
   const std::byte* next;  // the page of the following call; null after the last
   bool first;
   const std::byte* after = nullptr;  // the page of the call after that; may be null
+};
+
+// Where the bounds of a page go.
+struct PageBounds {
+  const float* floors;  // [rows] scores that are to be reached
+  float* bounds;        // [rows, 64]
+  // [rows], bit i for entry i: its bound is not below the row's floor. Found with the bounds, whose
+  // vectors are compared at once there.
+  uint64_t* passed;
 };
 
 // Tells for less than an entry's score costs how large it can be at most, so that a scan computes
@@ -30,11 +40,11 @@ struct Sieve {
   void (*prepare_row)(const ScoreQuery& query, int row, std::byte* prepared, std::byte* scratch);
   size_t (*scratch_bytes)(const ScoreQuery& query);
 
-  // Into `bounds` [rows, 64]: no variant's score of an entry that the page holds is above its
-  // bound. A bound may be NaN, which bounds nothing. Where the variant has enter and leave, between
-  // these.
+  // No variant's score of an entry that the page holds is above its bound. A bound may be NaN,
+  // which bounds nothing and passes. Entries that the page does not hold get any. Where the variant
+  // has enter and leave, between these.
   void (*bound_page)(const ScoreQuery& query, const std::byte* prepared, const PageTurn& turn,
-                     std::byte* scratch, float* bounds);
+                     std::byte* scratch, const PageBounds& to);
 
   // It pays to prepare a row from so many entries on for each thread that shares the row, and so
   // many for each that is selected, as the first are scored all. Measured with avx2 and fp8 keys.

@@ -49,7 +49,7 @@ size_t ScratchBytes(const ScoreQuery& query) {
 
 template <typename Rounder>
 void BoundPageOf(const ScoreQuery& query, const std::byte* prepared, const PageTurn& turn,
-                 std::byte* scratch, float* bounds) {
+                 std::byte* scratch, const PageBounds& to) {
   const LevelledLayout layout(query);
   const auto* const errors = reinterpret_cast<const ScoreError*>(prepared + layout.errors_at);
   auto* const starts = reinterpret_cast<int32_t*>(scratch + size_t{kPageEntries} * query.dim);
@@ -72,16 +72,16 @@ void BoundPageOf(const ScoreQuery& query, const std::byte* prepared, const PageT
                          .words = query.dim / 4};
   SumRows(query.rows, query.heads, reinterpret_cast<const float*>(prepared + layout.weights_at),
           tile, turn.next, KeyPageBytes(query.format, query.dim), [&](int row, int v, __m512 sum) {
-            StoreBounds(sum, rounded, errors[row], scales, 16 * v, bounds + row * kPageEntries);
+            StoreBounds(sum, rounded, errors[row], scales, row, 16 * v, to);
           });
 }
 
 void BoundPage(const ScoreQuery& query, const std::byte* prepared, const PageTurn& turn,
-               std::byte* scratch, float* bounds) {
+               std::byte* scratch, const PageBounds& to) {
   if (query.format == KeyFormat::kMxFp4) {
-    BoundPageOf<E2m1Rounder>(query, prepared, turn, scratch, bounds);
+    BoundPageOf<E2m1Rounder>(query, prepared, turn, scratch, to);
   } else {
-    BoundPageOf<E4m3Rounder>(query, prepared, turn, scratch, bounds);
+    BoundPageOf<E4m3Rounder>(query, prepared, turn, scratch, to);
   }
 }
 

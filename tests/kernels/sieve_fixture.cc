@@ -19,6 +19,10 @@ std::vector<float> SieveTest::ScoresOf(const Backend& backend, const ScoreCase& 
   return scores;
 }
 
+float SieveTest::AnyOf(const std::vector<float>& bounds) {
+  return bounds.empty() ? 0 : bounds[random_.Int(0, static_cast<int>(bounds.size()) - 1)];
+}
+
 std::vector<float> SieveTest::BoundsOf(const ScoreCase& c) {
   const CpuVariant& variant = *GetParam();
   const Sieve& sieve = *variant.sieve;
@@ -40,12 +44,19 @@ std::vector<float> SieveTest::BoundsOf(const ScoreCase& c) {
   for (size_t i = 0; i < pages.size(); ++i) {
     const bool follows = i + 1 < pages.size() && random_.Int(0, 2) > 0;
     std::vector<float> of_page(static_cast<size_t>(c.rows) * kPageEntries);
+    std::vector<uint64_t> passed(c.rows);
+    const std::vector<float> floors(c.rows, AnyOf(bounds));
     sieve.bound_page(
         query, prepared.get(),
         {.page = pages[i].keys, .next = follows ? pages[i + 1].keys : nullptr, .first = !ready},
-        scratch.get(), of_page.data());
+        scratch.get(),
+        {.floors = floors.data(), .bounds = of_page.data(), .passed = passed.data()});
     ready = follows;
     bounds.insert(bounds.end(), of_page.begin(), of_page.begin() + pages[i].entries);
+    for (uint32_t entry = 0; entry < pages[i].entries; ++entry) {
+      EXPECT_EQ(passed[0] >> entry & 1, of_page[entry] < floors[0] ? 0u : 1u)
+          << of_page[entry] << " and " << floors[0];
+    }
   }
   if (variant.leave != nullptr) variant.leave();
   return bounds;

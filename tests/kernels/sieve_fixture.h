@@ -30,7 +30,7 @@ class SieveTest : public testing::TestWithParam<const CpuVariant*> {
   // Scores of all entries.
   static std::vector<float> ScoresOf(const Backend& backend, const ScoreCase& c);
   // Bounds of them, from pages whose other entries are NaN, and of which some are made ready in the
-  // turn before.
+  // turn before. Those that pass are compared with bounds of earlier pages.
   std::vector<float> BoundsOf(const ScoreCase& c);
   void ExpectNoScoreAboveItsBound(std::span<const Backend* const> backends, const ScoreCase& c);
   // So many entries whose bounds reach the 40th best score.
@@ -39,6 +39,9 @@ class SieveTest : public testing::TestWithParam<const CpuVariant*> {
   RandomData random_{TestSeed()};
 
  private:
+  // 0 if there are none.
+  float AnyOf(const std::vector<float>& bounds);
+
   const std::unique_ptr<const Backend> plain_{MakeCpuBackend(*GetParam())};
 };
 

@@ -189,10 +189,15 @@ struct CountingSieve {
     PortableVariant().prepare_row(query, row, prepared);
   }
   static void Bound(const ScoreQuery& query, const std::byte* prepared, const PageTurn& turn,
-                    std::byte* scratch, float* bounds) {
+                    std::byte* scratch, const PageBounds& to) {
     ++bounded;
-    PortableVariant().score_page(query, prepared, turn, scratch, bounds);
-    for (int i = 0; i < query.rows * kPageEntries; ++i) bounds[i] += margin;
+    PortableVariant().score_page(query, prepared, turn, scratch, to.bounds);
+    std::fill_n(to.passed, query.rows, 0);
+    for (int i = 0; i < query.rows * kPageEntries; ++i) {
+      const int row = i / kPageEntries;
+      to.bounds[i] += margin;
+      if (!(to.bounds[i] < to.floors[row])) to.passed[row] |= uint64_t{1} << i % kPageEntries;
+    }
   }
 };
 
