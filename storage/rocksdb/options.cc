@@ -81,6 +81,10 @@ rocksdb::Options DatabaseOptions(const EntryStoreOptions& options,
   // So large that RocksDB never ends a memtable on its own: StoreWriter does.
   database.write_buffer_size = kNoLimitBytes;
   database.max_write_buffer_number = 3;
+  // Writes do not wait for compactions: a damaged file may keep others where they are for ever, and
+  // RocksDB's threads pause after each time that they meet it.
+  database.level0_slowdown_writes_trigger = std::numeric_limits<int>::max();
+  database.level0_stop_writes_trigger = std::numeric_limits<int>::max();
   database.ttl = 0;
   database.periodic_compaction_seconds = 0;
   database.table_factory.reset(rocksdb::NewBlockBasedTableFactory(TableOptions(block_cache)));
@@ -133,9 +137,6 @@ rocksdb::ColumnFamilyOptions EntriesOptions(
   entries.level0_file_num_compaction_trigger = 1;
   // Entries of one append follow one another: segment, context, plane and layer are 12 bytes.
   entries.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(12));
-  // Writes do not wait for files to be moved down, for a damaged one may keep them there for ever.
-  entries.level0_slowdown_writes_trigger = std::numeric_limits<int>::max();
-  entries.level0_stop_writes_trigger = std::numeric_limits<int>::max();
   entries.target_file_size_base = 2 * options.segment_bytes + kFileSlackBytes;
   entries.max_bytes_for_level_base = 8 * options.segment_bytes;
   entries.max_compaction_bytes = 64 * options.segment_bytes;

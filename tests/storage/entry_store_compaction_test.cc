@@ -96,7 +96,8 @@ TEST(EntryStoreCompaction, DamageThatAMergeMeetsLeavesTheStoreAtWork) {
     ASSERT_TRUE(next.Add(store.get()).ok());
     const absl::Status status = next.Append(store.get(), 20);
     ASSERT_TRUE(status.ok()) << i << status;
-    ASSERT_TRUE(store->Flush().ok());
+    const absl::Status flushed = store->Flush();
+    ASSERT_TRUE(flushed.ok()) << i << flushed;
     EXPECT_TRUE(next.Verify(store.get()).ok()) << next.Verify(store.get());
   }
   EXPECT_EQ(ErrorReason(context.Verify(store.get())), "CORRUPT_ENTRIES");
