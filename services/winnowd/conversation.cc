@@ -37,20 +37,19 @@ bool Conversation::Read(v1::ShardRequest* request) {
 }
 
 void Conversation::Reply(const v1::ShardRequest& request, v1::ShardReply reply) {
-  const size_t bytes = reply.ByteSizeLong();
-  Queue(request, {.reply = std::move(reply), .bytes = bytes, .begun = true});
+  Queue(request, std::move(reply), /*begun=*/true);
 }
 
 void Conversation::Refuse(const v1::ShardRequest& request, v1::ShardReply reply) {
-  const size_t bytes = reply.ByteSizeLong();
-  Queue(request, {.reply = std::move(reply), .bytes = bytes, .begun = false});
+  Queue(request, std::move(reply), /*begun=*/false);
 }
 
-void Conversation::Queue(const v1::ShardRequest& request, Waiting waiting) {
+void Conversation::Queue(const v1::ShardRequest& request, v1::ShardReply reply, bool begun) {
   const size_t request_bytes = request.ByteSizeLong();
+  const size_t bytes = reply.ByteSizeLong();
   absl::MutexLock lock(&mu_);
-  held_bytes_ += waiting.bytes - request_bytes;
-  waiting_.push_back(std::move(waiting));
+  held_bytes_ += bytes - request_bytes;
+  waiting_.push_back({.reply = std::move(reply), .bytes = bytes, .begun = begun});
 }
 
 void Conversation::Write() {

@@ -43,7 +43,7 @@ class Conversation {
     bool begun = false;
   };
 
-  void Queue(const v1::ShardRequest& request, Waiting waiting);
+  void Queue(const v1::ShardRequest& request, v1::ShardReply reply, bool begun);
   void Write();
   bool HasRoom() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool NoneUnanswered() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return unanswered_ == 0; }
