@@ -27,12 +27,20 @@ void PrintTo(const DiskTrouble& trouble, std::ostream* out) {
        << DurabilityName(trouble.durability);
 }
 
-class Trouble : public ::testing::TestWithParam<DiskTrouble> {
+// A store's options on a disk that may fail.
+class EntryStoreFault : public ::testing::Test {
  protected:
-  Trouble() : files_(FailingFileSystem::Make()), options_(SmallStore(directory_.path())) {
+  EntryStoreFault() : files_(FailingFileSystem::Make()), options_(SmallStore(directory_.path())) {
     options_.env = files_->env();
   }
 
+  const TempDirectory directory_;
+  const std::shared_ptr<FailingFileSystem> files_;
+  EntryStoreOptions options_;
+};
+
+class Trouble : public EntryStoreFault, public ::testing::WithParamInterface<DiskTrouble> {
+ protected:
   // Appends until one is refused, which may be when a segment is full.
   absl::Status AppendUntilRefused(EntryStore* store, StoreContext* context) {
     absl::Status status;
@@ -48,10 +56,6 @@ class Trouble : public ::testing::TestWithParam<DiskTrouble> {
     }
     return status;
   }
-
-  const TempDirectory directory_;
-  const std::shared_ptr<FailingFileSystem> files_;
-  EntryStoreOptions options_;
 };
 
 TEST_P(Trouble, IsNamedAndLeavesNoTraceAndIsOverWhenTheDiskRecovers) {
@@ -106,28 +110,24 @@ INSTANTIATE_TEST_SUITE_P(
                                   "DISK_FAILED"},
                       DiskTrouble{Fault::kNoSpace, "", Durability::kSynced, "DISK_FULL"}));
 
-class ReadTrouble : public ::testing::TestWithParam<Fault> {};
+class ReadTrouble : public EntryStoreFault, public ::testing::WithParamInterface<Fault> {};
 
 TEST_P(ReadTrouble, IsNamedAndOverWhenTheDiskRecovers) {
-  const TempDirectory directory;
-  const auto files = FailingFileSystem::Make();
-  EntryStoreOptions options = SmallStore(directory.path());
-  options.env = files->env();
-  options.row_cache_bytes = 0;
+  options_.row_cache_bytes = 0;
   Recovery recovery;
   {
-    const auto store = MustOpen(options);
+    const auto store = MustOpen(options_);
     StoreContext context("a", Durability::kLogged);
     ASSERT_TRUE(context.Add(store.get()).ok());
     ASSERT_TRUE(context.Append(store.get(), 3000).ok());
   }
-  const auto store = MustOpen(options, &recovery);
+  const auto store = MustOpen(options_, &recovery);
   const StoreContext context(recovery.contexts[0]);
   const std::vector<RowRef> rows = {context.Row(0, 5), context.Row(3, 2000)};
-  files->Fail(GetParam(), ".sst");
+  files_->Fail(GetParam(), ".sst");
   EXPECT_EQ(ErrorReason(context.Verify(store.get())), "DISK_FAILED");
   EXPECT_EQ(ErrorReason(context.VerifyRows(store.get(), rows)), "DISK_FAILED");
-  files->Fail(Fault::kNone);
+  files_->Fail(Fault::kNone);
   EXPECT_TRUE(context.Verify(store.get()).ok()) << context.Verify(store.get());
   EXPECT_TRUE(context.VerifyRows(store.get(), rows).ok());
 }
@@ -145,20 +145,16 @@ uint64_t NextFileNumber(const TempDirectory& directory) {
   return last + 1;
 }
 
-TEST(EntryStoreFault, ALogThatTheDiskRefusedToBeginIsNotMissed) {
-  const TempDirectory directory;
+TEST_F(EntryStoreFault, ALogThatTheDiskRefusedToBeginIsNotMissed) {
   const TempDirectory killed;
-  const auto files = FailingFileSystem::Make();
-  EntryStoreOptions options = SmallStore(directory.path());
-  options.env = files->env();
-  const auto store = MustOpen(options);
+  const auto store = MustOpen(options_);
   StoreContext context("a", Durability::kLogged);
   ASSERT_TRUE(context.Add(store.get()).ok());
   ASSERT_TRUE(context.Append(store.get(), 30).ok());
-  const std::string next = absl::StrFormat("%06d.log", NextFileNumber(directory));
-  files->Fail(Fault::kWriteError, next);
+  const std::string next = absl::StrFormat("%06d.log", NextFileNumber(directory_));
+  files_->Fail(Fault::kWriteError, next);
   EXPECT_EQ(ErrorReason(store->Flush()), "DISK_FAILED");
-  CopyDirectory(directory.path(), killed.path());
+  CopyDirectory(directory_.path(), killed.path());
   ASSERT_GT(std::filesystem::file_size(killed / next), 7u);
   Recovery recovery;
   const auto reopened = MustOpen(SmallStore(killed.path()), &recovery);
@@ -168,23 +164,19 @@ TEST(EntryStoreFault, ALogThatTheDiskRefusedToBeginIsNotMissed) {
   EXPECT_TRUE(found.Verify(reopened.get()).ok()) << found.Verify(reopened.get());
 }
 
-TEST(EntryStoreFault, TooManyOpenFilesIsNamed) {
-  const TempDirectory directory;
-  const auto files = FailingFileSystem::Make();
-  EntryStoreOptions options = SmallStore(directory.path());
-  options.env = files->env();
+TEST_F(EntryStoreFault, TooManyOpenFilesIsNamed) {
   {
-    const auto store = MustOpen(options);
+    const auto store = MustOpen(options_);
     StoreContext context("a", Durability::kLogged);
     ASSERT_TRUE(context.Add(store.get()).ok());
     ASSERT_TRUE(context.Append(store.get(), 3000).ok());
   }
-  files->Fail(Fault::kTooManyFiles, ".sst");
+  files_->Fail(Fault::kTooManyFiles, ".sst");
   Recovery recovery;
-  const auto refused = EntryStore::Open(options, &recovery);
+  const auto refused = EntryStore::Open(options_, &recovery);
   EXPECT_EQ(ErrorReason(refused.status()), "DISK_FAILED") << refused.status();
-  files->Fail(Fault::kNone);
-  EXPECT_NE(MustOpen(options), nullptr);
+  files_->Fail(Fault::kNone);
+  EXPECT_NE(MustOpen(options_), nullptr);
 }
 
 }  // namespace
